@@ -1,0 +1,641 @@
+//! What an author declared: one rule set as plain data, read from YAML by `read` and never changed afterwards.
+//!
+//! Every struct mirrors one kind of row of the rule language; the keys keep their YAML names.
+
+use super::Name;
+use super::value::{Fields, Type, Value};
+use crate::kernel::time::{Date, Length};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The rows of a section in the order of the file.
+pub type Section<T> = IndexMap<Name, T>;
+
+/// One workflow of a rule set: the head and all its sections.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    pub name: Name,
+    pub title: String,
+    pub version: u32,
+    pub languages: Vec<String>,
+    pub timezone: chrono_tz::Tz,
+    pub calendar: Name,
+    pub month_overflow: MonthOverflow,
+    pub day_off: DayOff,
+    pub send_window: SendWindow,
+    /// Words that every mail may use (`letter.sender`, `letter.phone` …), free keys of the head.
+    pub letter: IndexMap<String, String>,
+    pub roles: Section<Role>,
+    pub fields: Section<Field>,
+    pub states: Section<State>,
+    pub actions: Section<Action>,
+    pub branches: Section<Branch>,
+    /// Deadlines as declared, and those of `requests`, which are called like their request.
+    pub deadlines: Section<Deadline>,
+    pub requests: Section<Request>,
+    pub tables: Section<Table>,
+    pub params: Section<Param>,
+    pub functions: Section<Function>,
+    pub notices: Section<Notice>,
+    pub sweeps: Section<Sweep>,
+    pub always: Vec<Require>,
+    pub reports: Section<Report>,
+    pub imports: Section<Import>,
+    pub changes: Vec<Change>,
+    /// Every expression of the workflow; [`Expr::id`] is the index here.
+    pub expressions: Vec<Expr>,
+}
+
+/// What a month means when the day does not exist (30 November + 3 months).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MonthOverflow {
+    LastDay,
+    FirstOfNext,
+}
+
+/// What happens to a due date on a day off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayOff {
+    NextWorkingDay,
+    PreviousWorkingDay,
+    Keep,
+}
+
+/// When mails may leave: on working days (or every day) from one local time to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendWindow {
+    pub working_days_only: bool,
+    /// Local minutes after midnight.
+    pub opens: u16,
+    pub closes: u16,
+}
+
+/// A one-line Rhai expression, and where it stands. It is compiled once by `rules` under its id.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// Index into [`Workflow::expressions`].
+    pub id: u32,
+    pub source: Name,
+    /// Where it stands, such as `actions.reply.require[0].if`.
+    pub path: Name,
+    pub scope: Scope,
+    pub wants: Wants,
+}
+
+/// Which views an expression may read beside `item`, `due`, `branches`, `today` and `param`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The branch kind whose fields `task` shows.
+    pub branch: Option<Name>,
+    /// The action whose input `input` shows, and whose `actor` is known. Branch actions are found under `branch`.
+    pub action: Option<Name>,
+    /// The request (of the same item or branch) whose `ask` `input` shows.
+    pub request: Option<Name>,
+    /// Inside `open: … set:` with `for_each`: the entry at hand is read as `each`; this is its type.
+    pub each: Option<Type>,
+}
+
+/// What an expression has to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Condition,
+    /// A value that fits this type.
+    Value(Type),
+    /// A list to open branches for, or a single unit, person or record.
+    ForEach,
+}
+
+/// Where a value is read from without an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldRef {
+    pub of: Holder,
+    pub field: Name,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Item,
+    Task,
+    Input,
+}
+
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub title: String,
+    /// The first case whose `when` holds names the holders.
+    pub who: Vec<WhoCase>,
+}
+
+#[derive(Clone, Debug)]
+pub struct WhoCase {
+    pub who: Who,
+    pub when: Option<Expr>,
+}
+
+/// Who holds a role, through the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    Group(Name),
+    /// `DUTY of UNIT`
+    Duty(Name, UnitPath),
+    /// `person item.FIELD`, also for a list of persons
+    Person(FieldRef),
+    /// The engine itself.
+    System,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnitPath {
+    Field(FieldRef),
+    /// A unit by its id in the directory: `unit gov_office`
+    Named(Name),
+    CommitteeOf(Box<UnitPath>),
+    ParentOf(Box<UnitPath>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub title: String,
+    pub kind: Type,
+    pub required: bool,
+    /// What people read instead of an option's name.
+    pub option_titles: IndexMap<Name, String>,
+    pub default: Option<Value>,
+    pub unique: bool,
+    /// Kept out of mails.
+    pub secret: bool,
+    /// A derived field: its value is this expression, always.
+    pub is: Option<Expr>,
+    /// Roles that may see it; empty means everybody who sees the item.
+    pub visible_to: Vec<Name>,
+    pub sealed_until: Option<Name>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateKind {
+    Start,
+    Active,
+    Waiting,
+    End,
+}
+
+#[derive(Clone, Debug)]
+pub struct State {
+    pub title: String,
+    pub kind: StateKind,
+    pub owner: Option<Name>,
+    pub no_deadline_needed: bool,
+}
+
+/// One way of doing an action: a role, perhaps under a condition, perhaps on behalf of another role.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// `system` is built in.
+    pub role: Name,
+    pub when: Option<Expr>,
+    /// `for: ROLE`: done on behalf of whoever holds it, and recorded as such.
+    pub on_behalf_of: Option<Name>,
+    /// What is asked in addition then.
+    pub ask: Vec<Ask>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub name: Name,
+    pub title: String,
+    pub kind: Type,
+    pub required: bool,
+    /// It is a declared field (of the branch, else of the item) and is recorded there.
+    pub records: Option<Holder>,
+}
+
+/// A condition with the sentence for the person refused.
+#[derive(Clone, Debug)]
+pub struct Require {
+    pub condition: Expr,
+    /// A template over the same views as the condition.
+    pub say: String,
+    pub path: Name,
+}
+
+/// What an action does beside moving: shared by actions, rows of `choose`, and the outcomes of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    pub set: Vec<Set>,
+    pub open: Vec<Open>,
+    /// Branch kinds whose open branches are cancelled.
+    pub cancel: Vec<Name>,
+    /// Branch kind → its action, done on every branch where it is allowed.
+    pub do_on: Vec<(Name, Name)>,
+    /// `do_on` may match nothing.
+    pub or_none: bool,
+    pub tell: Vec<Name>,
+    /// System actions tried afterwards, skipped quietly when refused. Inside a branch, actions of the item.
+    pub then_try: Vec<Name>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// `Holder::Task` when the action belongs to a branch that declares the field, else `Holder::Item`.
+    pub of: Holder,
+    pub field: Name,
+    pub value: SetValue,
+    pub when: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub enum SetValue {
+    /// A bare word that is an option of the choice field, a literal, or `empty`.
+    Literal(Value),
+    Expr(Expr),
+}
+
+/// `open: { BRANCH: [ … ] }`
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub branch: Name,
+    /// One branch per unit, person or record; without it exactly one.
+    pub for_each: Option<Expr>,
+    /// Values of the new branch (`Holder::Task` means the new branch).
+    pub set: Vec<Set>,
+    pub when: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Action {
+    pub title: String,
+    /// The name its fact carries; differs from the action's name only for requests (`extension.ask` → `extension.asked`).
+    pub records_as: Name,
+    pub by: Vec<By>,
+    pub not_by: Option<Name>,
+    /// It opens a new item: then `from` is empty and `to` is the start state.
+    pub creates: bool,
+    pub from: Vec<Name>,
+    pub to: Option<Name>,
+    pub choose: Vec<Choose>,
+    pub ask: Vec<Ask>,
+    pub require: Vec<Require>,
+    pub effects: Effects,
+    /// Numbers given by this action: field → format and what is counted per.
+    pub sequence: Vec<Sequence>,
+    /// The request it belongs to, and which step of it.
+    pub request: Option<(Name, RequestStep)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestStep {
+    Ask,
+    Approve,
+    Refuse,
+}
+
+#[derive(Clone, Debug)]
+pub struct Choose {
+    pub to: Option<Name>,
+    /// `None` is `otherwise`.
+    pub when: Option<Expr>,
+    pub effects: Effects,
+}
+
+/// `sequence: { number: "{year}-{n:03}", per: session }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    pub field: Name,
+    /// `{n}` or `{n:03}` is the number, `{FIELD}` a field of the item, `{year}` the year of the fact.
+    pub format: String,
+    /// Fields whose values together name the counter.
+    pub per: Vec<Name>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnePer {
+    Unit,
+    Person,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenItemEnds {
+    Cancel,
+    KeepOpen,
+}
+
+#[derive(Clone, Debug)]
+pub struct Branch {
+    pub title: String,
+    /// At most one *open* branch of a unit or person; gives the branch the field `unit` or `person`.
+    pub one_per: Option<OnePer>,
+    pub at_most: Option<u32>,
+    pub fields: Section<Field>,
+    pub states: Section<State>,
+    pub actions: Section<Action>,
+    /// Named subsets: branches for which the condition (over `task`) holds.
+    pub views: Section<Expr>,
+    pub cancelled_state: Option<Name>,
+    pub when_item_ends: WhenItemEnds,
+    pub visible_to: Vec<Name>,
+    pub sealed_until: Option<Name>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    pub title: String,
+    pub branch: Option<Name>,
+    /// Names of facts; `opened` is the opening of the branch.
+    pub starts_on: Vec<Name>,
+    pub ends_on: Vec<Name>,
+    /// It runs exactly while the item or branch stands in one of these.
+    pub runs_in: Vec<Name>,
+    pub anchor: Option<FieldRef>,
+    pub length: LengthRule,
+    /// Evaluated and recorded when it would start.
+    pub when: Option<Expr>,
+    pub pauses_in: Vec<Name>,
+    pub quiet_in: Vec<Name>,
+    pub pauses_move_cap: bool,
+    /// Fact → a length added to the date.
+    pub extended_by: Vec<(Name, Expr)>,
+    /// Fact → a new length from the same anchor.
+    pub extended_to: Vec<(Name, LengthRule)>,
+    pub no_later_than: Option<LengthRule>,
+    pub day_off: Option<DayOff>,
+    /// Local minutes after midnight; display only, the date ends at 24:00.
+    pub by_hour: Option<u16>,
+    pub ladder: Vec<Rung>,
+    /// Action → the sentence with which it is refused after the date: this makes the deadline a window.
+    pub closes: Vec<(Name, String)>,
+    /// A word of the rule set, such as `statutory`.
+    pub counts_as: Option<Name>,
+    /// It was made of a row of `requests`.
+    pub of_request: bool,
+}
+
+/// By what rule a date follows from the anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LengthRule {
+    Fixed(Length),
+    Param(Name),
+    Table(Name),
+    /// `until task.promised_on`: the recorded date itself; no date while it is empty.
+    Until(FieldRef),
+    /// `on 06-30`: the first such day after the anchor, and at least `at_least` away; never rolls.
+    OnDay {
+        month: u32,
+        day: u32,
+        at_least: Option<Length>,
+    },
+    /// `20 days before DEADLINE`
+    Before(Length, Name),
+    EarliestOf(Vec<LengthRule>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Rung {
+    pub rung: Name,
+    pub at: RungAt,
+    pub tell: Vec<Name>,
+    pub flag: Option<Flag>,
+    /// A system action of the item or branch.
+    pub action: Option<Name>,
+    pub at_most: Option<u32>,
+    /// Evaluated at the rung's moment.
+    pub when: Option<Expr>,
+    /// Fires even when its moment had passed before the rung existed.
+    pub catch_up: bool,
+    pub path: Name,
+}
+
+/// When a rung stands, counted from the final date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RungAt {
+    Before(Length),
+    OnTheDay,
+    After(Length),
+    /// `every 5 working days after`
+    EveryAfter(Length),
+    /// `every 30 November until due`
+    YearlyUntilDue {
+        month: u32,
+        day: u32,
+    },
+    /// `every 3 months until due`, counted from the anchor
+    EveryUntilDue(Length),
+}
+
+/// How bad it is; ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    Amber,
+    Red,
+}
+
+/// A request that runs while the item goes on. Its actions stand among the actions of the item or branch
+/// (`NAME.ask`, `NAME.approve`, `NAME.refuse`), its deadline among the deadlines.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub title: String,
+    pub branch: Option<Name>,
+    pub ask: Vec<Ask>,
+    /// Sets of consents: one person of each role in a set is needed; more than one entry in a set means several persons.
+    pub decide_by: Vec<By>,
+    /// `decide_by: [{ all: [...] }]`: every role must consent.
+    pub all_must_consent: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub title: String,
+    pub rows: Vec<TableRow>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TableRow {
+    pub cells: Vec<(FieldRef, Cell)>,
+    /// A param or a phrase.
+    pub gives: LengthRule,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Any,
+    /// `a or b`, or a single value
+    OneOf(Vec<Value>),
+    /// `N or more`
+    AtLeast(i64),
+    /// `N to M`
+    Range(i64, i64),
+}
+
+/// A number the law sets, valued by date.
+#[derive(Clone, Debug)]
+pub struct Param {
+    pub kind: Type,
+    /// Ascending by `from`.
+    pub values: Vec<ParamValue>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ParamValue {
+    pub from: Date,
+    pub value: Value,
+    pub source: Option<String>,
+}
+
+impl Param {
+    /// The row in force on a day; `None` before the first one.
+    pub fn on(&self, day: Date) -> Option<&ParamValue> {
+        self.values.iter().rev().find(|row| row.from <= day)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub title: String,
+    pub file: String,
+    pub takes: Section<Type>,
+    pub gives: Type,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// Something happened.
+    Message,
+    /// Something falls due, or is late, told to whoever holds it.
+    Reminder,
+    /// Told to a body above.
+    Escalation,
+}
+
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub title: String,
+    pub kind: NoticeKind,
+    pub to: Vec<Recipient>,
+    pub cc: Vec<Recipient>,
+    pub subject: String,
+    /// The template file's stem under `templates/`; the notice's own name unless it says otherwise.
+    pub template: Name,
+    /// Branch kind: one notice for every open branch of it.
+    pub one_mail_per: Option<Name>,
+    /// One mail per person and day for all notices with it.
+    pub bundle: bool,
+    /// One mail per person over all the items that a sweep finds.
+    pub list: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    pub role: Name,
+    /// Told when nobody holds `role`.
+    pub or: Option<Name>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMissed {
+    RunOnce,
+    Skip,
+    RunEach,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    pub title: String,
+    /// Classic five fields.
+    pub cron: String,
+    /// Over the open branches of this kind instead of items.
+    pub over: Option<Name>,
+    pub when: Option<Expr>,
+    pub action: Option<Name>,
+    pub tell: Vec<Name>,
+    pub if_missed: IfMissed,
+    /// At most so many items a run.
+    pub limit: Option<u32>,
+}
+
+/// A table of figures: the items for which `when` holds, counted by a field, as of any day.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub title: String,
+    pub when: Option<Expr>,
+    /// A choice, unit, text, year or number field of the item.
+    pub by: Name,
+    /// The option whose share is shown.
+    pub share: Option<Name>,
+}
+
+/// How an office's list (a workbook) becomes items.
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub title: String,
+    pub sheet: Option<String>,
+    /// Field or name → the heading of its column.
+    pub columns: Section<Column>,
+    /// What is done with each row, in order; the first creates the item.
+    pub steps: Vec<ImportStep>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Headings under which the column is known; the first is the usual one.
+    pub headings: Vec<String>,
+    pub kind: Type,
+    pub required: bool,
+    /// The words of the list → our values (`大会` → `in_session`).
+    pub values: IndexMap<String, Name>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ImportStep {
+    pub action: Name,
+    /// The role of the person who did it: the first holder is recorded, on behalf of the office.
+    pub by: Name,
+    /// The column with the day on which it was done; a step without a day in its cell is left out, as are all after it.
+    pub on: Name,
+    /// Input → column.
+    pub with: IndexMap<Name, Name>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub version: u32,
+    pub because: String,
+    pub renamed_states: IndexMap<Name, Name>,
+    pub retired_states: IndexMap<Name, Name>,
+}
+
+impl Workflow {
+    /// The fields of the item, or of a branch.
+    pub fn fields_of(&self, branch: Option<&str>) -> Option<&Section<Field>> {
+        match branch {
+            None => Some(&self.fields),
+            Some(kind) => self.branches.get(kind).map(|branch| &branch.fields),
+        }
+    }
+
+    pub fn states_of(&self, branch: Option<&str>) -> Option<&Section<State>> {
+        match branch {
+            None => Some(&self.states),
+            Some(kind) => self.branches.get(kind).map(|branch| &branch.states),
+        }
+    }
+
+    pub fn actions_of(&self, branch: Option<&str>) -> Option<&Section<Action>> {
+        match branch {
+            None => Some(&self.actions),
+            Some(kind) => self.branches.get(kind).map(|branch| &branch.actions),
+        }
+    }
+
+    /// The state in which an item begins.
+    pub fn start_state(&self) -> Option<&Name> {
+        self.states.iter().find(|(_, state)| state.kind == StateKind::Start).map(|(name, _)| name)
+    }
+
+    /// Defaults of the item's or a branch's fields.
+    pub fn defaults(&self, branch: Option<&str>) -> Fields {
+        let fields = self.fields_of(branch).into_iter().flatten();
+        fields.filter_map(|(name, field)| Some((name.clone(), field.default.clone()?))).collect()
+    }
+}

@@ -1,0 +1,236 @@
+//! The derived view of an item: what its facts, seen under a rule set on a day, amount to. `derive` makes it; nobody changes it.
+
+use super::Name;
+use super::definition::Flag;
+use super::fact::RungKey;
+use super::value::{Fields, Value};
+use crate::kernel::time::{Date, Instant, Length};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
+    pub id: Name,
+    pub workflow: Name,
+    /// Number of facts.
+    pub rev: u64,
+    /// The day for which it was derived.
+    pub today: Date,
+    pub state: Name,
+    pub since: Date,
+    pub ended: bool,
+    /// Recorded and derived (`is`) fields.
+    pub fields: Fields,
+    pub branches: Vec<Branch>,
+    /// Every cycle of every deadline, in the order in which they started.
+    pub clocks: Vec<Clock>,
+    pub requests: Vec<Asked>,
+    /// Rungs that fired or were skipped.
+    pub fired: BTreeSet<RungKey>,
+    /// The worst flag of the clocks that are running.
+    pub flag: Option<Flag>,
+    pub created_on: Date,
+    pub last_effective_on: Date,
+    /// Who did what, for `not_by` and `sealed_until`.
+    pub done: Vec<Done>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Branch {
+    pub no: u32,
+    pub kind: Name,
+    pub state: Name,
+    pub since: Date,
+    pub ended: bool,
+    pub cancelled: bool,
+    /// Declared fields, and `unit` or `person` where the kind is `one_per` one.
+    pub fields: Fields,
+    pub opened_on: Date,
+    /// The fact that opened it.
+    pub opened_seq: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Done {
+    pub seq: u64,
+    pub name: Name,
+    pub branch: Option<u32>,
+    pub person: Option<Name>,
+    pub on: Date,
+}
+
+/// One cycle of one deadline.
+#[derive(Clone, Debug, Serialize)]
+pub struct Clock {
+    pub deadline: Name,
+    pub branch: Option<u32>,
+    /// From 1. A new cycle begins when a starting action happens again, on an extension, and when the field behind `until` changes.
+    pub cycle: u32,
+    /// Which run of the deadline it is: cycles made by extensions share the run.
+    pub run: u32,
+    pub anchor: Date,
+    pub started_seq: u64,
+    /// When this cycle began (recorded), so that rungs before it do not fire.
+    pub started_on: Date,
+    pub started_at: Instant,
+    pub end: Option<ClockEnd>,
+    pub times_extended: u32,
+    /// The state pauses it now.
+    pub paused: bool,
+    /// Rungs are held now (`quiet_in`).
+    pub quiet: bool,
+    /// Empty while the rule gives no date.
+    pub due: Option<Due>,
+    /// The worst flag of its fired rungs.
+    pub flag: Option<Flag>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ClockEnd {
+    pub seq: u64,
+    pub on: Date,
+    pub how: ClockEndHow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockEndHow {
+    /// By one of `ends_on`, or by leaving `runs_in`.
+    Done,
+    /// A new cycle took its place.
+    Replaced,
+    /// Its item or branch ended or was cancelled.
+    Dropped,
+}
+
+/// A due date with every step of why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Due {
+    pub date: Date,
+    /// The calendar does not reach.
+    pub provisional: bool,
+    pub steps: Vec<DueStep>,
+}
+
+/// One step of a derivation, in the order of `language`: anchor, length, extensions, pauses, cap, roll.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum DueStep {
+    Anchor {
+        on: Date,
+        seq: u64,
+        name: Name,
+    },
+    /// `rule` is the param's, table's or phrase's text; `source` the law.
+    Length {
+        rule: String,
+        length: Option<Length>,
+        source: Option<String>,
+        since: Option<Date>,
+        gives: Date,
+    },
+    /// A month without that day: clamped or moved on.
+    Clamped {
+        gives: Date,
+    },
+    /// A recorded date or a fixed day of the year.
+    Fixed {
+        rule: String,
+        gives: Date,
+    },
+    Extended {
+        seq: u64,
+        rule: String,
+        gives: Date,
+    },
+    Paused {
+        from: Date,
+        to: Date,
+        days: i64,
+        seq: u64,
+        gives: Date,
+    },
+    Cap {
+        rule: String,
+        cap: Date,
+        reached: bool,
+        gives: Date,
+    },
+    /// Moved off a day off; `because` is the holiday's name or the weekday.
+    Rolled {
+        from: Date,
+        because: String,
+        gives: Date,
+    },
+    /// A day that looks like a day off but is worked.
+    MakeUpDay {
+        gives: Date,
+    },
+    /// The earliest of several parts won.
+    Earliest {
+        parts: Vec<(String, Date)>,
+        gives: Date,
+    },
+    Provisional {
+        known_until: Date,
+    },
+}
+
+/// A request that was asked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Asked {
+    pub request: Name,
+    pub branch: Option<u32>,
+    pub seq: u64,
+    pub input: Fields,
+    pub person: Option<Name>,
+    /// Roles that have consented so far.
+    pub consents: Vec<Name>,
+    /// `true` approved, `false` refused, empty while pending.
+    pub decided: Option<bool>,
+}
+
+impl Item {
+    pub fn branch(&self, no: u32) -> Option<&Branch> {
+        self.branches.get(no.checked_sub(1)? as usize)
+    }
+
+    /// The latest cycle of a deadline of the item (`branch` empty) or of one of its branches.
+    pub fn clock(&self, deadline: &str, branch: Option<u32>) -> Option<&Clock> {
+        self.clocks.iter().rev().find(|clock| &*clock.deadline == deadline && clock.branch == branch)
+    }
+
+    /// The fields of the item, or of one of its branches.
+    pub fn fields_of(&self, branch: Option<u32>) -> Option<&Fields> {
+        match branch {
+            None => Some(&self.fields),
+            Some(no) => self.branch(no).map(|branch| &branch.fields),
+        }
+    }
+
+    pub fn field(&self, name: &str) -> &Value {
+        self.fields.get(name).unwrap_or(&Value::Empty)
+    }
+
+    /// The request of this name that waits for a decision.
+    pub fn pending(&self, request: &str, branch: Option<u32>) -> Option<&Asked> {
+        self.requests
+            .iter()
+            .rev()
+            .find(|asked| &*asked.request == request && asked.branch == branch)
+            .filter(|asked| asked.decided.is_none())
+    }
+}
+
+impl Clock {
+    pub fn is_running(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Late is what ended, or still runs, after the due day.
+    pub fn is_late(&self, today: Date) -> bool {
+        let until = self.end.as_ref().map_or(today, |end| end.on);
+        let counts = self.end.as_ref().is_none_or(|end| end.how != ClockEndHow::Replaced);
+        counts && self.due.as_ref().is_some_and(|due| due.date < until)
+    }
+}

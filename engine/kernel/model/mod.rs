@@ -1,0 +1,13 @@
+//! The nouns: plain data that every other module speaks about. Nothing here decides or computes.
+
+pub mod command;
+pub mod decision;
+pub mod definition;
+pub mod directory;
+pub mod fact;
+pub mod item;
+pub mod problem;
+pub mod value;
+
+/// An identifier out of a rule set (a state, an action, a field …), shared and cheap to copy.
+pub type Name = std::sync::Arc<str>;

@@ -1,0 +1,95 @@
+//! Rhai: expressions and functions are type-checked over their syntax tree, compiled once, and called within limits.
+//!
+//! Only this module knows Rhai. A script sees a read-only [`View`] and returns a value.
+
+use crate::kernel::calendar::Calendar;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::{Expr, Workflow};
+use crate::kernel::model::directory::Directory;
+use crate::kernel::model::fact::Actor;
+use crate::kernel::model::item::Item;
+use crate::kernel::model::problem::{Places, Problem};
+use crate::kernel::model::value::{Fields, Value};
+use crate::kernel::time::Date;
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// A rule set in use: immutable, named by the hash of its files.
+#[derive(Debug)]
+pub struct RuleSet {
+    pub hash: Name,
+    pub workflows: IndexMap<Name, Arc<Rules>>,
+    pub directory: Arc<Directory>,
+    /// The wording of notices: stem of the file → text.
+    pub templates: IndexMap<Name, String>,
+    /// Every file it was read from (path inside the folder → text), for storing and for excerpts in reports.
+    pub files: IndexMap<String, String>,
+}
+
+/// One workflow, ready to run.
+#[derive(Debug)]
+pub struct Rules {
+    /// Hash of the rule set it belongs to.
+    pub hash: Name,
+    pub setting: Arc<Setting>,
+    pub scripts: Scripts,
+    pub places: Places,
+}
+
+/// What rules are read against.
+#[derive(Debug)]
+pub struct Setting {
+    pub workflow: Workflow,
+    pub calendar: Calendar,
+    pub directory: Arc<Directory>,
+}
+
+/// All that a script can see.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub setting: Arc<Setting>,
+    pub item: Arc<Item>,
+    /// The branch that `task` shows.
+    pub task: Option<u32>,
+    pub input: Arc<Fields>,
+    /// The entry at hand in `open: … for_each`.
+    pub each: Value,
+    pub actor: Arc<Actor>,
+    /// Inside an action the fact's `effective_on`; params are valued on it.
+    pub today: Date,
+}
+
+/// Compiled expressions and functions of one workflow.
+#[derive(Debug)]
+pub struct Scripts {}
+
+/// A rule that failed when it ran: the action is refused, the rung or sweep quarantined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{source_text}` at {path}: {what}")]
+pub struct EvalError {
+    pub path: Name,
+    pub source_text: Name,
+    pub what: String,
+}
+
+impl Scripts {
+    /// Compiles and type-checks every expression of the workflow and every function file (name → text).
+    /// Gives the scripts when there is no E, and every problem either way.
+    pub fn compile(
+        _workflow: &Workflow,
+        _functions: &IndexMap<String, String>,
+        _places: &Places,
+        _directory: &Directory,
+    ) -> (Option<Scripts>, Vec<Problem>) {
+        todo!()
+    }
+
+    pub fn eval(&self, _expr: &Expr, _view: &View) -> Result<Value, EvalError> {
+        todo!()
+    }
+
+    /// For conditions: anything but yes or no is an error.
+    pub fn holds(&self, _expr: &Expr, _view: &View) -> Result<bool, EvalError> {
+        todo!()
+    }
+}

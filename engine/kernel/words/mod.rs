@@ -1,0 +1,63 @@
+//! The catalogue: key and values in, sentence out, in Chinese and English. One file a language, embedded.
+
+use crate::kernel::model::decision::Refusal;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A language in which the engine speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    #[default]
+    Zh,
+    En,
+}
+
+type Catalogue = HashMap<String, String>;
+
+static ZH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("zh-CN.yaml")));
+static EN: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("en.yaml")));
+
+fn read(text: &str) -> Catalogue {
+    serde_yaml::from_str(text).expect("the embedded catalogues are read by a test")
+}
+
+/// The catalogue of a language, for the test that holds both against each other.
+pub fn catalogue(lang: Lang) -> &'static HashMap<String, String> {
+    match lang {
+        Lang::Zh => &ZH,
+        Lang::En => &EN,
+    }
+}
+
+/// The sentence under a key with `{name}` filled in; the key itself when the catalogue lacks it (a test forbids that).
+pub fn say(lang: Lang, key: &str, values: &[(&str, &str)]) -> String {
+    let Some(template) = catalogue(lang).get(key) else { return key.to_string() };
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template.as_str();
+    while let Some(open) = rest.find('{') {
+        let Some(close) = rest[open..].find('}').map(|at| open + at) else { break };
+        let name = &rest[open + 1..close];
+        out.push_str(&rest[..open]);
+        match values.iter().find(|(key, _)| *key == name) {
+            Some((_, value)) => out.push_str(value),
+            None => out.push_str(&rest[open..=close]),
+        }
+        rest = &rest[close + 1..];
+    }
+    out + rest
+}
+
+/// Whether the catalogue has a key.
+pub fn has(lang: Lang, key: &str) -> bool {
+    catalogue(lang).contains_key(key)
+}
+
+/// The sentence of a refusal: the author's, or the engine's own.
+pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
+    if let Some(sentence) = &refusal.sentence {
+        return sentence.clone();
+    }
+    let code = serde_json::to_value(refusal.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
+    let values: Vec<_> = refusal.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    say(lang, &format!("refusal.{code}"), &values)
+}

@@ -1,0 +1,1 @@
+//! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
