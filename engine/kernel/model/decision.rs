@@ -56,6 +56,9 @@ pub struct Notice {
     pub before_day: Option<Date>,
     /// Notices of one person with the same bundle become one mail; empty is a mail of its own.
     pub bundle: String,
+    /// Why it cannot be mailed at all, such as `nobody` when no one holds the role: it is kept, parked, for a person to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Name>,
     /// What the templates may show, captured now.
     pub values: serde_json::Value,
 }

@@ -1,12 +1,11 @@
 //! The derived view of an item: what its facts, seen under a rule set on a day, amount to. `derive` makes it; nobody changes it.
 
 use super::Name;
-use super::definition::Flag;
-use super::fact::RungKey;
+use super::definition::{Flag, LengthRule};
 use super::value::{Fields, Value};
 use crate::kernel::time::{Date, Instant, Length};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Item {
@@ -21,18 +20,16 @@ pub struct Item {
     pub ended: bool,
     /// Recorded and derived (`is`) fields.
     pub fields: Fields,
-    pub branches: Vec<Branch>,
+    pub branches: Vec<Arc<Branch>>,
     /// Every cycle of every deadline, in the order in which they started.
-    pub clocks: Vec<Clock>,
-    pub requests: Vec<Asked>,
-    /// Rungs that fired or were skipped.
-    pub fired: BTreeSet<RungKey>,
+    pub clocks: Vec<Arc<Clock>>,
+    pub requests: Vec<Arc<Asked>>,
     /// The worst flag of the clocks that are running.
     pub flag: Option<Flag>,
     pub created_on: Date,
     pub last_effective_on: Date,
-    /// Who did what, for `not_by` and `sealed_until`.
-    pub done: Vec<Done>,
+    /// The latest doing of each action on the item and on each branch, for `not_by` and `sealed_until`.
+    pub done: Arc<Vec<Done>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -73,6 +70,15 @@ pub struct Clock {
     /// When this cycle began (recorded), so that rungs before it do not fire.
     pub started_on: Date,
     pub started_at: Instant,
+    /// The rule that gives the length, with tables already answered from the values at the start.
+    #[serde(skip)]
+    pub rule: Option<LengthRule>,
+    pub extensions: Vec<Extension>,
+    pub pauses: Vec<Pause>,
+    /// Rungs that fired or were skipped, in order.
+    pub fired: Vec<Fired>,
+    /// The first moment at which a rung of this cycle may be owed; empty when none is left, or while paused or quiet.
+    pub next_at: Option<Instant>,
     pub end: Option<ClockEnd>,
     pub times_extended: u32,
     /// The state pauses it now.
@@ -80,9 +86,44 @@ pub struct Clock {
     /// Rungs are held now (`quiet_in`).
     pub quiet: bool,
     /// Empty while the rule gives no date.
-    pub due: Option<Due>,
+    pub due: Option<Arc<Due>>,
     /// The worst flag of its fired rungs.
     pub flag: Option<Flag>,
+}
+
+/// A fact that moved the date of its cycle's run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Extension {
+    pub seq: u64,
+    /// What the author wrote, for explaining.
+    pub rule: String,
+    #[serde(skip)]
+    pub by: ExtendedBy,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExtendedBy {
+    /// Added to the date.
+    Length(Length),
+    /// A new length from the same anchor.
+    To(LengthRule),
+}
+
+/// Days on which the clock stood: from `from` up to, not including, `to`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pause {
+    pub from: Date,
+    pub to: Option<Date>,
+    pub seq: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Fired {
+    pub rung: Name,
+    pub occurrence: u32,
+    pub on: Date,
+    /// Why nothing was told: `superseded`, `when`.
+    pub skipped: Option<Name>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -192,12 +233,12 @@ pub struct Asked {
 
 impl Item {
     pub fn branch(&self, no: u32) -> Option<&Branch> {
-        self.branches.get(no.checked_sub(1)? as usize)
+        self.branches.get(no.checked_sub(1)? as usize).map(|branch| &**branch)
     }
 
     /// The latest cycle of a deadline of the item (`branch` empty) or of one of its branches.
     pub fn clock(&self, deadline: &str, branch: Option<u32>) -> Option<&Clock> {
-        self.clocks.iter().rev().find(|clock| &*clock.deadline == deadline && clock.branch == branch)
+        self.clocks.iter().rev().map(|clock| &**clock).find(|clock| &*clock.deadline == deadline && clock.branch == branch)
     }
 
     /// The fields of the item, or of one of its branches.
