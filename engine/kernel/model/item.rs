@@ -255,11 +255,8 @@ impl Item {
 
     /// The request of this name that waits for a decision.
     pub fn pending(&self, request: &str, branch: Option<u32>) -> Option<&Asked> {
-        self.requests
-            .iter()
-            .rev()
-            .find(|asked| &*asked.request == request && asked.branch == branch)
-            .filter(|asked| asked.decided.is_none())
+        let latest = self.requests.iter().rev().find(|asked| &*asked.request == request && asked.branch == branch)?;
+        latest.decided.is_none().then_some(&**latest)
     }
 }
 
