@@ -1,1 +1,3 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
+
+mod kernel;

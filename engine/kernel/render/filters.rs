@@ -1,0 +1,87 @@
+//! The filters that wording and frames have beside those of minijinja: dates and numbers for reading.
+//!
+//! Their language is that of the variable `lang` (`zh-CN`, `en`); without it, Chinese.
+
+use crate::kernel::time::Date;
+use crate::kernel::words::{self, Lang};
+use chrono::Datelike;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State};
+
+pub fn add_to(environment: &mut Environment<'static>) {
+    environment.add_filter("date", |state: &State, value: &Value| dated(state, value, "render.date"));
+    environment.add_filter("date_short", |state: &State, value: &Value| dated(state, value, "render.date_short"));
+    environment.add_filter("weekday", |state: &State, value: &Value| dated(state, value, "render.weekday"));
+    environment.add_filter("number", number);
+    environment.add_filter("pad", pad);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+}
+
+/// The language in which a rendering speaks.
+pub fn lang_of(state: &State) -> Lang {
+    match state.lookup("lang") {
+        Some(lang) if lang.as_str().is_some_and(|lang| lang.starts_with("en")) => Lang::En,
+        _ => Lang::Zh,
+    }
+}
+
+/// A civil date in words; nothing for an empty field.
+fn dated(state: &State, value: &Value, key: &str) -> Result<String, Error> {
+    if value.kind() == ValueKind::None {
+        return Ok(String::new());
+    }
+    let date: Date = value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not a date such as 2026-06-30")))?;
+    let lang = lang_of(state);
+    let weekday = words::say(lang, &format!("render.weekday.{}", date.weekday().number_from_monday()), &[]);
+    let month_name = words::say(lang, &format!("render.month.{}", date.month()), &[]);
+    let (year, month, day) = (date.year().to_string(), date.month().to_string(), date.day().to_string());
+    let values = [("year", &*year), ("month", &*month), ("month_name", &*month_name), ("day", &*day), ("weekday", &*weekday)];
+    Ok(match key {
+        "render.weekday" => weekday,
+        key => words::say(lang, key, &values),
+    })
+}
+
+/// Groups thousands: 12,345.
+fn number(value: &Value) -> Result<String, Error> {
+    if value.kind() == ValueKind::None {
+        return Ok(String::new());
+    }
+    let number = whole(value)?;
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    Ok(out)
+}
+
+/// Fills with zeros on the left: `{{ 87 | pad(3) }}` is 087.
+fn pad(value: &Value, width: usize) -> Result<String, Error> {
+    let number = whole(value)?;
+    let width = width.min(20);
+    Ok(format!("{number:0width$}"))
+}
+
+fn whole(value: &Value) -> Result<i64, Error> {
+    let number = match value.as_str() {
+        Some(text) => text.parse().ok(),
+        None => i64::try_from(value.clone()).ok(),
+    };
+    number.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not a whole number")))
+}
+
+/// Stands in for a missing name and for an empty field alike.
+fn default(value: &Value, instead: Option<Value>) -> Value {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => instead.unwrap_or_else(|| Value::from("")),
+        _ => value.clone(),
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of the pure kernel, one file a module.
+
+mod render;

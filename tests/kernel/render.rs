@@ -1,0 +1,135 @@
+//! Wording: what templates may do, what they are refused, and what a mistake in them says.
+
+use duban::kernel::render::{self, MAX_OUTPUT};
+use serde_json::json;
+
+fn suggestion() -> serde_json::Value {
+    json!({
+        "item": { "number": "087", "title": "关于加快充电设施建设的建议", "answered_on": null, "co_signers": ["李明", "王芳"] },
+        "due": { "answer": { "date": "2026-06-30", "days_left": 7 } },
+        "branches": { "assignment": [ { "unit": "市住建局", "line": "host" }, { "unit": "市能源局", "line": "co" } ] },
+    })
+}
+
+#[test]
+fn a_line_is_filled_with_values_dates_and_lists() {
+    let filled = render::line(
+        "【还剩{{ due.answer.days_left }}天】第{{ item.number }}号请于{{ due.answer.date | date_short }}前答复",
+        &suggestion(),
+    );
+    assert_eq!(filled.unwrap(), "【还剩7天】第087号请于6月30日前答复");
+    assert_eq!(render::line("{{ due.answer.date | date }}", &suggestion()).unwrap(), "2026年6月30日（星期二）");
+    assert_eq!(render::line("{{ due.answer.date | weekday }}", &suggestion()).unwrap(), "星期二");
+    assert_eq!(render::line("{{ item.co_signers | join('、') }}", &suggestion()).unwrap(), "李明、王芳");
+    assert_eq!(render::line("{{ 1234567 | number }} {{ -12 | number }} {{ 7 | pad(3) }}", &suggestion()).unwrap(), "1,234,567 -12 007");
+}
+
+#[test]
+fn dates_follow_the_language_of_the_reader() {
+    let mut values = suggestion();
+    values["lang"] = json!("en");
+    assert_eq!(render::line("{{ due.answer.date | date }}", &values).unwrap(), "Tuesday, 30 June 2026");
+    assert_eq!(render::line("{{ due.answer.date | date_short }}", &values).unwrap(), "30 June");
+}
+
+#[test]
+fn an_unknown_name_is_an_error_and_never_a_hole() {
+    let error = render::text("第一行\n请{{ item.nubmer }}办理", &suggestion()).unwrap_err();
+    assert_eq!((error.line, error.missing.as_deref()), (2, Some("item.nubmer")));
+    assert!(render::line("{% if item.nubmer %}x{% endif %}", &suggestion()).is_err());
+    assert_eq!(render::line("{{ itme.number }}", &suggestion()).unwrap_err().missing.as_deref(), Some("itme.number"));
+    assert_eq!(render::line("{{ nothing }}", &suggestion()).unwrap_err().missing.as_deref(), Some("nothing"));
+}
+
+#[test]
+fn an_empty_field_prints_nothing_and_takes_a_default() {
+    assert_eq!(render::line("[{{ item.answered_on }}{{ item.answered_on | date }}]", &suggestion()).unwrap(), "[]");
+    assert_eq!(render::line("{{ item.answered_on | default('未定') }}", &suggestion()).unwrap(), "未定");
+    assert_eq!(render::line("{% if item.answered_on %}a{% else %}b{% endif %}", &suggestion()).unwrap(), "b");
+}
+
+#[test]
+fn a_line_stays_one_line_whatever_the_values_hold() {
+    let values = json!({ "item": { "title": "第一行\r\nBcc: a@b.c\n\u{2028}第三行\u{7}" } });
+    assert_eq!(render::line("{{ item.title }}\n", &values).unwrap(), "第一行 Bcc: a@b.c 第三行");
+}
+
+#[test]
+fn data_is_never_evaluated_again_nor_escaped_in_plain_text() {
+    let values = json!({ "item": { "title": "{{ 7*7 }} ${x} <b>&" } });
+    assert_eq!(render::line("{{ item.title }}", &values).unwrap(), "{{ 7*7 }} ${x} <b>&");
+}
+
+#[test]
+fn what_wording_may_not_do_is_found_before_it_runs() {
+    for (template, said) in [
+        ("{{ 'x' * 1000000000 }}", "`*` cannot be used here"),
+        ("{% include 'secret' %}", "the statement `include` cannot be used here"),
+        ("a\n{%- macro f() %}{% endmacro %}", "the statement `macro` cannot be used here"),
+        ("{% extends 'x' %}", "the statement `extends` cannot be used here"),
+        ("{{ item.title | safe }}", "there is no filter `safe`"),
+        ("{{ item.title | dtae }}", "there is no filter `dtae`"),
+        ("{% if item.title is fine %}{% endif %}", "there is no test `fine`"),
+        ("{% if item.title is not fine %}{% endif %}", "there is no test `fine`"),
+        ("{% filter shout %}x{% endfilter %}", "there is no filter `shout`"),
+    ] {
+        let error = render::names_read(template).unwrap_err();
+        assert!(error.what.contains(said), "{template}: {error}");
+        assert!(render::text(template, &suggestion()).is_err(), "{template}");
+    }
+    assert_eq!(render::names_read("a\n{%- macro f() %}{% endmacro %}").unwrap_err().line, 2);
+}
+
+#[test]
+fn strings_comments_and_raw_parts_are_not_mistaken_for_code() {
+    for (template, filled) in [
+        ("{{ 'a | b * c' }}", "a | b * c"),
+        ("{# a | nothing * #}x", "x"),
+        ("{% raw %}{{ a | nothing }}{% endraw %}", "{{ a | nothing }}"),
+        ("{{ \"}}\" }}*", "}}*"),
+        ("{{ item.number == '087' and 'yes' or 'no' }}", "yes"),
+    ] {
+        assert_eq!(render::text(template, &suggestion()).unwrap(), filled, "{template}");
+    }
+}
+
+#[test]
+fn the_debug_function_and_unbounded_ranges_do_not_exist() {
+    assert_eq!(render::names_read("{{ debug() }}").unwrap(), ["debug"]);
+    assert!(render::text("{{ debug() }}", &suggestion()).is_err());
+    assert!(render::text("{% for i in range(10) %}{% endfor %}", &suggestion()).is_err());
+}
+
+#[test]
+fn names_are_read_with_their_dots_and_without_the_templates_own() {
+    let template = "{% set n = item.number %}{{ n }} {% for a in branches.assignment %}{{ loop.index }}{{ a.unit }}{% endfor %}
+        {% if due.answer.days_left < 3 and input.reason is defined %}{{ item.co_signers | join('、') }}{% endif %}";
+    let names = render::names_read(template).unwrap();
+    assert_eq!(names, ["branches.assignment", "due.answer.days_left", "input.reason", "item.co_signers", "item.number"]);
+}
+
+#[test]
+fn a_template_that_cannot_be_read_says_where() {
+    let error = render::names_read("一\n二 {{ item. }}").unwrap_err();
+    assert_eq!((error.line, error.missing), (2, None));
+    assert!(render::names_read("{% if x %}").is_err());
+    assert!(render::names_read("{{ x").is_err());
+    assert!(render::names_read("{% raw %}x").is_err());
+}
+
+#[test]
+fn growth_and_endless_work_are_stopped() {
+    let many: Vec<u32> = (0..2_000).collect();
+    let values = json!({ "many": many, "long": "长".repeat(10_000) });
+    let nested = "{% for a in many %}{% for b in many %}{% for c in many %}.{% endfor %}{% endfor %}{% endfor %}";
+    let doubling = format!("{{% set a = long %}}{}{{{{ a }}}}", "{% set a = a ~ a %}".repeat(30));
+    let long = "{% for a in many %}{{ long }}{% endfor %}";
+    let wide = "{{ '%1000000000d' | format(1) }}";
+    for template in [nested, &doubling, long, wide] {
+        assert!(render::text(template, &values).is_err());
+    }
+    let just_fits = render::text("{{ long }}", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap();
+    assert_eq!(just_fits.len(), MAX_OUTPUT);
+    let error = render::text("{{ long }}!", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap_err();
+    assert!(error.what.contains("longer than"), "{error}");
+}
