@@ -1,3 +1,4 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
 mod kernel;
+mod support;

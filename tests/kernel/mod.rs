@@ -1,3 +1,6 @@
 //! Tests of the pure kernel, one file a module.
 
+mod calendar;
+mod cron;
 mod render;
+mod window;

@@ -1,0 +1,3 @@
+//! What several tests share: worlds, calendars, servers. Nothing here asserts.
+
+pub mod calendar;
