@@ -570,6 +570,8 @@ pub struct Report {
 pub struct Import {
     pub title: String,
     pub sheet: Option<String>,
+    /// The column whose text is the item's id; it must not repeat.
+    pub item: Option<Name>,
     /// Field or name → the heading of its column.
     pub columns: Section<Column>,
     /// What is done with each row, in order; the first creates the item.
