@@ -4,3 +4,4 @@ mod calendar;
 mod cron;
 mod render;
 mod window;
+mod rules;

@@ -14,6 +14,16 @@ use crate::kernel::time::Date;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
+mod api;
+mod builtins;
+mod engine;
+mod names;
+mod program;
+mod view;
+
+pub use api::NEVER;
+use program::Compiled;
+
 /// A rule set in use: immutable, named by the hash of its files.
 #[derive(Debug)]
 pub struct RuleSet {
@@ -59,9 +69,11 @@ pub struct View {
     pub today: Date,
 }
 
-/// Compiled expressions and functions of one workflow.
-#[derive(Debug)]
-pub struct Scripts {}
+/// Compiled expressions and functions of one workflow. Copies share what was compiled.
+#[derive(Clone)]
+pub struct Scripts {
+    compiled: Arc<Compiled>,
+}
 
 /// A rule that failed when it ran: the action is refused, the rung or sweep quarantined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,24 +84,46 @@ pub struct EvalError {
     pub what: String,
 }
 
+/// A derived field (`is`), of the item or of a kind of branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    pub branch: Option<Name>,
+    pub field: Name,
+}
+
 impl Scripts {
     /// Compiles and type-checks every expression of the workflow and every function file (name → text).
     /// Gives the scripts when there is no E, and every problem either way.
     pub fn compile(
-        _workflow: &Workflow,
-        _functions: &IndexMap<String, String>,
-        _places: &Places,
-        _directory: &Directory,
+        workflow: &Workflow,
+        functions: &IndexMap<String, String>,
+        places: &Places,
+        directory: &Directory,
     ) -> (Option<Scripts>, Vec<Problem>) {
-        todo!()
+        let (compiled, problems) = program::compile(workflow, functions, places, directory);
+        (compiled.map(|compiled| Scripts { compiled: Arc::new(compiled) }), problems)
     }
 
-    pub fn eval(&self, _expr: &Expr, _view: &View) -> Result<Value, EvalError> {
-        todo!()
+    pub fn eval(&self, expr: &Expr, view: &View) -> Result<Value, EvalError> {
+        self.compiled.run(expr, view)
     }
 
     /// For conditions: anything but yes or no is an error.
-    pub fn holds(&self, _expr: &Expr, _view: &View) -> Result<bool, EvalError> {
-        todo!()
+    pub fn holds(&self, expr: &Expr, view: &View) -> Result<bool, EvalError> {
+        match self.compiled.run(expr, view)? {
+            Value::Bool(yes) => Ok(yes),
+            other => Err(EvalError { path: expr.path.clone(), source_text: expr.source.clone(), what: format!("gives {other:?}, not yes or no") }),
+        }
+    }
+
+    /// The derived fields in an order in which each comes after those that it reads. The fields of a branch stand once, for all branches of the kind.
+    pub fn derived_order(&self) -> &[Derived] {
+        &self.compiled.derived
+    }
+}
+
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripts").finish_non_exhaustive()
     }
 }

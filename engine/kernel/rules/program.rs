@@ -1,0 +1,111 @@
+//! Expressions compiled once, and run in a fresh scope that holds only the views they read.
+
+use super::engine::{self, kind_of};
+use super::names::{VIEWS, canonical};
+use super::view::{Context, Shared, from_dynamic};
+use super::{Derived, EvalError, View, api};
+use crate::kernel::model::definition::{Expr, Workflow};
+use crate::kernel::model::directory::Directory;
+use crate::kernel::model::problem::{Places, Problem};
+use crate::kernel::model::value::Value;
+use indexmap::IndexMap;
+use rhai::{AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, Module, Scope};
+use std::sync::Arc;
+
+pub(super) struct Compiled {
+    engine: Engine,
+    /// Every function of the function files.
+    functions: Arc<Module>,
+    /// By the ids of the expressions.
+    programs: Vec<Program>,
+    pub(super) derived: Vec<Derived>,
+}
+
+struct Program {
+    ast: AST,
+    /// The views it reads, as it spells them, in the order of its scope.
+    variables: Vec<(String, &'static str)>,
+}
+
+impl Compiled {
+    pub(super) fn run(self: &Arc<Self>, expr: &Expr, view: &View) -> Result<Value, EvalError> {
+        let failed = |what: String| EvalError { path: expr.path.clone(), source_text: expr.source.clone(), what };
+        let program = self.programs.get(expr.id as usize).ok_or_else(|| failed("was never compiled".to_string()))?;
+        let context: Shared = Arc::new(Context { view: view.clone(), compiled: self.clone() });
+        let mut scope = Scope::new();
+        for (name, view) in &program.variables {
+            let value = api::variable(view, &context).ok_or_else(|| failed(format!("there is no `{name}` here")))?;
+            scope.push_constant_dynamic(name.as_str(), value);
+        }
+        let result = self.call(program, &mut scope, context).map_err(|error| failed(reason(&error)))?;
+        let kind = kind_of(&result);
+        from_dynamic(result).map_err(|_| failed(format!("gives {kind}, not a value")))
+    }
+
+    fn call(&self, program: &Program, scope: &mut Scope, context: Shared) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut global = self.engine.new_global_runtime_state();
+        global.tag = Dynamic::from(context);
+        global.lib.push(self.functions.clone());
+        #[expect(deprecated, reason = "the only way to give one evaluation a context and shared functions; the version is pinned")]
+        self.engine.eval_statements_raw(&mut global, &mut Caches::new(), scope, program.ast.statements())
+    }
+}
+
+/// What went wrong, in one line.
+fn reason(error: &EvalAltResult) -> String {
+    match error.unwrap_inner() {
+        EvalAltResult::ErrorRuntime(what, _) => what.to_string(),
+        EvalAltResult::ErrorTooManyOperations(_) => "takes too many steps".to_string(),
+        EvalAltResult::ErrorStackOverflow(_) => "calls functions too deep".to_string(),
+        EvalAltResult::ErrorDataTooLarge(what, _) => format!("grows too large ({what})"),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn compile(
+    workflow: &Workflow,
+    functions: &IndexMap<String, String>,
+    _places: &Places,
+    _directory: &Directory,
+) -> (Option<Compiled>, Vec<Problem>) {
+    let mut engine = engine::build(workflow);
+    let mut library = AST::empty();
+    for text in functions.values() {
+        if let Ok(ast) = engine.compile(text) {
+            library = library.merge(&ast);
+        }
+    }
+    let mut programs = Vec::with_capacity(workflow.expressions.len());
+    for expr in &workflow.expressions {
+        match program(&mut engine, &expr.source) {
+            Ok(program) => programs.push(program),
+            Err(_) => return (None, Vec::new()),
+        }
+    }
+    let derived = Vec::new();
+    (Some(Compiled { engine, functions: library.shared_lib().clone(), programs, derived }), Vec::new())
+}
+
+/// Compiles an expression with a scope of only those views that it reads.
+fn program(engine: &mut Engine, source: &str) -> Result<Program, rhai::ParseError> {
+    engine.set_strict_variables(false);
+    let loose = engine.compile_expression(source);
+    engine.set_strict_variables(true);
+    let mut variables: Vec<(String, &'static str)> = Vec::new();
+    loose?.walk(&mut |path| {
+        if let Some(ASTNode::Expr(rhai::Expr::Variable(variable, _, _))) = path.last() {
+            let spelt = variable.1.as_str();
+            let known = VIEWS.iter().map(|(name, _)| *name).find(|name| *name == canonical(VIEWS, spelt));
+            if let Some(name) = known.filter(|_| variables.iter().all(|(other, _)| other != spelt)) {
+                variables.push((spelt.to_string(), name));
+            }
+        }
+        true
+    });
+    let mut scope = Scope::new();
+    for (name, _) in &variables {
+        scope.push_constant_dynamic(name.as_str(), Dynamic::UNIT);
+    }
+    let ast = engine.compile_expression_with_scope(&scope, source)?;
+    Ok(Program { ast, variables })
+}
