@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cron;
+mod letter;
 mod render;
 mod window;
 mod rules;

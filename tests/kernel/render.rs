@@ -1,7 +1,12 @@
 //! Wording: what templates may do, what they are refused, and what a mistake in them says.
 
 use duban::kernel::render::{self, MAX_OUTPUT};
+use duban::kernel::words::Lang;
 use serde_json::json;
+
+fn text(template: &str, values: &serde_json::Value) -> Result<String, render::RenderError> {
+    render::text_in(Lang::Zh, template, values)
+}
 
 fn suggestion() -> serde_json::Value {
     json!({
@@ -34,7 +39,7 @@ fn dates_follow_the_language_of_the_reader() {
 
 #[test]
 fn an_unknown_name_is_an_error_and_never_a_hole() {
-    let error = render::text("第一行\n请{{ item.nubmer }}办理", &suggestion()).unwrap_err();
+    let error = text("第一行\n请{{ item.nubmer }}办理", &suggestion()).unwrap_err();
     assert_eq!((error.line, error.missing.as_deref()), (2, Some("item.nubmer")));
     assert!(render::line("{% if item.nubmer %}x{% endif %}", &suggestion()).is_err());
     assert_eq!(render::line("{{ itme.number }}", &suggestion()).unwrap_err().missing.as_deref(), Some("itme.number"));
@@ -75,7 +80,7 @@ fn what_wording_may_not_do_is_found_before_it_runs() {
     ] {
         let error = render::names_read(template).unwrap_err();
         assert!(error.what.contains(said), "{template}: {error}");
-        assert!(render::text(template, &suggestion()).is_err(), "{template}");
+        assert!(text(template, &suggestion()).is_err(), "{template}");
     }
     assert_eq!(render::names_read("a\n{%- macro f() %}{% endmacro %}").unwrap_err().line, 2);
 }
@@ -89,15 +94,15 @@ fn strings_comments_and_raw_parts_are_not_mistaken_for_code() {
         ("{{ \"}}\" }}*", "}}*"),
         ("{{ item.number == '087' and 'yes' or 'no' }}", "yes"),
     ] {
-        assert_eq!(render::text(template, &suggestion()).unwrap(), filled, "{template}");
+        assert_eq!(text(template, &suggestion()).unwrap(), filled, "{template}");
     }
 }
 
 #[test]
 fn the_debug_function_and_unbounded_ranges_do_not_exist() {
     assert_eq!(render::names_read("{{ debug() }}").unwrap(), ["debug"]);
-    assert!(render::text("{{ debug() }}", &suggestion()).is_err());
-    assert!(render::text("{% for i in range(10) %}{% endfor %}", &suggestion()).is_err());
+    assert!(text("{{ debug() }}", &suggestion()).is_err());
+    assert!(text("{% for i in range(10) %}{% endfor %}", &suggestion()).is_err());
 }
 
 #[test]
@@ -126,10 +131,10 @@ fn growth_and_endless_work_are_stopped() {
     let long = "{% for a in many %}{{ long }}{% endfor %}";
     let wide = "{{ '%1000000000d' | format(1) }}";
     for template in [nested, &doubling, long, wide] {
-        assert!(render::text(template, &values).is_err());
+        assert!(text(template, &values).is_err());
     }
-    let just_fits = render::text("{{ long }}", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap();
+    let just_fits = text("{{ long }}", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap();
     assert_eq!(just_fits.len(), MAX_OUTPUT);
-    let error = render::text("{{ long }}!", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap_err();
+    let error = text("{{ long }}!", &json!({ "long": "a".repeat(MAX_OUTPUT) })).unwrap_err();
     assert!(error.what.contains("longer than"), "{error}");
 }

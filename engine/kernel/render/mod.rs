@@ -3,11 +3,17 @@
 //! Wording comes from authors, so it gets a small world: no statement that reaches another template, no repetition of strings, bounded
 //! work and bounded output. Nothing here decides who is told what.
 
+mod blocks;
 mod filters;
+mod letter;
 mod scan;
 
+pub use blocks::{Block, Fact, Line, Run, blocks};
+pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
+
+use crate::kernel::words::Lang;
 use minijinja::value::{Serde, ValueKind};
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, Template, UndefinedBehavior, Value};
 use std::io;
 use std::sync::LazyLock;
 
@@ -27,41 +33,50 @@ pub const MAX_OUTPUT: usize = 1_000_000;
 /// Steps of the template machine for one rendering; it bounds time as well as the memory held on the way.
 const FUEL: u64 = 200_000;
 
-static WORDING: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static CHINESE: LazyLock<Environment<'static>> = LazyLock::new(|| wording_environment("zh-CN"));
+static ENGLISH: LazyLock<Environment<'static>> = LazyLock::new(|| wording_environment("en"));
+
+fn wording(lang: Lang) -> &'static Environment<'static> {
+    match lang {
+        Lang::Zh => &CHINESE,
+        Lang::En => &ENGLISH,
+    }
+}
+
+fn wording_environment(lang: &'static str) -> Environment<'static> {
     let mut environment = strict_environment();
     environment.remove_filter("safe");
     for global in ["debug", "range", "dict"] {
         environment.remove_global(global);
     }
+    environment.add_global("lang", lang);
     environment
-});
+}
 
 /// Fills a one-line template (`say`, `subject`). Line breaks and other control characters in values become spaces.
 pub fn line(template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
-    let filled = text(template, values)?;
-    Ok(filled.split(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}').map(str::trim).filter(|part| !part.is_empty()).fold(
-        String::new(),
-        |mut line, part| {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line + part
-        },
-    ))
+    line_in(Lang::Zh, template, values)
+}
+
+/// [`line`] with dates in a language of the engine's, where the values do not say otherwise by `lang`.
+pub fn line_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
+    let filled = text_in(lang, template, values)?;
+    let breaks = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+    Ok(filled.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
 /// Fills a template of many lines (the body of a notice), as plain text.
-pub fn text(template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
-    scan::scan(template, &WORDING)?;
-    fill(&WORDING, "wording.txt", template, Value::from(Serde(values)))
+pub fn text_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
+    scan::scan(template, wording(lang))?;
+    render(wording(lang).template_from_named_str("wording.txt", template), Value::from(Serde(values)))
 }
 
 /// The dotted names that a template reads and does not itself define, such as `item.number`; or why it cannot be read.
 /// Sorted, each once. A misspelt filter or test, and statements that wording may not use, are errors here already.
 pub fn names_read(template: &str) -> Result<Vec<String>, RenderError> {
-    scan::scan(template, &WORDING)?;
-    let compiled = WORDING.template_from_named_str("wording.txt", template).map_err(|error| render_error(&error, template))?;
-    let given: Vec<&str> = WORDING.globals().map(|(name, _)| name).collect();
+    scan::scan(template, &CHINESE)?;
+    let compiled = CHINESE.template_from_named_str("wording.txt", template).map_err(|error| render_error(&error))?;
+    let given: Vec<&str> = CHINESE.globals().map(|(name, _)| name).collect();
     let mut names: Vec<String> =
         compiled.undeclared_variables(true).into_iter().filter(|name| !given.iter().any(|given| name == given)).collect();
     names.sort();
@@ -81,19 +96,16 @@ fn strict_environment() -> Environment<'static> {
     environment
 }
 
-fn fill(environment: &Environment, name: &str, template: &str, values: Value) -> Result<String, RenderError> {
+fn render(template: Result<Template, minijinja::Error>, values: Value) -> Result<String, RenderError> {
     let mut out = Capped(Vec::new());
-    environment
-        .template_from_named_str(name, template)
-        .and_then(|compiled| compiled.render_captured_to(values, &mut out).map(|_| ()))
-        .map_err(|error| render_error(&error, template))?;
+    template.and_then(|template| template.render_captured_to(values, &mut out).map(|_| ())).map_err(|error| render_error(&error))?;
     String::from_utf8(out.0).map_err(|_| RenderError { line: 1, what: "the output is not UTF-8".into(), missing: None })
 }
 
-fn render_error(error: &minijinja::Error, template: &str) -> RenderError {
+fn render_error(error: &minijinja::Error) -> RenderError {
     let line = error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
     let missing = (error.kind() == ErrorKind::UndefinedError)
-        .then(|| error.range().and_then(|range| template.get(range)).and_then(scan::first_name))
+        .then(|| error.template_source().zip(error.range()).and_then(|(source, range)| scan::first_name(source.get(range)?)))
         .flatten();
     let mut what = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),

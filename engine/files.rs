@@ -1,0 +1,42 @@
+//! Folders of text files read from disk, and the frames that are embedded so that the binary works from any folder.
+//!
+//! What stands in the files is left to those who read them.
+
+use crate::kernel::render::{FrameError, Frames};
+use std::path::{Path, PathBuf};
+
+/// The embedded frames of mails by name.
+pub const MAIL_FRAMES: [(&str, &str); 8] = [
+    ("notice.txt", include_str!("../templates/mail/notice.txt")),
+    ("notice.html", include_str!("../templates/mail/notice.html")),
+    ("digest.txt", include_str!("../templates/mail/digest.txt")),
+    ("digest.html", include_str!("../templates/mail/digest.html")),
+    ("footer.txt", include_str!("../templates/mail/footer.txt")),
+    ("footer.html", include_str!("../templates/mail/footer.html")),
+    ("head.html", include_str!("../templates/mail/head.html")),
+    ("blocks.html", include_str!("../templates/mail/blocks.html")),
+];
+
+/// A folder of frames that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error("reading `{path}`")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("reading the frames of mails in `{folder}`")]
+    Frame { folder: PathBuf, source: FrameError },
+}
+
+/// The frames of mails: the embedded ones, each replaced by the file of the same name in `folder/mail`, if there is one.
+pub fn mail_frames(folder: Option<&Path>) -> Result<Frames, FilesError> {
+    let mut sources = Vec::new();
+    for (name, embedded) in MAIL_FRAMES {
+        let own = folder.map(|folder| folder.join("mail").join(name)).filter(|path| path.is_file());
+        let text = match own {
+            Some(path) => std::fs::read_to_string(&path).map_err(|source| FilesError::Read { path, source })?,
+            None => embedded.to_string(),
+        };
+        sources.push((name, text));
+    }
+    Frames::new(sources.iter().map(|(name, text)| (*name, text.as_str())))
+        .map_err(|source| FilesError::Frame { folder: folder.unwrap_or(Path::new("")).to_path_buf(), source })
+}
