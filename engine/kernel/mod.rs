@@ -1,6 +1,8 @@
 //! All that is pure: no clock, no I/O, no randomness, no async. The caller passes in `now`, the rules and the calendar.
 
 pub mod calendar;
+pub mod decide;
+pub mod derive;
 pub mod model;
 pub mod render;
 pub mod rules;

@@ -607,6 +607,18 @@ pub struct Change {
     pub retired_states: IndexMap<Name, Name>,
 }
 
+impl FieldRef {
+    /// `item.class`, as the author wrote it.
+    pub fn text(&self) -> String {
+        let of = match self.of {
+            Holder::Item => "item",
+            Holder::Task => "task",
+            Holder::Input => "input",
+        };
+        format!("{of}.{}", self.field)
+    }
+}
+
 impl Workflow {
     /// The fields of the item, or of a branch.
     pub fn fields_of(&self, branch: Option<&str>) -> Option<&Section<Field>> {

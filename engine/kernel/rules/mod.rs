@@ -116,6 +116,12 @@ impl Scripts {
         }
     }
 
+    /// Whether an expression reads `input`, so that it can only be asked at sending. Names inside texts count too, which only postpones the question.
+    pub fn reads_input(&self, expr: &Expr) -> bool {
+        let mut words = expr.source.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word == "input" || word == "输入")
+    }
+
     /// The derived fields in an order in which each comes after those that it reads. The fields of a branch stand once, for all branches of the kind.
     pub fn derived_order(&self) -> &[Derived] {
         &self.compiled.derived

@@ -1,0 +1,163 @@
+//! Item, command, now → [`Decision`]. The one pure step that web, API, scheduler, simulation and rule tests all go through.
+
+mod addressing;
+pub mod capture;
+pub mod input;
+mod notices;
+mod perform;
+mod sequence;
+mod sweep;
+mod wake;
+pub mod who;
+
+pub use perform::Counter;
+pub use sweep::sweep;
+pub use wake::wake;
+
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::derive::fold;
+use crate::kernel::model::Name;
+use crate::kernel::model::command::Command;
+use crate::kernel::model::decision::{Decision, OwedBy, Refusal, RefusalCode};
+use crate::kernel::model::definition::Action;
+use crate::kernel::model::fact::{Actor, Cause};
+use crate::kernel::model::item::Item;
+use crate::kernel::model::value::Fields;
+use crate::kernel::rules::{EvalError, Rules};
+use crate::kernel::time::{Date, Instant};
+use perform::{Doing, Work};
+use std::sync::Arc;
+
+/// A person's action. `item` is empty when the action opens a new one.
+pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Instant, counter: Counter) -> Decision {
+    let today = day_of(now, rules.setting.workflow.timezone);
+    let on = command.effective_on.unwrap_or(today);
+    if on > today {
+        return Err(refusal(RefusalCode::BadDate, &[("date", &on.to_string()), ("why", "future")]));
+    }
+    if let (Some(seen), Some(item)) = (command.seen_rev, item) {
+        if seen != item.rev {
+            return Err(refusal(RefusalCode::StaleRevision, &[("seen", &seen.to_string()), ("now", &item.rev.to_string())]));
+        }
+    }
+    match item {
+        Some(item) => {
+            let (task, name, action) = addressing::find(rules, item, command, on)?;
+            if action.creates {
+                return Err(refusal(RefusalCode::ItemExists, &[("item", &command.item)]));
+            }
+            follows(item, task, on)?;
+            let mut work = Work::new(rules, item.clone(), now, counter);
+            person_acts(&mut work, command, task, name, action, on)?;
+            work.finish()
+        }
+        None => {
+            let Some((name, action)) = rules.setting.workflow.actions.get_key_value(&command.action) else {
+                return Err(addressing::unknown_action(rules, &command.action));
+            };
+            if !action.creates {
+                return Err(refusal(RefusalCode::UnknownItem, &[("item", &command.item)]));
+            }
+            let blank = Arc::new(fold::begin(rules, &command.item, on, today));
+            let mut work = Work::new(rules, blank, now, counter);
+            person_acts(&mut work, command, None, name, action, on)?;
+            work.finish()
+        }
+    }
+}
+
+fn person_acts(work: &mut Work, command: &Command, task: Option<u32>, name: &Name, action: &Action, on: Date) -> Result<(), Refusal> {
+    who::state_allows(work.rules, &work.item, action, task)?;
+    // A new item has no fields yet: its roles are read from what is being handed in.
+    let seen = match action.creates {
+        false => work.item.clone(),
+        true => {
+            let mut provisional = (*work.item).clone();
+            for ask in action.ask.iter().filter(|ask| ask.records.is_some()) {
+                if let Some(value) = command.input.get(&ask.name) {
+                    let value = input::coerce(work.rules, &provisional, &ask.kind, value).unwrap_or_else(|_| value.clone());
+                    fold::record(&mut provisional, None, ask.name.clone(), value);
+                }
+            }
+            Arc::new(provisional)
+        }
+    };
+    let (by, mut actor) = who::may(work.rules, &seen, name, action, task, &command.by, on)?;
+    actor.via = command.via.clone();
+    let input = input::read(work.rules, &work.item, action, by, &command.input)?;
+    work.perform(Doing { action, task, actor, input, on, cause: Cause::Command { id: command.id.clone() } })
+}
+
+/// `effective_on` may not lie before what it follows: the state that the action leaves.
+fn follows(item: &Item, task: Option<u32>, on: Date) -> Result<(), Refusal> {
+    let since = task.and_then(|no| item.branch(no)).map_or(item.since, |branch| branch.since);
+    if on < since {
+        return Err(refusal(RefusalCode::BadDate, &[("date", &on.to_string()), ("why", "before"), ("since", &since.to_string())]));
+    }
+    Ok(())
+}
+
+/// Whether a notice that waits is still owed: its deadline's cycle runs and is not paused.
+pub fn still_owed(item: &Item, owed_by: &OwedBy) -> bool {
+    let clock = item
+        .clocks
+        .iter()
+        .find(|clock| clock.deadline == owed_by.deadline && clock.branch == owed_by.branch && clock.cycle == owed_by.cycle);
+    clock.is_some_and(|clock| clock.is_running() && !clock.paused)
+}
+
+/// The first moment at which something more may be owed by the item.
+pub fn wake_up(item: &Item) -> Option<Instant> {
+    item.clocks.iter().filter_map(|clock| clock.next_at).min()
+}
+
+/// An action of the item or of one of its branches as a person finds it on a day: open, or refused with its reason.
+#[derive(Debug)]
+pub struct Offer {
+    pub action: Name,
+    pub task: Option<u32>,
+    pub refusal: Option<Refusal>,
+}
+
+/// Every action that a person could think of now, with the reason of each that is refused. What depends on input is asked at sending.
+pub fn offers(rules: &Rules, item: &Arc<Item>, person: &Name, on: Date) -> Result<Vec<Offer>, EvalError> {
+    let workflow = &rules.setting.workflow;
+    let mut out = Vec::new();
+    let own = workflow.actions.iter().map(|(name, action)| (None, name, action));
+    let branches = item.branches.iter().filter(|branch| !branch.ended).flat_map(|branch| {
+        let actions = workflow.branches.get(&branch.kind).into_iter().flat_map(|kind| &kind.actions);
+        actions.map(|(name, action)| (Some(branch.no), name, action))
+    });
+    for (task, name, action) in own.chain(branches) {
+        if !action.creates {
+            let refusal = offer(rules, item, name, action, task, person, on).err();
+            out.push(Offer { action: name.clone(), task, refusal });
+        }
+    }
+    Ok(out)
+}
+
+fn offer(rules: &Rules, item: &Arc<Item>, name: &Name, action: &Action, task: Option<u32>, person: &Name, on: Date) -> Result<(), Refusal> {
+    who::state_allows(rules, item, action, task)?;
+    let (_, actor) = who::may(rules, item, name, action, task, person, on)?;
+    let doing = Doing { action, task, actor, input: Fields::new(), on, cause: Cause::Follows { after: 0 } };
+    perform::check(rules, item, &doing, true)
+}
+
+/// A refusal of the engine's own; its sentence is made by `words`.
+pub(crate) fn refusal(code: RefusalCode, values: &[(&str, &str)]) -> Refusal {
+    Refusal { code, sentence: None, rule: None, values: values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect() }
+}
+
+impl From<EvalError> for Refusal {
+    fn from(error: EvalError) -> Self {
+        let mut out = refusal(RefusalCode::RuleFailed, &[("rule", &error.source_text), ("what", &error.what)]);
+        out.rule = Some(error.path);
+        out
+    }
+}
+
+/// The engine as an actor.
+pub(crate) fn system() -> Actor {
+    Actor { role: Some(crate::kernel::derive::roles::SYSTEM.into()), ..Actor::default() }
+}

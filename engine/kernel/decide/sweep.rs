@@ -1,0 +1,79 @@
+//! A sweep's slot on one item: who is told, what is done.
+
+use super::notices::Tell;
+use super::perform::{Doing, Work};
+use super::{refusal, system};
+use crate::kernel::derive::view;
+use crate::kernel::model::decision::{Accepted, Decision, RefusalCode};
+use crate::kernel::model::fact::{Cause, Fact};
+use crate::kernel::model::item::Item;
+use crate::kernel::model::value::Fields;
+use crate::kernel::rules::{Rules, View};
+use crate::kernel::time::{Date, Instant};
+use std::sync::Arc;
+
+/// Decides a slot (`slot` is its local civil minute, `on` its day, however late it runs). No facts when the item is not concerned.
+pub fn sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, on: Date, now: Instant) -> Decision {
+    let Some((name, declared)) = rules.setting.workflow.sweeps.get_key_value(sweep) else {
+        return Err(refusal(RefusalCode::UnknownAction, &[("action", sweep), ("near", "")]));
+    };
+    let mut work = Work::new(rules, item.clone(), now, &|_| 0);
+    let holders: Vec<Option<u32>> = match &declared.over {
+        None => vec![None],
+        Some(kind) => item.branches.iter().filter(|branch| branch.kind == *kind && !branch.ended).map(|branch| Some(branch.no)).collect(),
+    };
+    if on < item.created_on {
+        return Ok(Accepted { wake_up: super::wake_up(item), ..Accepted::default() });
+    }
+    for task in holders {
+        if let Some(condition) = &declared.when {
+            let view = View { today: on, ..view(rules, &work.item, task) };
+            if !rules.scripts.holds(condition, &view)? {
+                continue;
+            }
+        }
+        let slot = match task {
+            None => slot.to_string(),
+            Some(no) => format!("{slot}#{no}"),
+        };
+        let cause = Cause::Sweep { sweep: name.clone(), slot: slot.as_str().into() };
+        let workflow = &rules.setting.workflow;
+        let action = declared.action.as_ref().and_then(|action| {
+            let own = declared.over.as_ref().and_then(|kind| workflow.branches.get(kind)).and_then(|kind| kind.actions.get(action));
+            own.map(|action| (task, action)).or_else(|| workflow.actions.get(action).map(|action| (None, action)))
+        });
+        match action {
+            Some((holder, action)) => {
+                if super::who::state_allows(rules, &work.item, action, holder).is_err() {
+                    continue;
+                }
+                let doing = Doing { action, task: holder, actor: system(), input: Fields::new(), on, cause };
+                if super::perform::check(rules, &work.item, &doing, false).is_err() {
+                    continue;
+                }
+                work.perform(doing)?;
+            }
+            None => {
+                work.record(Fact {
+                    seq: 0,
+                    name: name.clone(),
+                    branch: task,
+                    recorded_at: now,
+                    effective_on: on,
+                    actor: system(),
+                    cause,
+                    input: Fields::new(),
+                    outcomes: Vec::new(),
+                    not_started: Vec::new(),
+                    told: Vec::new(),
+                    rules: rules.hash.clone(),
+                })?;
+            }
+        }
+        let seq = work.item.rev;
+        for notice in &declared.tell {
+            work.tells.push(Tell::of_sweep(notice, seq, task, name, &slot));
+        }
+    }
+    work.finish()
+}

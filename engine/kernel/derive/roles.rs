@@ -1,0 +1,97 @@
+//! Who holds a role in an item on a day, through the directory.
+
+use super::view;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::{FieldRef, Holder, UnitPath, Who};
+use crate::kernel::model::item::Item;
+use crate::kernel::model::value::Value;
+use crate::kernel::rules::{EvalError, Rules, View};
+use crate::kernel::time::Date;
+use std::sync::Arc;
+
+/// The role that is the engine itself.
+pub const SYSTEM: &str = "system";
+
+/// The persons who hold a role, seen from the item or one of its branches. Stand-ins are not counted in.
+pub fn holders(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, day: Date) -> Result<Vec<Name>, EvalError> {
+    let Some(role) = rules.setting.workflow.roles.get(role) else { return Ok(Vec::new()) };
+    for case in &role.who {
+        let holds = match &case.when {
+            None => true,
+            Some(condition) => rules.scripts.holds(condition, &View { today: day, ..view(rules, item, task) })?,
+        };
+        if holds {
+            return Ok(persons(rules, item, &case.who, task, day));
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Whether a person holds a role, or stands in today for somebody who does.
+pub fn holds(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, person: &str, day: Date) -> Result<bool, EvalError> {
+    let directory = &rules.setting.directory;
+    let holders = holders(rules, item, role, task, day)?;
+    Ok(holders.iter().any(|holder| &**holder == person || directory.stand_in(holder, day).is_some_and(|stand_in| &**stand_in == person)))
+}
+
+/// Every role that a person holds in the item or one of its branches.
+pub fn roles_of(rules: &Rules, item: &Arc<Item>, task: Option<u32>, person: &str, day: Date) -> Result<Vec<Name>, EvalError> {
+    let mut out = Vec::new();
+    for role in rules.setting.workflow.roles.keys() {
+        if holds(rules, item, role, task, person, day)? {
+            out.push(role.clone());
+        }
+    }
+    Ok(out)
+}
+
+fn persons(rules: &Rules, item: &Item, who: &Who, task: Option<u32>, day: Date) -> Vec<Name> {
+    let directory = &rules.setting.directory;
+    match who {
+        Who::System => Vec::new(),
+        Who::Group(group) => directory.group(group, day),
+        Who::Person(field) => texts(read(item, task, field)),
+        Who::Duty(duty, path) => {
+            let mut out: Vec<Name> = Vec::new();
+            for unit in units(rules, item, path, task) {
+                for person in directory.duty(duty, &unit, day) {
+                    if !out.contains(&person) {
+                        out.push(person);
+                    }
+                }
+            }
+            out
+        }
+    }
+}
+
+fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>) -> Vec<Name> {
+    let directory = &rules.setting.directory;
+    let up = |path: &UnitPath, step: fn(&crate::kernel::model::directory::Unit) -> Option<&Name>| {
+        let below = units(rules, item, path, task);
+        below.iter().filter_map(|unit| directory.units.get(unit).and_then(step).cloned()).collect()
+    };
+    match path {
+        UnitPath::Named(unit) => vec![unit.clone()],
+        UnitPath::Field(field) => texts(read(item, task, field)),
+        UnitPath::CommitteeOf(path) => up(path, |unit| unit.committee.as_ref()),
+        UnitPath::ParentOf(path) => up(path, |unit| unit.parent.as_ref()),
+    }
+}
+
+fn read<'a>(item: &'a Item, task: Option<u32>, field: &FieldRef) -> &'a Value {
+    let fields = match field.of {
+        Holder::Item => Some(&item.fields),
+        Holder::Task => task.and_then(|no| item.branch(no)).map(|branch| &branch.fields),
+        Holder::Input => None,
+    };
+    fields.and_then(|fields| fields.get(&field.field)).unwrap_or(&Value::Empty)
+}
+
+fn texts(value: &Value) -> Vec<Name> {
+    match value {
+        Value::Text(text) => vec![text.clone()],
+        Value::List(list) => list.iter().filter_map(|value| value.as_text().cloned()).collect(),
+        _ => Vec::new(),
+    }
+}
