@@ -1,5 +1,5 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
 mod kernel;
-mod support;
 mod sheet;
+mod support;

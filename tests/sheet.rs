@@ -20,7 +20,9 @@ fn column(headings: &[&str], kind: Type, required: bool) -> Column {
 fn import() -> Import {
     let list = |kind: Type| Type::List(Box::new(kind));
     let mut origin = column(&["提出方式"], Type::Choice(vec!["in_session".into(), "inter_session".into()]), true);
-    origin.values = [("大会期间".to_string().into(), "in_session".into()), ("闭会期间".to_string().into(), "inter_session".into())].into_iter().collect();
+    origin.values = [("大会期间".to_string().into(), "in_session".into()), ("闭会期间".to_string().into(), "inter_session".into())]
+        .into_iter()
+        .collect();
     let columns: Section<Column> = [
         ("number", column(&["编号", "序号"], Type::Text, true)),
         ("heading", column(&["标题", "建议标题"], Type::Text, true)),
@@ -87,7 +89,10 @@ fn directory() -> Directory {
         ]
         .into_iter()
         .collect(),
-        persons: [("wang", "王强"), ("li", "李晓梅"), ("zhang1", "张伟"), ("zhang2", "张伟"), ("zhao", "赵国栋")].into_iter().map(|(id, title)| (id.into(), person(title))).collect(),
+        persons: [("wang", "王强"), ("li", "李晓梅"), ("zhang1", "张伟"), ("zhang2", "张伟"), ("zhao", "赵国栋")]
+            .into_iter()
+            .map(|(id, title)| (id.into(), person(title)))
+            .collect(),
     }
 }
 
@@ -165,20 +170,36 @@ fn a_list_as_offices_keep_it_is_read() {
         text_row(sheet, 1, &["填报单位：代表工作委员会"]);
         headings(sheet, 3);
         sheet.write_string(3, 8, "交办日期（年月日）").unwrap();
-        text_row(sheet, 4, &[" ２０２４－００１ ", "关于　加快\n运城机场扩建的建议", "王 强", "李晓梅、赵国栋", "大会期间", "住建局", "市交通运输局，市教育局"]);
+        text_row(
+            sheet,
+            4,
+            &[
+                " ２０２４－００１ ",
+                "关于　加快\n运城机场扩建的建议",
+                "王 强",
+                "李晓梅、赵国栋",
+                "大会期间",
+                "住建局",
+                "市交通运输局，市教育局",
+            ],
+        );
         sheet.write_date_with_format(4, 7, day(2024, 2, 27), &date).unwrap();
         sheet.write_number(4, 8, 45_372).unwrap();
         // row 6 is blank
-        text_row(sheet, 6, &["2024-002", "关于治理涑水河的建议", "李晓梅", "王强  赵国栋\n王强", "闭会期间", "housing", "", "2024年3月5日（星期二）"]);
+        text_row(
+            sheet,
+            6,
+            &["2024-002", "关于治理涑水河的建议", "李晓梅", "王强  赵国栋\n王强", "闭会期间", "housing", "", "2024年3月5日（星期二）"],
+        );
     });
     let reading = read(&path).unwrap();
     assert_eq!(sentences(&reading), Vec::<String>::new());
     assert_eq!(reading.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 7]);
     assert_eq!(reading.rows[0].item.as_deref(), Some("2024-001"));
-    assert_eq!(reading.rows[0].steps.iter().map(|step| (&*step.action, &*step.by, step.on)).collect::<Vec<_>>(), [
-        ("submit", "clerk", day(2024, 2, 27)),
-        ("assign", "office", day(2024, 3, 21))
-    ]);
+    assert_eq!(
+        reading.rows[0].steps.iter().map(|step| (&*step.action, &*step.by, step.on)).collect::<Vec<_>>(),
+        [("submit", "clerk", day(2024, 2, 27)), ("assign", "office", day(2024, 3, 21))]
+    );
     assert_eq!(input(&reading, 0, "heading"), &Value::text("关于加快运城机场扩建的建议"));
     assert_eq!(input(&reading, 0, "lead_deputy"), &Value::text("wang"));
     assert_eq!(input(&reading, 0, "origin"), &Value::text("in_session"));
@@ -191,7 +212,20 @@ fn a_list_as_offices_keep_it_is_read() {
 
 #[test]
 fn dates_are_read_in_the_forms_that_lists_use() {
-    let the_fifth = ["2024-03-05", "2024/3/5", "2024.3.5", "2024年3月5日", "２０２４年３月５日", "2024年03月05日 星期二", "二〇二四年三月五日", "20240305", "2024-3-5 0:00:00", "2024-03-05T00:00:00", "45356", "2024年3月5号"];
+    let the_fifth = [
+        "2024-03-05",
+        "2024/3/5",
+        "2024.3.5",
+        "2024年3月5日",
+        "２０２４年３月５日",
+        "2024年03月05日 星期二",
+        "二〇二四年三月五日",
+        "20240305",
+        "2024-3-5 0:00:00",
+        "2024-03-05T00:00:00",
+        "45356",
+        "2024年3月5号",
+    ];
     for text in the_fifth {
         let reading = with_cell(7, text);
         assert_eq!(sentences(&reading), Vec::<String>::new(), "{text}");
@@ -203,7 +237,19 @@ fn dates_are_read_in_the_forms_that_lists_use() {
 
 #[test]
 fn what_is_no_date_is_named_with_its_cell() {
-    for text in ["2026-13-02", "2024-02-30", "3月5日", "24.3.5", "2024-03", "近期", "1024-03-05", "5", "2024-03-05-06", "2024-3-5 待定", "十十年三月五日"] {
+    for text in [
+        "2026-13-02",
+        "2024-02-30",
+        "3月5日",
+        "24.3.5",
+        "2024-03",
+        "近期",
+        "1024-03-05",
+        "5",
+        "2024-03-05-06",
+        "2024-3-5 待定",
+        "十十年三月五日",
+    ] {
         let reading = with_cell(7, text);
         assert_eq!(sentences(&reading), [format!("建议!H2 “提出日期”填的“{text}”不是日期。请写成 2024-03-05 或 2024年3月5日。")]);
         assert!(reading.rows.is_empty());
@@ -213,7 +259,10 @@ fn what_is_no_date_is_named_with_its_cell() {
 #[test]
 fn unknown_units_and_persons_come_with_the_nearest_name() {
     assert_eq!(sentences(&with_cell(5, "市建设局")), ["建议!F2 “主办单位”：找不到“市建设局”，是不是“市住房和城乡建设局”？"]);
-    assert_eq!(sentences(&with_cell(6, "市教育局、市交通运输管理局")), ["建议!G2 “协办单位”：找不到“市交通运输管理局”，是不是“市交通运输局”？"]);
+    assert_eq!(
+        sentences(&with_cell(6, "市教育局、市交通运输管理局")),
+        ["建议!G2 “协办单位”：找不到“市交通运输管理局”，是不是“市交通运输局”？"]
+    );
     assert_eq!(sentences(&with_cell(2, "欧阳明月")), ["建议!C2 “领衔代表”：找不到“欧阳明月”。"]);
     assert_eq!(sentences(&with_cell(3, "张伟")), ["建议!D2 “附议代表”：“张伟”有几个同名的，请改填编号：zhang1、zhang2。"]);
     assert!(with_cell(3, "zhang2").problems.is_empty());
@@ -309,7 +358,10 @@ fn doubled_numbers_and_empty_cells_are_told_by_row() {
         text_row(sheet, 3, &holes);
     });
     let reading = read(&path).unwrap();
-    assert_eq!(sentences(&reading), ["建议!A3 “编号”的“2024-001”与第 2 行重复。", "建议!C4 “领衔代表”没有填写。", "建议!H4 “提出日期”没有填写。"]);
+    assert_eq!(
+        sentences(&reading),
+        ["建议!A3 “编号”的“2024-001”与第 2 行重复。", "建议!C4 “领衔代表”没有填写。", "建议!H4 “提出日期”没有填写。"]
+    );
     assert_eq!(reading.problems[0].sentence(Lang::En), "`2024-001` in `编号` stands in row 2 already.");
     assert_eq!(reading.clone().rows_or_problems(false).unwrap_err().len(), 3, "all or nothing");
     assert_eq!(reading.rows_or_problems(true).unwrap().len(), 1, "unless told otherwise");
@@ -415,7 +467,8 @@ fn raw_book(book: &Book, sheet_xml: impl std::io::Read, more_parts: usize) -> Pa
 #[test]
 fn a_million_blank_rows_are_refused_before_anything_is_built() {
     let book = Book::new();
-    let rows: String = (1..=1_000_000).map(|row| format!(r#"<row r="{row}" ht="15" customHeight="1"><c r="A{row}" s="1"/></row>"#)).collect();
+    let rows: String =
+        (1..=1_000_000).map(|row| format!(r#"<row r="{row}" ht="15" customHeight="1"><c r="A{row}" s="1"/></row>"#)).collect();
     let path = raw_book(&book, format!("<worksheet><sheetData>{rows}</sheetData></worksheet>").as_bytes(), 0);
     let error = read(&path).unwrap_err();
     assert_eq!(error, Error::UnpacksTooLarge { megabytes: 50 });

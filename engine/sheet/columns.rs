@@ -23,7 +23,10 @@ pub struct Header {
 /// Finds the row in which most headings stand. A heading that spans two rows, or whose lower half names the columns, is followed down.
 /// Missing and doubled columns are noted as problems.
 pub fn find_header(grid: &Grid, import: &Import, problems: &mut Vec<SheetProblem>) -> Result<Header, Error> {
-    let counts = grid.rows_from(0).take(ROWS_SEARCHED).map(|row| (row, import.columns.keys().filter(|name| !find(grid, row, import, name).is_empty()).count()));
+    let counts = grid
+        .rows_from(0)
+        .take(ROWS_SEARCHED)
+        .map(|row| (row, import.columns.keys().filter(|name| !find(grid, row, import, name).is_empty()).count()));
     // `max_by_key` keeps the last of equals; the first is meant.
     let best = counts.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 0);
     let Some((header_row, _)) = best else {
@@ -76,7 +79,8 @@ fn find(grid: &Grid, row: u32, import: &Import, name: &str) -> Vec<(u32, String)
 fn note_missing(grid: &Grid, import: &Import, header: &Header, header_row: u32, problems: &mut Vec<SheetProblem>) {
     let used: Vec<u32> = header.columns.values().copied().collect();
     let unused = || grid.row(header_row).filter(|(at, _)| !used.contains(at));
-    let texts: Vec<String> = unused().filter_map(|(_, cell)| if let Cell::Text(text) = cell { Some(compact(text)) } else { None }).collect();
+    let texts: Vec<String> =
+        unused().filter_map(|(_, cell)| if let Cell::Text(text) = cell { Some(compact(text)) } else { None }).collect();
     for (name, column) in &import.columns {
         if header.columns.contains_key(name) || !column.required {
             continue;

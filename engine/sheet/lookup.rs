@@ -83,7 +83,9 @@ pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&
         if shorter >= 2 && (leaves_out(&text, &name) || leaves_out(&name, &text)) { edits.max(0.6 + edits / 10.0) } else { edits }
     };
     let scored = names.map(|name| (likeness(name), name)).filter(|(score, _)| *score >= NEAR);
-    scored.fold(None, |best: Option<(f64, &str)>, next| if best.is_some_and(|best| best.0 >= next.0) { best } else { Some(next) }).map(|(_, name)| name)
+    scored
+        .fold(None, |best: Option<(f64, &str)>, next| if best.is_some_and(|best| best.0 >= next.0) { best } else { Some(next) })
+        .map(|(_, name)| name)
 }
 
 /// Whether all characters of `short` stand in `long`, in order.

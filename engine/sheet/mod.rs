@@ -69,7 +69,8 @@ pub fn read_import(path: &Path, import: &Import, fields: &Section<Field>, direct
     let mut reading = Reading { sheet: grid.sheet.clone(), ..Reading::default() };
     if problems.is_empty() {
         let merged = merged_rows(&grid, &header, &mut problems)?;
-        let mut sheet = SheetReader { grid: &grid, header: &header, import, fields, lookup: Lookup::new(directory), problems, seen: HashMap::new() };
+        let mut sheet =
+            SheetReader { grid: &grid, header: &header, import, fields, lookup: Lookup::new(directory), problems, seen: HashMap::new() };
         for number in grid.rows_from(header.first_data_row) {
             if header.columns.values().all(|column| grid.cell(number, *column).is_none()) {
                 reading.blank_rows += 1;
@@ -157,7 +158,12 @@ impl SheetReader<'_> {
             };
             if let Some((earlier, day)) = last.filter(|(_, day)| on < *day) {
                 let heading = self.heading(earlier);
-                self.note(number, &step.on, "sheet.out_of_order", &[("day", on.to_string()), ("earlier", heading), ("earlier_day", day.to_string())]);
+                self.note(
+                    number,
+                    &step.on,
+                    "sheet.out_of_order",
+                    &[("day", on.to_string()), ("earlier", heading), ("earlier_day", day.to_string())],
+                );
             }
             last = Some((&step.on, on));
             let input = step.with.iter().filter_map(|(input, column)| Some((input.clone(), values.get(column)?.clone()))).collect();
@@ -188,7 +194,8 @@ impl SheetReader<'_> {
     }
 
     fn note(&mut self, number: u32, name: &Name, code: &'static str, values: &[(&'static str, String)]) {
-        let mut problem = SheetProblem::new(&self.grid.sheet, code, number, self.header.columns.get(name).copied()).with("heading", self.heading(name));
+        let mut problem =
+            SheetProblem::new(&self.grid.sheet, code, number, self.header.columns.get(name).copied()).with("heading", self.heading(name));
         problem.values.extend_from_slice(values);
         self.problems.push(problem);
     }
@@ -204,7 +211,16 @@ impl SheetReader<'_> {
 pub fn can_read(kind: &Type) -> bool {
     match kind {
         Type::List(inner) | Type::Optional(inner) => can_read(inner) && !matches!(**inner, Type::List(_)),
-        Type::YesNo | Type::Number | Type::Text | Type::Choice(_) | Type::Date | Type::Year | Type::Duration | Type::Person | Type::Unit | Type::Item => true,
+        Type::YesNo
+        | Type::Number
+        | Type::Text
+        | Type::Choice(_)
+        | Type::Date
+        | Type::Year
+        | Type::Duration
+        | Type::Person
+        | Type::Unit
+        | Type::Item => true,
         _ => false,
     }
 }

@@ -47,10 +47,16 @@ impl Reader<'_> {
             Type::Text => self.text(&text),
             Type::Item => Ok(Value::text(&compact(&text))),
             Type::Number => number(&text).map(Value::Number),
-            Type::Year => number(&text).ok().filter(|year| (1949..=2200).contains(year)).map(Value::Number).map_or_else(|| fault("sheet.not_a_year", &[("text", &text)]), Ok),
+            Type::Year => number(&text)
+                .ok()
+                .filter(|year| (1949..=2200).contains(year))
+                .map(Value::Number)
+                .map_or_else(|| fault("sheet.not_a_year", &[("text", &text)]), Ok),
             Type::YesNo => self.yes_no(cell, &text),
             Type::Choice(options) => self.choice(&text, options),
-            Type::Duration => Length::parse(&compact(&text)).map(Value::Length).map_or_else(|| fault("sheet.not_a_length", &[("text", &text)]), Ok),
+            Type::Duration => {
+                Length::parse(&compact(&text)).map(Value::Length).map_or_else(|| fault("sheet.not_a_length", &[("text", &text)]), Ok)
+            }
             Type::Unit => self.named(&text, Kind::Unit),
             Type::Person => self.named(&text, Kind::Person),
             Type::List(inner) => self.list(&text, inner).map(Value::List),
@@ -68,7 +74,9 @@ impl Reader<'_> {
         if let Cell::Bool(value) = cell {
             return Ok(Value::Bool(*value));
         }
-        let is = |key: &str| [Lang::Zh, Lang::En].iter().any(|lang| words::say(*lang, key, &[]).split_whitespace().any(|word| same_name(word, text)));
+        let is = |key: &str| {
+            [Lang::Zh, Lang::En].iter().any(|lang| words::say(*lang, key, &[]).split_whitespace().any(|word| same_name(word, text)))
+        };
         match (is("sheet.words_for_yes"), is("sheet.words_for_no")) {
             (true, _) => Ok(Value::Bool(true)),
             (_, true) => Ok(Value::Bool(false)),
@@ -85,7 +93,11 @@ impl Reader<'_> {
         match known.clone().find(|(word, option)| same_name(word, text) && options.contains(option)) {
             Some((_, option)) => Ok(Value::Text(option.clone())),
             None => {
-                let words: Vec<&str> = if self.column.values.is_empty() { known.map(|(word, _)| word).collect() } else { self.column.values.keys().map(|word| word.as_ref()).collect() };
+                let words: Vec<&str> = if self.column.values.is_empty() {
+                    known.map(|(word, _)| word).collect()
+                } else {
+                    self.column.values.keys().map(|word| word.as_ref()).collect()
+                };
                 fault("sheet.not_an_option", &[("text", text), ("options", &words.join("、"))])
             }
         }
@@ -111,7 +123,9 @@ impl Reader<'_> {
         let mut values = Vec::new();
         for entry in text.split(['、', '，', ',', ';', '；', '/', '\n', '\r']).filter(|entry| !compact(entry).is_empty()) {
             let words: Vec<&str> = entry.split_whitespace().collect();
-            let apart = kind.is_some_and(|kind| words.len() > 1 && !self.lookup.knows(kind, entry) && words.iter().all(|word| self.lookup.knows(kind, word)));
+            let apart = kind.is_some_and(|kind| {
+                words.len() > 1 && !self.lookup.knows(kind, entry) && words.iter().all(|word| self.lookup.knows(kind, word))
+            });
             for word in if apart { words } else { vec![entry] } {
                 let value = self.value(&Cell::Text(word.to_string()), inner)?;
                 if !values.contains(&value) {
@@ -175,7 +189,8 @@ fn written_date(text: &str) -> Option<Date> {
         return None;
     }
     let (Some(month), Some(rest)) = (month, rest) else {
-        let digits = year.split_whitespace().next().filter(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let digits =
+            year.split_whitespace().next().filter(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
         return Date::parse_from_str(digits, "%Y%m%d").ok();
     };
     let mut after_month = rest.split_whitespace();
@@ -198,10 +213,14 @@ fn counted(text: &str) -> Option<u32> {
     if text.len() <= 4 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    let digit = |sign: char| "〇一二三四五六七八九".chars().position(|known| known == sign || (known == '〇' && matches!(sign, '零' | '○'))).map(|at| at as u32);
+    let digit = |sign: char| {
+        "〇一二三四五六七八九".chars().position(|known| known == sign || (known == '〇' && matches!(sign, '零' | '○'))).map(|at| at as u32)
+    };
     match text.split_once('十') {
         Some((tens, ones)) => {
-            let one_sign = |text: &str, none: u32| if text.is_empty() { Some(none) } else { text.chars().next().filter(|_| text.chars().count() == 1).and_then(digit) };
+            let one_sign = |text: &str, none: u32| {
+                if text.is_empty() { Some(none) } else { text.chars().next().filter(|_| text.chars().count() == 1).and_then(digit) }
+            };
             Some(one_sign(tens, 1)? * 10 + one_sign(ones, 0)?)
         }
         None if !text.is_empty() && text.chars().count() <= 4 => text.chars().try_fold(0, |sum, sign| Some(sum * 10 + digit(sign)?)),
@@ -220,7 +239,8 @@ fn half_width(text: &str) -> String {
 }
 
 fn is_invisible(sign: char) -> bool {
-    sign.is_control() && !sign.is_whitespace() || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
+    sign.is_control() && !sign.is_whitespace()
+        || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
 /// For comparing names: half-width, without any white space or invisible signs.
@@ -239,7 +259,11 @@ pub fn tidy(text: &str) -> String {
         '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => char::from_u32(sign as u32 - 0xfee0).unwrap_or(sign),
         other => other,
     };
-    let is_chinese = |sign: char| ('\u{2e80}'..='\u{9fff}').contains(&sign) || ('\u{ff00}'..='\u{ffef}').contains(&sign) || ('\u{20000}'..='\u{3ffff}').contains(&sign);
+    let is_chinese = |sign: char| {
+        ('\u{2e80}'..='\u{9fff}').contains(&sign)
+            || ('\u{ff00}'..='\u{ffef}').contains(&sign)
+            || ('\u{20000}'..='\u{3ffff}').contains(&sign)
+    };
     let clean: String = text.chars().filter(|sign| !is_invisible(*sign)).map(narrow).collect();
     let mut out = String::with_capacity(clean.len());
     for word in clean.split_whitespace() {

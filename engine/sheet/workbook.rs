@@ -144,9 +144,12 @@ fn guard(bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn choose_sheet<R: Read + std::io::Seek>(book: &Xlsx<R>, wanted: Option<&str>) -> Result<String, Error> {
-    let visible = || book.sheets_metadata().iter().filter(|sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet);
+    let visible =
+        || book.sheets_metadata().iter().filter(|sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet);
     let found = match wanted {
-        Some(wanted) => visible().find(|sheet| same_name(&sheet.name, wanted)).or_else(|| visible().next().filter(|_| visible().count() == 1)),
+        Some(wanted) => {
+            visible().find(|sheet| same_name(&sheet.name, wanted)).or_else(|| visible().next().filter(|_| visible().count() == 1))
+        }
         None => visible().next(),
     };
     let has = || visible().map(|sheet| sheet.name.as_str()).collect::<Vec<_>>().join("、");

@@ -4,5 +4,5 @@ mod calendar;
 mod cron;
 mod letter;
 mod render;
-mod window;
 mod rules;
+mod window;

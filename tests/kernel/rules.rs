@@ -38,7 +38,15 @@ fn state(kind: StateKind) -> State {
 
 fn states(names: &[&str]) -> Section<State> {
     let last = names.len() - 1;
-    let kind = |at| if at == 0 { StateKind::Start } else if at == last { StateKind::End } else { StateKind::Active };
+    let kind = |at| {
+        if at == 0 {
+            StateKind::Start
+        } else if at == last {
+            StateKind::End
+        } else {
+            StateKind::Active
+        }
+    };
     names.iter().enumerate().map(|(at, name)| (Name::from(*name), state(kind(at)))).collect()
 }
 

@@ -71,13 +71,18 @@ fn flag(flag: Option<Flag>) -> Dynamic {
 
 fn register_task(engine: &mut Engine, workflow: &Workflow) {
     each_spelling("state", |name| {
-        engine.register_get(name, |task: &mut TaskView| task.0.branch(task.1).map_or(Dynamic::UNIT, |branch| text_to_dynamic(&branch.state)));
+        engine
+            .register_get(name, |task: &mut TaskView| task.0.branch(task.1).map_or(Dynamic::UNIT, |branch| text_to_dynamic(&branch.state)));
     });
     each_spelling("any_late", |name| {
-        engine.register_fn(name, |task: &mut TaskView, deadline: ImmutableString| late_now(&task.0.view, &deadline, |branch| branch == Some(task.1)));
+        engine.register_fn(name, |task: &mut TaskView, deadline: ImmutableString| {
+            late_now(&task.0.view, &deadline, |branch| branch == Some(task.1))
+        });
     });
     each_spelling("was_late", |name| {
-        engine.register_fn(name, |task: &mut TaskView, deadline: ImmutableString| late_ever(&task.0.view, &deadline, |branch| branch == Some(task.1)));
+        engine.register_fn(name, |task: &mut TaskView, deadline: ImmutableString| {
+            late_ever(&task.0.view, &deadline, |branch| branch == Some(task.1))
+        });
     });
     let declared = workflow.branches.values().flat_map(|branch| branch.fields.keys().cloned());
     let names: BTreeSet<Name> = declared.chain(["unit".into(), "person".into()]).filter(|name| &**name != "state").collect();
@@ -149,7 +154,9 @@ fn register_deadlines(engine: &mut Engine, workflow: &Workflow) {
     number("days_late", |view| lateness(view).map_or(0, |(due, until)| (until - due).num_days()));
     number("working_days_late", |view| lateness(view).map_or(0, |(due, until)| working_days(view, due, until)));
     each_spelling("date", |name| {
-        engine.register_get(name, |view: &mut ClockView| view.clock().and_then(|clock| clock.due.as_ref()).map_or(Dynamic::UNIT, |due| Dynamic::from(due.date)));
+        engine.register_get(name, |view: &mut ClockView| {
+            view.clock().and_then(|clock| clock.due.as_ref()).map_or(Dynamic::UNIT, |due| Dynamic::from(due.date))
+        });
     });
     each_spelling("running", |name| {
         engine.register_get(name, |view: &mut ClockView| view.clock().is_some_and(Clock::is_running));
@@ -182,7 +189,8 @@ fn working_days(view: &ClockView, from: Date, to: Date) -> i64 {
 
 /// Whether a clock belongs to a deadline of that name, or one that counts as that word.
 fn named(view: &View, clock: &Clock, name: &str) -> bool {
-    *clock.deadline == *name || view.setting.workflow.deadlines.get(&clock.deadline).is_some_and(|deadline| deadline.counts_as.as_deref() == Some(name))
+    *clock.deadline == *name
+        || view.setting.workflow.deadlines.get(&clock.deadline).is_some_and(|deadline| deadline.counts_as.as_deref() == Some(name))
 }
 
 fn late_now(view: &View, name: &str, of: impl Fn(Option<u32>) -> bool) -> bool {
@@ -247,10 +255,14 @@ fn register_branches(engine: &mut Engine, workflow: &Workflow) {
     });
 
     each_spelling("any_late", |name| {
-        engine.register_fn(name, |set: &mut BranchSet, deadline: ImmutableString| late_now(&set.context.view, &deadline, |branch| counts(set, branch)));
+        engine.register_fn(name, |set: &mut BranchSet, deadline: ImmutableString| {
+            late_now(&set.context.view, &deadline, |branch| counts(set, branch))
+        });
     });
     each_spelling("was_late", |name| {
-        engine.register_fn(name, |set: &mut BranchSet, deadline: ImmutableString| late_ever(&set.context.view, &deadline, |branch| counts(set, branch)));
+        engine.register_fn(name, |set: &mut BranchSet, deadline: ImmutableString| {
+            late_ever(&set.context.view, &deadline, |branch| counts(set, branch))
+        });
     });
     each_spelling("worst", |name| {
         engine.register_fn(name, |set: &mut BranchSet, field: ImmutableString| worst(set, &field));
@@ -330,16 +342,22 @@ fn register_directory(engine: &mut Engine) {
 
 fn register_actor(engine: &mut Engine) {
     each_spelling("person", |name| {
-        engine.register_get(name, |actor: &mut ActorView| actor.0.view.actor.person.as_ref().map_or(Dynamic::UNIT, |person| text_to_dynamic(person)));
+        engine.register_get(name, |actor: &mut ActorView| {
+            actor.0.view.actor.person.as_ref().map_or(Dynamic::UNIT, |person| text_to_dynamic(person))
+        });
     });
     each_spelling("roles", |name| {
-        engine.register_get(name, |actor: &mut ActorView| texts_to_dynamic(actor.0.view.actor.role.iter().chain(&actor.0.view.actor.on_behalf_of)));
+        engine.register_get(name, |actor: &mut ActorView| {
+            texts_to_dynamic(actor.0.view.actor.role.iter().chain(&actor.0.view.actor.on_behalf_of))
+        });
     });
     each_spelling("units", |name| {
         engine.register_get(name, |actor: &mut ActorView| texts_to_dynamic(units_of(&actor.0.view).iter()));
     });
     each_spelling("unit", |name| {
-        engine.register_get(name, |actor: &mut ActorView| units_of(&actor.0.view).first().map_or(Dynamic::UNIT, |unit| text_to_dynamic(unit)));
+        engine.register_get(name, |actor: &mut ActorView| {
+            units_of(&actor.0.view).first().map_or(Dynamic::UNIT, |unit| text_to_dynamic(unit))
+        });
     });
 }
 
@@ -410,4 +428,3 @@ pub(super) fn variable(name: &str, context: &Shared) -> Option<Dynamic> {
         _ => return None,
     })
 }
-

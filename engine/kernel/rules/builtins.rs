@@ -47,7 +47,9 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_fn(name, |date: Date| i64::from(date.month()));
     }
     for name in spellings(FUNCTIONS, "date") {
-        engine.register_fn(name, |text: ImmutableString| -> Answer<Date> { text.parse().map_err(|_| error(format!("`{text}` is not a date"))) });
+        engine.register_fn(name, |text: ImmutableString| -> Answer<Date> {
+            text.parse().map_err(|_| error(format!("`{text}` is not a date")))
+        });
     }
     // `contains` of a list stands among the operators, because Rhai calls it for `in`; here are its other spelling and texts.
     for name in spellings(FUNCTIONS, "contains") {

@@ -18,8 +18,32 @@ const MAX_FUNCTIONS: usize = 200;
 
 /// Words of Rhai that rules do not have.
 const DISABLED: &[&str] = &[
-    "eval", "print", "debug", "import", "export", "Fn", "call", "curry", "type_of", "is_def_fn", "is_def_var", "is_shared", "this", "global", "return",
-    "throw", "try", "catch", "while", "loop", "for", "do", "until", "break", "continue", "private",
+    "eval",
+    "print",
+    "debug",
+    "import",
+    "export",
+    "Fn",
+    "call",
+    "curry",
+    "type_of",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "this",
+    "global",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "while",
+    "loop",
+    "for",
+    "do",
+    "until",
+    "break",
+    "continue",
+    "private",
 ];
 
 pub(super) type Answer<T> = Result<T, Box<EvalAltResult>>;

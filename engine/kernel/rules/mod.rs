@@ -112,7 +112,11 @@ impl Scripts {
     pub fn holds(&self, expr: &Expr, view: &View) -> Result<bool, EvalError> {
         match self.compiled.run(expr, view)? {
             Value::Bool(yes) => Ok(yes),
-            other => Err(EvalError { path: expr.path.clone(), source_text: expr.source.clone(), what: format!("gives {other:?}, not yes or no") }),
+            other => Err(EvalError {
+                path: expr.path.clone(),
+                source_text: expr.source.clone(),
+                what: format!("gives {other:?}, not yes or no"),
+            }),
         }
     }
 
