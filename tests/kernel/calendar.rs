@@ -149,10 +149,10 @@ fn a_day_off_moves_the_way_the_rule_set_says_and_names_its_reason() {
     assert_eq!(steps("2026-10-01", NextWorkingDay), [rolled("2026-10-01", "国庆节", "2026-10-08")]);
     assert_eq!(steps("2026-03-07", NextWorkingDay), [rolled("2026-03-07", "saturday", "2026-03-09")]);
     assert_eq!(steps("2026-09-20", NextWorkingDay), [DueStep::MakeUpDay { gives: day("2026-09-20") }]);
+    assert_eq!(steps("2026-02-16", PreviousWorkingDay), [rolled("2026-02-16", "春节", "2026-02-14")]);
     assert_eq!(steps("2026-03-07", Keep), []);
-    let provisional = DueStep::Provisional { known_until: day("2026-12-31") };
-    assert_eq!(steps("2027-02-28", NextWorkingDay), [rolled("2027-02-28", "sunday", "2027-03-01"), provisional.clone()]);
-    assert_eq!(steps("2027-02-26", NextWorkingDay), [provisional]);
+    assert_eq!(steps("2027-02-28", NextWorkingDay), [rolled("2027-02-28", "sunday", "2027-03-01")]);
+    assert_eq!(steps("2026-02-27", NextWorkingDay), []);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub mod cron;
 mod data;
+pub mod question;
 mod rank;
 pub mod window;
 
@@ -12,7 +13,7 @@ pub use data::{CalendarData, CalendarMistake, Year};
 use crate::kernel::model::definition::{DayOff, MonthOverflow};
 use crate::kernel::model::item::DueStep;
 use crate::kernel::time::{Date, Length, Unit};
-use chrono::{Datelike, Months};
+use chrono::{Datelike, Months, Weekday};
 use rank::{Ranks, clamp, first_day, is_weekend, last_day, shifted};
 
 /// A calendar ready for arithmetic.
@@ -91,21 +92,17 @@ impl Calendar {
         }
     }
 
-    /// [`Calendar::roll`] with its reasons: moved off which day off, kept on a day that only looks like one, or provisional.
-    /// `because` is the holiday's name, or `saturday` or `sunday`.
+    /// [`Calendar::roll`] with its reason: moved off which day off, or kept on a day that only looks like one.
+    /// `because` is the holiday's name, or the weekday in English.
     pub fn roll_with_steps(&self, day: Date, how: DayOff, steps: &mut Vec<DueStep>) -> Date {
         let day = clamp(day);
         let rolled = self.roll(day, how);
         if rolled != day {
-            let weekend = if day.weekday() == chrono::Weekday::Sat { "saturday" } else { "sunday" };
+            let weekend = if day.weekday() == Weekday::Sat { "saturday" } else { "sunday" };
             let because = self.holiday(day).unwrap_or(weekend).to_string();
             steps.push(DueStep::Rolled { from: day, because, gives: rolled });
-        }
-        if self.is_makeup(rolled) {
-            steps.push(DueStep::MakeUpDay { gives: rolled });
-        }
-        if self.is_provisional(day) || self.is_provisional(rolled) {
-            steps.push(DueStep::Provisional { known_until: self.known_until() });
+        } else if self.is_makeup(day) && how != DayOff::Keep {
+            steps.push(DueStep::MakeUpDay { gives: day });
         }
         rolled
     }
