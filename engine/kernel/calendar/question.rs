@@ -2,7 +2,7 @@
 //! calendar speaks. Sentences for it are made by `words::due`.
 
 use super::Calendar;
-use super::rank::clamp;
+use super::rank::{clamp, shifted};
 use crate::kernel::model::definition::{DayOff, MonthOverflow};
 use crate::kernel::model::item::{Due, DueStep};
 use crate::kernel::time::{Date, Length, Unit};
@@ -63,7 +63,7 @@ impl Question {
 
         // Working days depend on every day on the way, other lengths only on where they end.
         let counts_working_days = self.length.unit == Unit::WorkingDay;
-        let looked_at = if counts_working_days { (from, date) } else { (raw.min(date), raw.max(date)) };
+        let looked_at = if counts_working_days { (shifted(from, 1).min(date), date) } else { (raw.min(date), raw.max(date)) };
         let years = looked_at.0.year()..=looked_at.1.year();
         let notices: Vec<_> = years.map(|year| notice(calendar, year)).collect();
         let provisional = notices.iter().any(|notice| !notice.official);

@@ -1,5 +1,7 @@
 //! The catalogue: key and values in, sentence out, in Chinese and English. One file a language, embedded.
 
+pub mod due;
+
 use crate::kernel::model::decision::Refusal;
 use std::collections::HashMap;
 use std::sync::LazyLock;
