@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub mod cli;
 pub mod files;
 pub mod kernel;
 pub mod sheet;

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cron;
+mod date_question;
 mod letter;
 mod render;
 mod rules;
