@@ -69,7 +69,7 @@ pub fn of(work: &mut Work) -> Result<Vec<Notice>, EvalError> {
     Ok(out)
 }
 
-/// With `one_mail_per`, each branch of the kind that this fact opened; all open ones when it opened none.
+/// With `one_mail_per`, each branch of the kind that this fact opened, else each that it cancelled; all open ones when it did neither.
 fn targets(work: &Work, tell: &Tell, declared: &definition::Notice) -> Vec<Option<u32>> {
     let Some(kind) = &declared.one_mail_per else { return vec![tell.task] };
     let own = tell.task.and_then(|no| work.item.branch(no)).is_some_and(|branch| branch.kind == *kind);
@@ -87,6 +87,16 @@ fn targets(work: &Work, tell: &Tell, declared: &definition::Notice) -> Vec<Optio
         .collect();
     if !opened.is_empty() {
         return opened;
+    }
+    let cancelled: Vec<Option<u32>> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Cancel { branch, .. } if work.item.branch(*branch).is_some_and(|branch| branch.kind == *kind) => Some(Some(*branch)),
+            _ => None,
+        })
+        .collect();
+    if !cancelled.is_empty() {
+        return cancelled;
     }
     work.item.branches.iter().filter(|branch| branch.kind == *kind && !branch.ended).map(|branch| Some(branch.no)).collect()
 }

@@ -3,7 +3,7 @@
 use super::notices::Tell;
 use super::{capture, refusal, sequence, system};
 use crate::kernel::calendar::window::day_of;
-use crate::kernel::derive::{self, clocks, fold};
+use crate::kernel::derive::{self, clocks, fold, roles};
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Accepted, Decision, Number, Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, Effects, Holder, OnePer, Open, RequestStep, Set, SetValue, StateKind, WhenItemEnds};
@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
     pub fn perform(&mut self, doing: Doing) -> Result<(), Refusal> {
         check(self.rules, &self.item, &doing, false)?;
         let view = view(self.rules, &self.item, &doing);
-        let consent = self.consent(&doing);
+        let consent = self.consent(&doing)?;
         let name = match (&consent, &doing.action.request) {
             (Some(_), Some((request, _))) => format!("{request}.consented").into(),
             _ => doing.action.records_as.clone(),
@@ -147,17 +147,20 @@ impl<'a> Work<'a> {
         Some(to)
     }
 
-    /// With several consents needed, an approval that is not the last one only records itself.
-    fn consent(&self, doing: &Doing) -> Option<Name> {
-        let (request, RequestStep::Approve) = doing.action.request.as_ref()? else { return None };
-        let declared = self.rules.setting.workflow.requests.get(request)?;
-        if !declared.all_must_consent {
-            return None;
+    /// With several consents needed, an approval that is not the last one only records itself. Who holds several of the roles
+    /// consents for all of them.
+    fn consent(&self, doing: &Doing) -> Result<Option<Name>, EvalError> {
+        let Some((request, RequestStep::Approve)) = doing.action.request.as_ref() else { return Ok(None) };
+        let declared = self.rules.setting.workflow.requests.get(request).filter(|declared| declared.all_must_consent);
+        let (Some(declared), Some(role), Some(person)) = (declared, &doing.actor.role, &doing.actor.person) else { return Ok(None) };
+        let Some(asked) = self.item.pending(request, doing.task) else { return Ok(None) };
+        for by in &declared.decide_by {
+            let given = by.role == *role || asked.consents.contains(&by.role);
+            if !given && !roles::holds(self.rules, &self.item, &by.role, doing.task, person, doing.on)? {
+                return Ok(Some(role.clone()));
+            }
         }
-        let role = doing.actor.role.clone()?;
-        let given = &self.item.pending(request, doing.task)?.consents;
-        let missing = declared.decide_by.iter().any(|by| by.role != role && !given.contains(&by.role));
-        missing.then_some(role)
+        Ok(None)
     }
 
     fn chosen<'b>(&self, doing: &Doing<'b>, view: &View) -> Result<Option<&'b crate::kernel::model::definition::Choose>, EvalError> {
@@ -174,7 +177,8 @@ impl<'a> Work<'a> {
     }
 
     fn record_asked(&self, doing: &Doing, outcomes: &mut Vec<Outcome>) {
-        let asks = doing.action.ask.iter();
+        let capacity = doing.action.by.iter().filter(|by| Some(&by.role) == doing.actor.role.as_ref());
+        let asks = doing.action.ask.iter().chain(capacity.flat_map(|by| &by.ask));
         for ask in asks {
             let (Some(of), Some(value)) = (ask.records, doing.input.get(&ask.name)) else { continue };
             outcomes.push(match (of, doing.task) {
