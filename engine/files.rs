@@ -17,6 +17,9 @@ pub const MAIL_FRAMES: [(&str, &str); 8] = [
     ("blocks.html", include_str!("../templates/mail/blocks.html")),
 ];
 
+/// The embedded calendars by name.
+pub const CALENDARS: [(&str, &str); 1] = [("cn", include_str!("../rules/calendars/cn.yaml"))];
+
 /// A folder of frames that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -39,4 +42,16 @@ pub fn mail_frames(folder: Option<&Path>) -> Result<Frames, FilesError> {
     }
     Frames::new(sources.iter().map(|(name, text)| (*name, text.as_str())))
         .map_err(|source| FilesError::Frame { folder: folder.unwrap_or(Path::new("")).to_path_buf(), source })
+}
+
+/// A calendar's file and its text: the file at that path, else `NAME.yaml` in `folder`, else the embedded one.
+/// `None` when none of the three is there.
+pub fn calendar(name: &str, folder: &Path) -> Result<Option<(PathBuf, String)>, FilesError> {
+    let named = folder.join(format!("{name}.yaml"));
+    if let Some(path) = [PathBuf::from(name), named.clone()].into_iter().find(|path| path.is_file()) {
+        let text = std::fs::read_to_string(&path).map_err(|source| FilesError::Read { path: path.clone(), source })?;
+        return Ok(Some((path, text)));
+    }
+    let embedded = CALENDARS.iter().find(|(embedded, _)| *embedded == name);
+    Ok(embedded.map(|(_, text)| (named, text.to_string())))
 }

@@ -1,6 +1,6 @@
 //! Classic five-field cron: a table of expressions with dates worked out by hand, clock changes included.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Duration, Timelike, Utc};
 use chrono_tz::Tz;
 use duban::kernel::calendar::cron::{Cron, CronError, CronMistake};
 use proptest::prelude::*;
@@ -140,6 +140,52 @@ fn no_instant_is_too_far() {
     }
 }
 
+/// A field as an author may write it, with the numbers it stands for.
+fn field(first: u32, last: u32) -> impl Strategy<Value = (String, Vec<u32>)> {
+    let star = Just(("*".to_string(), (first..=last).collect()));
+    let step = (1..=last).prop_map(move |step| (format!("*/{step}"), (first..=last).step_by(step as usize).collect()));
+    let list = proptest::collection::vec(first..=last, 1..4).prop_map(|values| {
+        let text: Vec<_> = values.iter().map(u32::to_string).collect();
+        (text.join(","), values)
+    });
+    let range = (first..=last, first..=last, 1..5u32).prop_map(|(a, b, step)| {
+        let (a, b) = (a.min(b), a.max(b));
+        (format!("{a}-{b}/{step}"), (a..=b).step_by(step as usize).collect())
+    });
+    prop_oneof![star, step, list, range]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_matching_minute_fires_and_no_other(
+        minute in field(0, 59), hour in field(0, 23), day in field(1, 31), month in field(1, 12), weekday in field(0, 6), start in 0i64..1_000,
+    ) {
+        let text = format!("{} {} {} {} {}", minute.0, hour.0, day.0, month.0, weekday.0);
+        let after = at("2024-01-01T00:00+00:00") + Duration::days(start);
+        let until = after + Duration::days(20);
+        let matches = |at: &DateTime<Utc>| {
+            let of_month = day.1.contains(&at.day());
+            let of_week = weekday.1.contains(&at.weekday().num_days_from_sunday());
+            let day_fits = if day.0.starts_with('*') || weekday.0.starts_with('*') { of_month && of_week } else { of_month || of_week };
+            day_fits && minute.1.contains(&at.minute()) && hour.1.contains(&at.hour()) && month.1.contains(&at.month())
+        };
+        let expected: Vec<_> = (1..=20 * 24 * 60).map(|minutes| after + Duration::minutes(minutes)).filter(matches).collect();
+        match Cron::parse(&text) {
+            Ok(cron) => {
+                let found: Vec<_> = cron.slots(chrono_tz::UTC, after, until, usize::MAX).into_iter().map(|slot| slot.at).collect();
+                prop_assert_eq!(found, expected, "{}", text);
+            }
+            Err(error) => {
+                prop_assert_eq!(error.what, CronMistake::NeverFires, "{}", text);
+                // Of a union, one half may be impossible while the other fires.
+                prop_assert!(expected.is_empty() || !day.0.starts_with('*') && !weekday.0.starts_with('*'));
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_reader(text in "[0-9*/,a-zA-Z#?L -]{0,24}|\\PC{0,12}") {
@@ -149,7 +195,7 @@ proptest! {
     #[test]
     fn slots_ascend_and_resuming_loses_and_doubles_none(minute in 0u32..60, hours in 1u32..12, start in 0i64..3_000, cut in 1usize..40) {
         let cron = Cron::parse(&format!("{minute} */{hours} * * *")).unwrap();
-        let after = at("2026-02-01T00:00+00:00") + chrono::Duration::hours(start * 3);
+        let after = at("2026-02-01T00:00+00:00") + Duration::hours(start * 3);
         let all = cron.slots(NEW_YORK, after, DateTime::<Utc>::MAX_UTC, 40);
         prop_assert!(all.windows(2).all(|pair| pair[0].at < pair[1].at && pair[0].name < pair[1].name));
         let rest = cron.slots(NEW_YORK, all[cut - 1].at, DateTime::<Utc>::MAX_UTC, 40 - cut);
