@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 
 pub mod cli;
+pub mod clock;
 pub mod files;
 pub mod kernel;
 pub mod sheet;
+pub mod store;

@@ -2,4 +2,5 @@
 
 mod kernel;
 mod sheet;
+mod store;
 mod support;

@@ -1,0 +1,57 @@
+//! The clock: the machine's, or one set by hand for tests, the demo and simulations. Nobody else reads the machine's time.
+
+use crate::kernel::time::Instant;
+use chrono::{SubsecRound, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The machine may have slept, and its clock may have been set: look again at least so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug)]
+pub enum Clock {
+    Machine,
+    /// It stands still until it is set.
+    Set(Arc<watch::Sender<Instant>>),
+}
+
+impl Clock {
+    /// A clock that shows `now` until it is set again.
+    pub fn set_to(now: Instant) -> Clock {
+        Clock::Set(Arc::new(watch::Sender::new(now)))
+    }
+
+    /// Whole milliseconds, as the store keeps them.
+    pub fn now(&self) -> Instant {
+        match self {
+            Clock::Machine => Utc::now().trunc_subsecs(3),
+            Clock::Set(now) => *now.borrow(),
+        }
+    }
+
+    /// Sets a clock that is set by hand; the machine's stays as it is.
+    pub fn set(&self, now: Instant) {
+        if let Clock::Set(clock) = self {
+            clock.send_replace(now);
+        }
+    }
+
+    /// Returns once the clock shows `at` or more.
+    pub async fn sleep_until(&self, at: Instant) {
+        match self {
+            Clock::Machine => {
+                while let Ok(left) = (at - self.now()).to_std() {
+                    if left.is_zero() {
+                        return;
+                    }
+                    tokio::time::sleep(left.min(LOOK_AGAIN)).await;
+                }
+            }
+            Clock::Set(clock) => {
+                // It cannot fail: the sender lives as long as this clock.
+                let _ = clock.subscribe().wait_for(|now| *now >= at).await;
+            }
+        }
+    }
+}

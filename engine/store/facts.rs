@@ -1,0 +1,131 @@
+//! The append-only list of an item: each fact as canonical JSON, chained by SHA-256 so that a change, a gap or an insertion shows.
+//!
+//! hash = sha256(previous hash, item, seq, sha256(json)), one line each. The inner hash lets a payload be erased later without breaking
+//! the chain. The JSON is canonical because a fact's fields stand in declared order and its maps in order of their keys; what is hashed
+//! is the very text that is stored.
+
+use super::dialect::on;
+use super::{Store, StoreError, statements};
+use crate::kernel::model::fact::Fact;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// An item as it is recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub workflow: String,
+    pub rev: u64,
+    /// In order, `seq` from 1.
+    pub facts: Vec<Fact>,
+    /// Why it is set aside, and how often it was tried in vain.
+    pub quarantine: Option<(String, u32)>,
+}
+
+/// A fact on its way into the store: everything but its place in the chain.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub cause: Option<String>,
+    /// Item, seq and inner hash, as they are hashed.
+    own: String,
+    /// The row as JSON, up to the hash.
+    row: String,
+}
+
+pub(super) fn prepare(item: &str, fact: &Fact) -> Result<Prepared, serde_json::Error> {
+    let json = serde_json::to_string(fact)?;
+    let cause = fact.cause.key();
+    let own = own(item, fact.seq, &json);
+    let mut row = serde_json::to_string(&(item, fact.seq, json, &cause))?;
+    row.pop();
+    Ok(Prepared { cause, own, row })
+}
+
+impl Prepared {
+    /// Its hash behind the fact before it.
+    pub fn chained(&self, previous: &str) -> String {
+        chain(previous, &self.own)
+    }
+
+    /// The row as JSON.
+    pub fn row(&self, hash: &str) -> String {
+        format!("{},\"{hash}\"]", self.row)
+    }
+}
+
+fn own(item: &str, seq: u64, json: &str) -> String {
+    format!("{item}\n{seq}\n{}", hex(&Sha256::digest(json)))
+}
+
+fn chain(previous: &str, own: &str) -> String {
+    hex(&Sha256::digest(format!("{previous}\n{own}")))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+}
+
+impl Store {
+    /// All facts of an item; `None` when there is no such item.
+    pub async fn item(&self, id: &str) -> Result<Option<Recorded>, StoreError> {
+        let found: Option<(String, i64, String, Option<String>, i64)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_LOAD).bind(id).fetch_optional(pool).await)?;
+        let Some((workflow, rev, _, reason, retries)) = found else { return Ok(None) };
+        let rows: Vec<(i64, String, Option<String>, String)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::FACTS_OF).bind(id).fetch_all(pool).await)?;
+        let mut facts = Vec::with_capacity(rows.len());
+        // A fact written since the first question belongs to a later revision.
+        for (seq, json, _, _) in rows.iter().take(rev as usize) {
+            facts.push(parse(id, *seq, json)?);
+        }
+        let quarantine = reason.map(|reason| (reason, retries as u32));
+        Ok(Some(Recorded { workflow, rev: facts.len() as u64, facts, quarantine }))
+    }
+
+    /// The facts of many items, by item.
+    pub async fn items(&self, ids: &[&str]) -> Result<HashMap<String, Vec<Fact>>, StoreError> {
+        let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
+        let rows: Vec<(String, i64, String)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::FACTS_OF_MANY).bind(keys).fetch_all(pool).await)?;
+        let mut items: HashMap<String, Vec<Fact>> = HashMap::with_capacity(ids.len());
+        for (item, seq, json) in rows {
+            let fact = parse(&item, seq, &json)?;
+            items.entry(item).or_default().push(fact);
+        }
+        Ok(items)
+    }
+
+    /// Checks the chain of one item: no gap, no change, and the last hash is the one the item carries.
+    pub async fn check_chain(&self, id: &str) -> Result<(), StoreError> {
+        let found: Option<(String, i64, String, Option<String>, i64)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_LOAD).bind(id).fetch_optional(pool).await)?;
+        let Some((_, rev, head, _, _)) = found else { return Err(StoreError::Damaged(format!("there is no item `{id}`"))) };
+        let rows: Vec<(i64, String, Option<String>, String)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::FACTS_OF).bind(id).fetch_all(pool).await)?;
+        let mut last = String::new();
+        for ((seq, json, cause, hash), expected) in rows.iter().zip(1..) {
+            if *seq != expected {
+                return Err(StoreError::Damaged(format!("fact {expected} of `{id}` is missing")));
+            }
+            last = chain(&last, &own(id, *seq as u64, json));
+            if last != *hash {
+                return Err(StoreError::Damaged(format!("fact {seq} of `{id}` was changed")));
+            }
+            if parse(id, *seq, json)?.cause.key() != *cause {
+                return Err(StoreError::Damaged(format!("the cause of fact {seq} of `{id}` was changed")));
+            }
+            if *seq == rev && last != head {
+                return Err(StoreError::Damaged(format!("the last fact of `{id}` is not the one it was saved with")));
+            }
+        }
+        if (rows.len() as i64) < rev {
+            return Err(StoreError::Damaged(format!("fact {rev} of `{id}` is missing")));
+        }
+        Ok(())
+    }
+}
+
+fn parse(item: &str, seq: i64, json: &str) -> Result<Fact, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Damaged(format!("fact {seq} of `{item}` cannot be read: {error}")))
+}

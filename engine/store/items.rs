@@ -1,0 +1,210 @@
+//! Items as lists show them, from the caches, and the wake-ups: which item may owe something now, and when to look next.
+
+use super::dialect::{Connection, on};
+use super::writer::{Lane, Write};
+use super::{Store, StoreError, instant, statements};
+use crate::kernel::time::{Date, Instant};
+
+/// One line of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    pub id: String,
+    pub workflow: String,
+    pub rev: u64,
+    pub state: String,
+    pub title: String,
+    pub ended_on: Option<Date>,
+    pub flag: Option<String>,
+    pub due_on: Option<Date>,
+    pub fields: serde_json::Value,
+    pub dues: serde_json::Value,
+    pub wake_at: Option<Instant>,
+    pub quarantine: Option<String>,
+}
+
+/// Which items a list shows. Empty parts do not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub workflow: Option<String>,
+    pub state: Option<String>,
+    pub open_only: bool,
+    /// Text that the item's fields contain.
+    pub text: Option<String>,
+    /// Items behind this one, in the order of their ids.
+    pub after: String,
+}
+
+/// An item that may owe something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WakeUp {
+    pub item: String,
+    pub workflow: String,
+    pub at: Instant,
+}
+
+/// An item that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    pub item: String,
+    pub workflow: String,
+    pub reason: String,
+    pub retries: u32,
+    pub retry_at: Option<Instant>,
+}
+
+type Row =
+    (String, String, i64, String, String, Option<String>, Option<String>, Option<String>, String, String, Option<i64>, Option<String>);
+
+impl Store {
+    /// One item's line.
+    pub async fn listed(&self, id: &str) -> Result<Option<Listed>, StoreError> {
+        let row: Option<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_ROW).bind(id).fetch_optional(pool).await)?;
+        row.map(listed).transpose()
+    }
+
+    /// At most `limit` items in the order of their ids.
+    pub async fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Listed>, StoreError> {
+        let text = filter.text.as_ref().map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+        let rows: Vec<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_LIST)
+            .bind(&filter.workflow)
+            .bind(&filter.state)
+            .bind(i64::from(filter.open_only))
+            .bind(text)
+            .bind(&filter.after)
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await)?;
+        rows.into_iter().map(listed).collect()
+    }
+
+    /// Ids of all items (of a workflow), a page at a time.
+    pub async fn ids(&self, workflow: Option<&str>, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_IDS)
+            .bind(workflow).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// How many items stand in which state of which workflow.
+    pub async fn count_by_state(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let rows: Vec<(String, String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_COUNT).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(workflow, state, count)| (workflow, state, count as u64)).collect())
+    }
+
+    /// How many items have not ended.
+    pub async fn count_open(&self) -> Result<u64, StoreError> {
+        let (count,): (i64,) = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_OPEN).fetch_one(pool).await)?;
+        Ok(count as u64)
+    }
+
+    /// Items whose moment has come, the earliest first. It costs what is due, not what is open.
+    pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
+        let rows: Vec<(String, String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_DUE)
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
+        rows.into_iter().map(|(item, workflow, at)| Ok(WakeUp { item, workflow, at: instant(at)? })).collect()
+    }
+
+    /// The first moment at which anything may be owed.
+    pub async fn next_wake_up(&self) -> Result<Option<Instant>, StoreError> {
+        let (at,): (Option<i64>,) = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_NEXT).fetch_one(pool).await)?;
+        at.map(instant).transpose()
+    }
+
+    /// Open items whose wake-up was derived under older rules than `rules_rev`, the soonest first.
+    pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
+        let rows: Vec<(String, String, Option<i64>)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_STALE)
+            .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?;
+        rows.into_iter()
+            .map(|(item, workflow, at)| Ok(WakeUp { item, workflow, at: instant(at.unwrap_or(i64::MAX / 1_000_000))? }))
+            .collect()
+    }
+
+    /// Sets a wake-up that was derived again; `false` when the item has moved since.
+    pub async fn set_wake_up(&self, item: &str, rev: u64, at: Option<Instant>, rules_rev: u64) -> Result<bool, StoreError> {
+        let at = at.map(|at| at.timestamp_millis());
+        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev, at, rules_rev }).await
+    }
+
+    /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved.
+    pub async fn quarantine(&self, item: &str, rev: u64, reason: &str, retry_at: Instant) -> Result<bool, StoreError> {
+        let quarantine = Quarantine { item: item.to_string(), rev, reason: reason.to_string(), retry_at: retry_at.timestamp_millis() };
+        self.write(Lane::Background, quarantine).await
+    }
+
+    pub async fn quarantined(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
+        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_QUARANTINED)
+            .bind(i64::from(limit)).fetch_all(pool).await)?;
+        rows.into_iter()
+            .map(|(item, workflow, reason, retries, at)| {
+                Ok(SetAside { item, workflow, reason, retries: retries as u32, retry_at: at.map(instant).transpose()? })
+            })
+            .collect()
+    }
+
+    /// What a command was answered, with the hash of its request.
+    pub async fn answered(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
+        Ok(on!(&*self.readers, pool => sqlx::query_as(statements::COMMAND_GET).bind(actor).bind(id).fetch_optional(pool).await)?)
+    }
+
+    /// The last number that was given.
+    pub async fn counter(&self, name: &str) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::COUNTER_GET).bind(name).fetch_optional(pool).await)?;
+        Ok(row.map_or(0, |row| row.0))
+    }
+}
+
+fn listed(row: Row) -> Result<Listed, StoreError> {
+    let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine) = row;
+    let damaged = |what: &str| StoreError::Damaged(format!("{what} of `{id}` cannot be read"));
+    let day = |text: Option<String>| text.map(|text| text.parse().map_err(|_| damaged("a date"))).transpose();
+    Ok(Listed {
+        rev: rev as u64,
+        ended_on: day(ended_on)?,
+        due_on: day(due_on)?,
+        fields: serde_json::from_str(&fields).map_err(|_| damaged("the fields"))?,
+        dues: serde_json::from_str(&dues).map_err(|_| damaged("the due dates"))?,
+        wake_at: wake_at.map(instant).transpose()?,
+        id,
+        workflow,
+        state,
+        title,
+        flag,
+        quarantine,
+    })
+}
+
+struct SetWakeUp {
+    item: String,
+    rev: u64,
+    at: Option<i64>,
+    rules_rev: u64,
+}
+
+impl Write for SetWakeUp {
+    type Answer = bool;
+
+    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+        let done = on!(connection, c => sqlx::query(statements::WAKE_SET)
+            .bind(&self.item).bind(self.rev as i64).bind(self.at).bind(self.rules_rev as i64)
+            .execute(&mut *c).await?.rows_affected());
+        Ok(done == 1)
+    }
+}
+
+struct Quarantine {
+    item: String,
+    rev: u64,
+    reason: String,
+    retry_at: i64,
+}
+
+impl Write for Quarantine {
+    type Answer = bool;
+
+    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+        let done = on!(connection, c => sqlx::query(statements::QUARANTINE)
+            .bind(&self.item).bind(self.rev as i64).bind(&self.reason).bind(self.retry_at)
+            .execute(&mut *c).await?.rows_affected());
+        Ok(done == 1)
+    }
+}

@@ -1,0 +1,190 @@
+//! The only SQL: what happened, what follows from it for lists and wake-ups, and what is to be mailed, on stable storage.
+//!
+//! It writes what others decided, whole or not at all, and answers after the commit. It decides nothing itself.
+
+mod dialect;
+pub mod facts;
+pub mod items;
+pub mod lock;
+pub mod outbox;
+pub mod rulesets;
+pub mod save;
+mod schema;
+pub mod slots;
+pub mod statements;
+mod writer;
+
+use crate::kernel::time::Instant;
+use chrono::DateTime;
+use dialect::{Address, Readers, on};
+use lock::{Holder, Lock};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use writer::{Write, Writer};
+
+pub use schema::VERSION as SCHEMA_VERSION;
+pub use writer::{Counts, Lane};
+
+/// A fault of the world while the database was used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("cannot open the database `{path}`: {what}")]
+    Open { path: String, what: String },
+    #[error("the database `{path}` was written by a newer duban (schema {found}; this one knows {known})")]
+    Newer { path: String, found: i64, known: i64 },
+    #[error("the database `{path}` is in use by process {}{}", holder.process, holder.address.as_ref().map(|a| format!(", which listens on {a}")).unwrap_or_default())]
+    Held { path: String, holder: Box<Holder> },
+    #[error("the database `{path}` lies on a shared file system ({kind}), where SQLite loses data; put it on a local disk")]
+    SharedFileSystem { path: String, kind: String },
+    /// Certain: nothing of it was stored.
+    #[error("nothing was stored: {0}")]
+    NotDone(String),
+    /// The commit failed half-way: repeating with the same command id gives the true answer.
+    #[error("it is not known whether this was stored ({0}); repeat it with the same command id")]
+    Unknown(String),
+    #[error("too many commands are waiting to be stored")]
+    Busy,
+    #[error("the database is closed or was opened for reading only")]
+    Closed,
+    #[error("the database answered: {0}")]
+    Failed(String),
+    /// What was read is not what was written.
+    #[error("damaged: {0}")]
+    Damaged(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Failed(dialect::plain(&error))
+    }
+}
+
+/// How a database is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// The identity of a database made now (a random text); one that exists keeps its own.
+    pub new_instance: String,
+    /// The file may not grow beyond so many pages.
+    pub page_limit: Option<u32>,
+}
+
+/// One database. Cheap to copy; every copy shares the writer and the readers.
+#[derive(Clone, Debug)]
+pub struct Store {
+    readers: Arc<Readers>,
+    /// Empty when opened for reading only.
+    writer: Option<Arc<Writer>>,
+    lock: Arc<Mutex<Option<Lock>>>,
+    /// The last process that wrote to it did not end in good order.
+    pub unclean: bool,
+}
+
+impl Store {
+    /// Opens a SQLite file for reading and writing, makes it when it is missing, and brings it to this version's schema.
+    pub async fn open(path: &Path, opening: Opening, now: Instant) -> Result<Store, StoreError> {
+        if let Some(kind) = dialect::shared_file_system(path) {
+            return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
+        }
+        let lock = Lock::take(path)?;
+        let address = Address { path: path.to_path_buf(), page_limit: opening.page_limit };
+        let mut connection = address.writer().await?;
+        schema::migrate(&mut connection, &path.display().to_string(), now).await?;
+        on!(&mut connection, c => sqlx::query(statements::META_ADD).bind("instance").bind(&opening.new_instance).execute(&mut *c).await)?;
+        let high_water: Option<(String,)> =
+            on!(&mut connection, c => sqlx::query_as(statements::META).bind("clock").fetch_optional(&mut *c).await)?;
+        let high_water = high_water.and_then(|row| row.0.parse().ok()).unwrap_or(0);
+        let readers = address.readers().await?;
+        let unclean = lock.unclean;
+        let writer = Writer::start(address, connection, high_water);
+        Ok(Store { readers: Arc::new(readers), writer: Some(Arc::new(writer)), lock: Arc::new(Mutex::new(Some(lock))), unclean })
+    }
+
+    /// Opens a file that another process may be writing to.
+    pub async fn open_to_read(path: &Path) -> Result<Store, StoreError> {
+        if !path.is_file() {
+            return Err(StoreError::Open { path: path.display().to_string(), what: "there is no such file".into() });
+        }
+        let readers = Address { path: path.to_path_buf(), page_limit: None }.readers().await?;
+        let store = Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), unclean: false };
+        let (found,): (i64,) = on!(&*store.readers, pool => sqlx::query_as(statements::SCHEMA_VERSION).fetch_one(pool).await)?;
+        if found > SCHEMA_VERSION {
+            return Err(StoreError::Newer { path: path.display().to_string(), found, known: SCHEMA_VERSION });
+        }
+        Ok(store)
+    }
+
+    /// Lets the writer finish what waits, then closes the file and gives the lock back.
+    pub async fn close(self) {
+        if let Some(writer) = &self.writer {
+            writer.stop().await;
+        }
+        on!(&*self.readers, pool => pool.close().await);
+        self.lock().take();
+    }
+
+    /// Tells other processes where the local API of this one listens.
+    pub fn announce(&self, address: String, token: String) -> Result<(), StoreError> {
+        match &mut *self.lock() {
+            Some(lock) => lock.announce(address, token).map_err(|error| StoreError::Failed(error.to_string())),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The random text by which a copy of the database is told from the original's environment.
+    pub async fn instance(&self) -> Result<String, StoreError> {
+        Ok(self.meta("instance").await?.unwrap_or_default())
+    }
+
+    /// The latest instant at which anything was written; a clock that shows less was set back.
+    pub async fn high_water(&self) -> Result<Option<Instant>, StoreError> {
+        self.meta("clock").await?.map(|text| instant(text.parse().unwrap_or(0))).transpose()
+    }
+
+    /// A setting kept in the database.
+    pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(String,)> = on!(&*self.readers, pool => sqlx::query_as(statements::META).bind(name).fetch_optional(pool).await)?;
+        Ok(row.map(|row| row.0))
+    }
+
+    pub async fn set_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.write(Lane::User, SetMeta { name: name.to_string(), value: value.to_string() }).await
+    }
+
+    /// Commits and commands so far, for figures and for the test of group commit.
+    pub fn counts(&self) -> Counts {
+        self.writer.as_ref().map(|writer| writer.counts()).unwrap_or_default()
+    }
+
+    async fn write<W: Write>(&self, lane: Lane, write: W) -> Result<W::Answer, StoreError> {
+        self.writer.as_ref().ok_or(StoreError::Closed)?.write(lane, write).await
+    }
+}
+
+struct SetMeta {
+    name: String,
+    value: String,
+}
+
+impl Write for SetMeta {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut dialect::Connection) -> Result<(), sqlx::Error> {
+        on!(connection, c => sqlx::query(statements::META_SET).bind(&self.name).bind(&self.value).execute(&mut *c).await)?;
+        Ok(())
+    }
+}
+
+/// Milliseconds of the store as an instant.
+fn instant(milliseconds: i64) -> Result<Instant, StoreError> {
+    DateTime::from_timestamp_millis(milliseconds).ok_or_else(|| StoreError::Damaged(format!("`{milliseconds}` is not an instant")))
+}
+
+/// The rows of a batch as one JSON text.
+fn batch<T: serde::Serialize>(rows: &[T]) -> String {
+    // Rows are tuples of texts and numbers, which always have a JSON form.
+    serde_json::to_string(rows).unwrap_or_else(|_| "[]".into())
+}

@@ -1,0 +1,367 @@
+//! Notices and mails: which are ready, who has claimed which, and what became of each.
+//!
+//! A notice is written with the fact that caused it (see `save`); here it becomes part of a mail, or ends for a reason. A mail is
+//! claimed under a growing fencing number until a moment; only the holder of the latest number may record what became of it.
+
+use super::dialect::{Connection, on};
+use super::writer::{Lane, Write};
+use super::{Store, StoreError, batch, instant, statements};
+use crate::kernel::model::decision::Notice;
+use crate::kernel::time::Instant;
+use serde::Serialize;
+
+/// One envelope to one person, rendered once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMail {
+    /// The Message-ID, made from the keys of its notices.
+    pub id: String,
+    pub person: String,
+    pub address: String,
+    /// The message as it is handed over.
+    pub bytes: String,
+    /// Keys of the notices it carries.
+    pub notices: Vec<String>,
+}
+
+/// A mail that this process may hand over until the claim ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub id: String,
+    pub person: String,
+    pub address: String,
+    pub bytes: String,
+    /// This one included.
+    pub attempts: u32,
+    pub fence: u64,
+    pub created_at: Instant,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub id: String,
+    pub fence: u64,
+    pub end: MailEnd,
+    /// What the server said, or why it was not asked.
+    pub reply: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailEnd {
+    /// The server's 250 after the final dot.
+    Sent,
+    /// A 5xx, or an address to which nothing can be sent.
+    Refused,
+    /// Tried too long.
+    Expired,
+    /// Nothing that it carries is owed any more.
+    Cancelled,
+    /// Not accepted, certainly; try again.
+    Deferred { next_try: Instant },
+    /// The final dot was sent and no reply came; try again, with the same bytes.
+    Unknown { next_try: Instant },
+}
+
+impl MailEnd {
+    fn status(self) -> &'static str {
+        match self {
+            MailEnd::Sent => "sent",
+            MailEnd::Refused => "refused",
+            MailEnd::Expired => "expired",
+            MailEnd::Cancelled => "cancelled",
+            MailEnd::Deferred { .. } => "deferred",
+            MailEnd::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// Why a notice is not mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeEnd {
+    Cancelled,
+    /// Held until a person releases it.
+    Parked,
+}
+
+/// A notice and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoticeStatus {
+    pub key: String,
+    pub seq: u64,
+    pub notice: String,
+    pub kind: String,
+    pub person: String,
+    pub not_before: Instant,
+    /// `ready`, `mailed`, `cancelled` or `parked`
+    pub status: String,
+    pub reason: Option<String>,
+    pub mail: Option<String>,
+    pub mail_status: Option<String>,
+    pub mail_ended_at: Option<Instant>,
+    pub mail_reply: Option<String>,
+}
+
+/// A mail as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MailStatus {
+    pub id: String,
+    pub person: String,
+    pub address: String,
+    pub status: String,
+    pub attempts: u32,
+    pub next_try: Instant,
+    pub reply: Option<String>,
+    pub created_at: Instant,
+    pub ended_at: Option<Instant>,
+}
+
+/// How many notices of a kind ended how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoticeCount {
+    pub kind: String,
+    pub notice: String,
+    pub status: String,
+    /// Empty while it is in no mail.
+    pub mail_status: String,
+    pub count: u64,
+}
+
+type MailRow = (String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
+
+impl Store {
+    /// Notices whose moment has come, the earliest first.
+    pub async fn notices_due(&self, now: Instant, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        let rows: Vec<(String, String)> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_DUE)
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
+        rows.into_iter().map(notice).collect()
+    }
+
+    /// When to look into the outbox next: the earliest notice or mail.
+    pub async fn next_mail_moment(&self) -> Result<Option<Instant>, StoreError> {
+        let (notice,): (Option<i64>,) = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_NEXT).fetch_one(pool).await)?;
+        let (mail,): (Option<i64>,) = on!(&*self.readers, pool => sqlx::query_as(statements::MAIL_NEXT).fetch_one(pool).await)?;
+        notice.into_iter().chain(mail).min().map(instant).transpose()
+    }
+
+    /// The notices of an item, in the order of their facts.
+    pub async fn notices_of(&self, item: &str) -> Result<Vec<NoticeStatus>, StoreError> {
+        type Row =
+            (String, i64, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, Option<i64>, Option<String>);
+        let rows: Vec<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_OF_ITEM).bind(item).fetch_all(pool).await)?;
+        let read = |row: Row| {
+            let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
+            let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
+            let seq = seq as u64;
+            Ok(NoticeStatus { key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// The notices that a mail carries.
+    pub async fn notices_in(&self, mail: &str) -> Result<Vec<Notice>, StoreError> {
+        let rows: Vec<(String, String)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_OF_MAIL).bind(mail).fetch_all(pool).await)?;
+        rows.into_iter().map(notice).collect()
+    }
+
+    /// Ends or parks notices that are in no mail, with the reason; those that are in one already stay as they are.
+    pub async fn end_notices(&self, keys: Vec<String>, end: NoticeEnd, reason: &str) -> Result<u64, StoreError> {
+        let status = match end {
+            NoticeEnd::Cancelled => "cancelled",
+            NoticeEnd::Parked => "parked",
+        };
+        self.write(Lane::Background, EndNotices { keys: keyed(&keys), status, reason: reason.to_string() }).await
+    }
+
+    /// Lets parked notices go.
+    pub async fn release_notices(&self, keys: Vec<String>) -> Result<u64, StoreError> {
+        self.write(Lane::User, Release { keys: keyed(&keys) }).await
+    }
+
+    /// Puts notices off until a later moment.
+    pub async fn put_off_notices(&self, keys: Vec<String>, until: Instant) -> Result<u64, StoreError> {
+        self.write(Lane::Background, PutOff { keys: keyed(&keys), until: until.timestamp_millis() }).await
+    }
+
+    /// Stores rendered mails and marks their notices as mailed, all together. A mail one of whose notices was taken meanwhile is left out;
+    /// the answer says of each whether it was stored.
+    pub async fn compose(&self, mails: Vec<NewMail>, now: Instant) -> Result<Vec<bool>, StoreError> {
+        self.write(Lane::Background, Compose { mails, now: now.timestamp_millis() }).await
+    }
+
+    /// Claims mails that may be tried now, until `until`. A claim that ran out is claimed again under a higher number.
+    pub async fn claim_mails(&self, now: Instant, until: Instant, by: &str, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+        let claim = Claim { now: now.timestamp_millis(), until: until.timestamp_millis(), by: by.to_string(), limit };
+        let rows = self.write(Lane::Background, claim).await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for (id, person, address, bytes, attempts, fence, created_at) in rows {
+            let (attempts, fence, created_at) = (attempts as u32, fence as u64, instant(created_at)?);
+            claimed.push(Claimed { id, person, address, bytes, attempts, fence, created_at });
+        }
+        claimed.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(claimed)
+    }
+
+    /// Records what became of claimed mails. `false` for one whose claim was lost: its result does not count.
+    pub async fn finish_mails(&self, outcomes: Vec<Outcome>, now: Instant) -> Result<Vec<bool>, StoreError> {
+        self.write(Lane::Background, Finish { outcomes, now: now.timestamp_millis() }).await
+    }
+
+    /// A mail with its bytes.
+    pub async fn mail(&self, id: &str) -> Result<Option<(MailStatus, String)>, StoreError> {
+        type Row = (String, String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
+        let row: Option<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::MAIL_GET).bind(id).fetch_optional(pool).await)?;
+        let Some((id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at)) = row else { return Ok(None) };
+        Ok(Some((mail((id, person, address, status, attempts, next_try, reply, created_at, ended_at))?, bytes)))
+    }
+
+    /// Mails (in a status, to a person) behind `after`, in the order of their ids.
+    pub async fn mails(&self, status: Option<&str>, person: Option<&str>, after: &str, limit: u32) -> Result<Vec<MailStatus>, StoreError> {
+        let rows: Vec<MailRow> = on!(&*self.readers, pool => sqlx::query_as(statements::MAIL_LIST)
+            .bind(status).bind(person).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
+        rows.into_iter().map(mail).collect()
+    }
+
+    /// How many mails are in which status.
+    pub async fn count_mails(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::MAIL_COUNT).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(status, count)| (status, count as u64)).collect())
+    }
+
+    /// How many notices of which kind ended how.
+    pub async fn count_notices(&self) -> Result<Vec<NoticeCount>, StoreError> {
+        let rows: Vec<(String, String, String, String, i64)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_COUNT).fetch_all(pool).await)?;
+        let read = |(kind, notice, status, mail_status, count): (String, String, String, String, i64)| NoticeCount {
+            kind,
+            notice,
+            status,
+            mail_status,
+            count: count as u64,
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+}
+
+fn keyed(keys: &[String]) -> String {
+    batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>())
+}
+
+fn notice((key, json): (String, String)) -> Result<Notice, StoreError> {
+    serde_json::from_str(&json).map_err(|error| StoreError::Damaged(format!("the notice `{key}` cannot be read: {error}")))
+}
+
+fn mail((id, person, address, status, attempts, next_try, reply, created_at, ended_at): MailRow) -> Result<MailStatus, StoreError> {
+    let (next_try, created_at, ended_at) = (instant(next_try)?, instant(created_at)?, ended_at.map(instant).transpose()?);
+    Ok(MailStatus { id, person, address, status, attempts: attempts as u32, next_try, reply, created_at, ended_at })
+}
+
+struct EndNotices {
+    keys: String,
+    status: &'static str,
+    reason: String,
+}
+
+impl Write for EndNotices {
+    type Answer = u64;
+
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        Ok(on!(connection, c => sqlx::query(statements::NOTICE_END)
+            .bind(&self.keys).bind(self.status).bind(&self.reason).execute(&mut *c).await?.rows_affected()))
+    }
+}
+
+struct Release {
+    keys: String,
+}
+
+impl Write for Release {
+    type Answer = u64;
+
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        Ok(on!(connection, c => sqlx::query(statements::NOTICE_RELEASE).bind(&self.keys).execute(&mut *c).await?.rows_affected()))
+    }
+}
+
+struct PutOff {
+    keys: String,
+    until: i64,
+}
+
+impl Write for PutOff {
+    type Answer = u64;
+
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        Ok(on!(connection, c => sqlx::query(statements::NOTICE_LATER)
+            .bind(&self.keys).bind(self.until).execute(&mut *c).await?.rows_affected()))
+    }
+}
+
+struct Compose {
+    mails: Vec<NewMail>,
+    now: i64,
+}
+
+impl Write for Compose {
+    type Answer = Vec<bool>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+        let mut stored = Vec::with_capacity(self.mails.len());
+        for mail in &self.mails {
+            on!(connection, c => sqlx::query("savepoint mail").execute(&mut *c).await)?;
+            let taken = on!(connection, c => sqlx::query(statements::NOTICE_MAILED)
+                .bind(keyed(&mail.notices)).bind(&mail.id).execute(&mut *c).await?.rows_affected());
+            let whole = taken == mail.notices.len() as u64 && taken > 0;
+            if whole {
+                on!(connection, c => sqlx::query(statements::MAIL_PUT)
+                    .bind(&mail.id).bind(&mail.person).bind(&mail.address).bind(&mail.bytes).bind(self.now)
+                    .execute(&mut *c).await)?;
+            } else {
+                on!(connection, c => sqlx::query("rollback to mail").execute(&mut *c).await)?;
+            }
+            on!(connection, c => sqlx::query("release mail").execute(&mut *c).await)?;
+            stored.push(whole);
+        }
+        Ok(stored)
+    }
+}
+
+struct Claim {
+    now: i64,
+    until: i64,
+    by: String,
+    limit: u32,
+}
+
+impl Write for Claim {
+    type Answer = Vec<(String, String, String, String, i64, i64, i64)>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+        on!(connection, c => sqlx::query_as(statements::MAIL_CLAIM)
+            .bind(self.now).bind(self.until).bind(&self.by).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
+    }
+}
+
+struct Finish {
+    outcomes: Vec<Outcome>,
+    now: i64,
+}
+
+impl Write for Finish {
+    type Answer = Vec<bool>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+        let mut counted = Vec::with_capacity(self.outcomes.len());
+        for outcome in &self.outcomes {
+            let (next_try, ended_at) = match outcome.end {
+                MailEnd::Deferred { next_try } | MailEnd::Unknown { next_try } => (next_try.timestamp_millis(), None),
+                _ => (self.now, Some(self.now)),
+            };
+            let done = on!(connection, c => sqlx::query(statements::MAIL_FINISH)
+                .bind(&outcome.id).bind(outcome.fence as i64).bind(outcome.end.status()).bind(&outcome.reply)
+                .bind(next_try).bind(ended_at).execute(&mut *c).await?.rows_affected());
+            counted.push(done == 1);
+        }
+        Ok(counted)
+    }
+}

@@ -1,0 +1,67 @@
+//! Rule sets that were in use, as the texts of their files: what a fact names by its hash can be read again.
+
+use super::dialect::{Connection, on};
+use super::writer::{Lane, Write};
+use super::{Store, StoreError, instant, statements};
+use crate::kernel::time::Instant;
+use indexmap::IndexMap;
+
+/// A rule set as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRules {
+    pub hash: String,
+    /// Grows by one each time another rule set comes into use.
+    pub revision: u64,
+    /// Path inside the folder → text.
+    pub files: IndexMap<String, String>,
+    pub in_use_since: Instant,
+}
+
+impl Store {
+    /// The rule set in use.
+    pub async fn rules_in_use(&self) -> Result<Option<StoredRules>, StoreError> {
+        let row: Option<(String, i64, String, i64)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::RULES_IN_USE).fetch_optional(pool).await)?;
+        row.map(stored).transpose()
+    }
+
+    pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
+        let row: Option<(String, i64, String, i64)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::RULES_GET).bind(hash).fetch_optional(pool).await)?;
+        row.map(stored).transpose()
+    }
+
+    /// Stores a rule set and puts it into use; answers its revision.
+    pub async fn use_rules(&self, hash: &str, files: &IndexMap<String, String>, now: Instant) -> Result<u64, StoreError> {
+        let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        self.write(Lane::User, Use { hash: hash.to_string(), files, now: now.timestamp_millis() }).await
+    }
+}
+
+fn stored((hash, revision, files, since): (String, i64, String, i64)) -> Result<StoredRules, StoreError> {
+    let files = serde_json::from_str(&files).map_err(|_| StoreError::Damaged(format!("the files of rule set {hash} cannot be read")))?;
+    Ok(StoredRules { hash, revision: revision as u64, files, in_use_since: instant(since)? })
+}
+
+struct Use {
+    hash: String,
+    files: String,
+    now: i64,
+}
+
+impl Write for Use {
+    type Answer = u64;
+
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let last: Option<(String, i64, String, i64)> =
+            on!(connection, c => sqlx::query_as(statements::RULES_IN_USE).fetch_optional(&mut *c).await)?;
+        let revision = match last {
+            Some((hash, revision, _, _)) if hash == self.hash => return Ok(revision as u64),
+            Some((_, revision, _, _)) => revision + 1,
+            None => 1,
+        };
+        on!(connection, c => sqlx::query(statements::RULES_PUT)
+            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).execute(&mut *c).await)?;
+        Ok(revision as u64)
+    }
+}

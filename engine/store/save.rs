@@ -1,0 +1,420 @@
+//! Writing decisions: facts with their chain, caches, notices, the command's answer, counters and unique values, whole or not at all.
+//!
+//! A group of decisions is checked against the database with one question per table, and written with one statement per table. Since
+//! there is one writer, what was checked holds until the commit.
+
+use super::dialect::{Connection, on};
+use super::writer::Lane;
+use super::{Store, StoreError, batch, facts, statements};
+use crate::kernel::model::Name;
+use crate::kernel::model::decision::Accepted;
+use crate::kernel::model::definition::Flag;
+use crate::kernel::time::{Date, Instant};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// What lists filter by and show, derived from the item as it is after the decision.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Caches {
+    pub state: String,
+    pub ended_on: Option<Date>,
+    pub flag: Option<Flag>,
+    /// The earliest date that is running.
+    pub due_on: Option<Date>,
+    pub title: String,
+    /// All that a search may find.
+    pub search: String,
+    /// Fields by name, as JSON.
+    pub fields: String,
+    /// Running deadlines with their dates, as JSON.
+    pub dues: String,
+}
+
+/// The request behind a decision, for answering its repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub actor: String,
+    pub id: String,
+    pub request_hash: String,
+    /// JSON
+    pub answer: String,
+}
+
+/// One decision of one item, ready to be written.
+#[derive(Clone, Debug)]
+pub struct Save {
+    item: String,
+    /// The revision it was decided on; 0 makes the item.
+    rev: u64,
+    at: i64,
+    /// The item's row as JSON, up to the hash of its last fact.
+    row: String,
+    facts: Vec<facts::Prepared>,
+    /// Keys, and rows as JSON.
+    notices: Vec<(String, String)>,
+    command: Option<Answered>,
+    numbers: Vec<(String, i64, i64)>,
+    unique: Vec<UniqueKey>,
+}
+
+/// Decisions that stand or fall together.
+pub type Unit = Vec<Save>;
+
+/// What an item is saved with beside the decision itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    pub item: Name,
+    pub workflow: Name,
+    /// The revision it was decided on; 0 makes the item.
+    pub rev: u64,
+    pub caches: Caches,
+    pub command: Option<Answered>,
+    /// The revision of the rules under which the wake-up was derived.
+    pub rules_rev: u64,
+    pub now: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    pub rev: u64,
+}
+
+/// Why a decision was not written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotSaved {
+    /// It was decided on an older state of the item: load and decide again.
+    #[error("the item stands at revision {rev}")]
+    Moved { rev: u64 },
+    #[error("the counter `{counter}` stands at {value}")]
+    CounterMoved { counter: String, value: i64 },
+    #[error("`{value}` is already the {field} of `{item}`")]
+    Taken { field: String, value: String, item: String },
+    #[error("`{0}` is recorded already")]
+    CauseRecorded(String),
+    #[error("the notice `{0}` is recorded already")]
+    NoticeRecorded(String),
+    /// The command was done before.
+    #[error("the command was answered before")]
+    Answered { request_hash: String, answer: String },
+    /// Another decision of the same unit was not written.
+    #[error("it stands or falls with another")]
+    Together,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which decision of a unit failed, and why.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    pub place: usize,
+    pub why: NotSaved,
+}
+
+impl Failed {
+    pub(super) fn all(error: StoreError) -> Failed {
+        Failed { place: 0, why: NotSaved::Store(error) }
+    }
+}
+
+/// A decision on its way to the disk.
+#[derive(Debug)]
+pub struct Saving(tokio::sync::oneshot::Receiver<Result<Vec<Saved>, Failed>>);
+
+impl Saving {
+    /// The answer after the commit.
+    pub async fn done(self) -> Result<Vec<Saved>, Failed> {
+        self.0.await.unwrap_or(Err(Failed::all(StoreError::Closed)))
+    }
+}
+
+impl Store {
+    /// Writes one decision.
+    pub async fn save(&self, lane: Lane, save: Save) -> Result<Saved, NotSaved> {
+        let mut saved = self.begin_save(lane, vec![save])?.done().await.map_err(|failed| failed.why)?;
+        saved.pop().ok_or(NotSaved::Store(StoreError::Closed))
+    }
+
+    /// Queues decisions that stand or fall together. What is queued first is checked first, so a caller that hands out numbers may do so
+    /// before the commit.
+    pub fn begin_save(&self, lane: Lane, unit: Unit) -> Result<Saving, NotSaved> {
+        let writer = self.writer.as_ref().ok_or(StoreError::Closed)?;
+        Ok(Saving(writer.save(lane, unit)?))
+    }
+}
+
+type UniqueKey = (String, String, String);
+
+impl Save {
+    /// Turns a decision into rows: all that can be done outside the writer is done here.
+    pub fn new(about: About, accepted: Accepted) -> Result<Save, StoreError> {
+        let item = about.item.to_string();
+        let json = |error: serde_json::Error| StoreError::NotDone(format!("the decision has no JSON form: {error}"));
+        let facts = accepted.facts.iter().map(|fact| facts::prepare(&item, fact).map_err(json)).collect::<Result<Vec<_>, _>>()?;
+        let mut notices = Vec::with_capacity(accepted.notices.len());
+        for notice in &accepted.notices {
+            let row = (
+                &notice.key,
+                &notice.item,
+                notice.seq,
+                &notice.workflow,
+                &notice.notice,
+                kind(notice.kind),
+                &notice.person,
+                notice.not_before.timestamp_millis(),
+                &notice.bundle,
+                if notice.parked.is_some() { "parked" } else { "ready" },
+                &notice.parked,
+                serde_json::to_string(notice).map_err(json)?,
+            );
+            notices.push((notice.key.clone(), serde_json::to_string(&row).map_err(json)?));
+        }
+        let mut unique = Vec::with_capacity(accepted.unique.len());
+        for (field, value) in &accepted.unique {
+            unique.push((about.workflow.to_string(), field.to_string(), serde_json::to_string(value).map_err(json)?));
+        }
+        let caches = about.caches;
+        let rev = about.rev + facts.len() as u64;
+        let at = about.now.timestamp_millis();
+        let row = (
+            &item,
+            &about.workflow,
+            rev,
+            caches.state,
+            caches.ended_on.map(|day| day.to_string()),
+            caches.flag.map(flag),
+            caches.due_on.map(|day| day.to_string()),
+            caches.title,
+            caches.search,
+            caches.fields,
+            caches.dues,
+            accepted.wake_up.map(|wake_up| wake_up.timestamp_millis()),
+            about.rules_rev,
+            at,
+        );
+        let mut row = serde_json::to_string(&row).map_err(json)?;
+        row.pop();
+        let numbers = accepted.numbers.into_iter().map(|number| (number.counter, number.from, number.to)).collect();
+        Ok(Save { item, rev: about.rev, at, row, facts, notices, command: about.command, numbers, unique })
+    }
+
+    fn rev_after(&self) -> u64 {
+        self.rev + self.facts.len() as u64
+    }
+
+    pub(super) fn at(&self) -> i64 {
+        self.at
+    }
+}
+
+fn kind(kind: crate::kernel::model::definition::NoticeKind) -> &'static str {
+    use crate::kernel::model::definition::NoticeKind;
+    match kind {
+        NoticeKind::Message => "message",
+        NoticeKind::Reminder => "reminder",
+        NoticeKind::Escalation => "escalation",
+    }
+}
+
+fn flag(flag: Flag) -> &'static str {
+    match flag {
+        Flag::Amber => "amber",
+        Flag::Red => "red",
+    }
+}
+
+/// What the database holds of all that a group touches, and what the group adds to it.
+#[derive(Default)]
+struct Known {
+    /// Revision and the hash of the last fact.
+    items: HashMap<String, (u64, String)>,
+    commands: HashMap<(String, String), (String, String)>,
+    causes: HashSet<(String, String)>,
+    notices: HashSet<String>,
+    counters: HashMap<String, i64>,
+    /// Which item holds a value.
+    unique: HashMap<UniqueKey, String>,
+}
+
+/// Rows to be written.
+#[derive(Default)]
+struct Rows {
+    /// By id: when an item is saved twice, its last row counts.
+    items: BTreeMap<String, String>,
+    facts: Vec<String>,
+    notices: Vec<String>,
+    commands: Vec<(String, String, String, String, String, i64)>,
+    counters: BTreeMap<String, i64>,
+    /// The holder by value.
+    unique: BTreeMap<UniqueKey, String>,
+}
+
+/// Writes units inside the transaction at hand. What cannot be written is answered and leaves nothing behind; an error means that the
+/// transaction has to be rolled back.
+pub(super) async fn write(
+    connection: &mut Connection,
+    units: &[&Unit],
+    count: &mut u64,
+) -> Result<Vec<Result<Vec<Saved>, Failed>>, sqlx::Error> {
+    let mut known = read(connection, units, count).await?;
+    let mut rows = Rows::default();
+    let mut answers = Vec::with_capacity(units.len());
+    for unit in units {
+        let mut added = (Known::default(), Rows::default());
+        let answer = check_unit(unit, &known, &mut added);
+        if answer.is_ok() {
+            known.extend(added.0);
+            rows.extend(added.1);
+        }
+        answers.push(answer);
+    }
+    put(connection, rows, count).await?;
+    Ok(answers)
+}
+
+fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Result<Vec<Saved>, Failed> {
+    let mut saved = Vec::with_capacity(unit.len());
+    for (place, save) in unit.iter().enumerate() {
+        check(save, known, now, rows).map_err(|why| Failed { place, why })?;
+        saved.push(Saved { rev: save.rev_after() });
+    }
+    Ok(saved)
+}
+
+/// Whether one decision still holds; then its rows are added.
+fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result<(), NotSaved> {
+    if let Some(command) = &save.command {
+        let key = (command.actor.clone(), command.id.clone());
+        if let Some((request_hash, answer)) = now.commands.get(&key).or_else(|| known.commands.get(&key)) {
+            return Err(NotSaved::Answered { request_hash: request_hash.clone(), answer: answer.clone() });
+        }
+        now.commands.insert(key, (command.request_hash.clone(), command.answer.clone()));
+    }
+    let (rev, mut head) = match now.items.get(&save.item).or_else(|| known.items.get(&save.item)) {
+        Some((rev, head)) => (*rev, head.clone()),
+        None => (0, String::new()),
+    };
+    if rev != save.rev {
+        return Err(NotSaved::Moved { rev });
+    }
+    for (counter, from, to) in &save.numbers {
+        let value = now.counters.get(counter).or_else(|| known.counters.get(counter)).copied().unwrap_or(0);
+        if value != *from {
+            return Err(NotSaved::CounterMoved { counter: counter.clone(), value });
+        }
+        now.counters.insert(counter.clone(), *to);
+        rows.counters.insert(counter.clone(), *to);
+    }
+    for key in &save.unique {
+        if let Some(item) = now.unique.get(key).or_else(|| known.unique.get(key)).filter(|item| **item != save.item) {
+            return Err(NotSaved::Taken { field: key.1.clone(), value: key.2.clone(), item: item.clone() });
+        }
+        now.unique.insert(key.clone(), save.item.clone());
+        rows.unique.insert(key.clone(), save.item.clone());
+    }
+    for fact in &save.facts {
+        if let Some(cause) = &fact.cause {
+            let key = (save.item.clone(), cause.clone());
+            if known.causes.contains(&key) || !now.causes.insert(key) {
+                return Err(NotSaved::CauseRecorded(cause.clone()));
+            }
+        }
+        head = fact.chained(&head);
+        rows.facts.push(fact.row(&head));
+    }
+    for (key, row) in &save.notices {
+        if known.notices.contains(key) || !now.notices.insert(key.clone()) {
+            return Err(NotSaved::NoticeRecorded(key.clone()));
+        }
+        rows.notices.push(row.clone());
+    }
+    if let Some(command) = &save.command {
+        let Answered { actor, id, request_hash, answer } = command.clone();
+        rows.commands.push((actor, id, request_hash, answer, save.item.clone(), save.at));
+    }
+    rows.items.insert(save.item.clone(), format!("{},\"{head}\"]", save.row));
+    now.items.insert(save.item.clone(), (save.rev_after(), head));
+    Ok(())
+}
+
+impl Known {
+    fn extend(&mut self, more: Known) {
+        self.items.extend(more.items);
+        self.commands.extend(more.commands);
+        self.causes.extend(more.causes);
+        self.notices.extend(more.notices);
+        self.counters.extend(more.counters);
+        self.unique.extend(more.unique);
+    }
+}
+
+impl Rows {
+    fn extend(&mut self, more: Rows) {
+        self.items.extend(more.items);
+        self.facts.extend(more.facts);
+        self.notices.extend(more.notices);
+        self.commands.extend(more.commands);
+        self.counters.extend(more.counters);
+        self.unique.extend(more.unique);
+    }
+}
+
+/// Asks the database once for each kind of thing that the group touches.
+async fn read(connection: &mut Connection, units: &[&Unit], count: &mut u64) -> Result<Known, sqlx::Error> {
+    let saves = || units.iter().flat_map(|unit| unit.iter());
+    let mut known = Known::default();
+    macro_rules! ask {
+        ($statement:ident, $keys:expr, $type:ty, $row:pat => $put:expr) => {
+            let keys: BTreeSet<_> = $keys.collect();
+            if !keys.is_empty() {
+                *count += 1;
+                let keys = batch(&keys.into_iter().collect::<Vec<_>>());
+                let found: Vec<$type> =
+                    on!(connection, c => sqlx::query_as(statements::$statement).bind(keys).fetch_all(&mut *c).await)?;
+                for $row in found {
+                    $put;
+                }
+            }
+        };
+    }
+    ask!(SAVE_ITEMS, saves().map(|save| (&save.item,)), (String, i64, String), (id, rev, head) => known.items.insert(id, (rev as u64, head)));
+    ask!(
+        SAVE_COMMANDS, saves().filter_map(|save| save.command.as_ref()).map(|command| (&command.actor, &command.id)),
+        (String, String, String, String), (actor, id, hash, answer) => known.commands.insert((actor, id), (hash, answer))
+    );
+    ask!(
+        SAVE_CAUSES, saves().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?)))),
+        (String, String), cause => known.causes.insert(cause)
+    );
+    ask!(
+        SAVE_NOTICES, saves().flat_map(|save| &save.notices).map(|(key, _)| (key,)),
+        (String,), (key,) => known.notices.insert(key)
+    );
+    ask!(
+        SAVE_COUNTERS, saves().flat_map(|save| &save.numbers).map(|(counter, _, _)| (counter,)),
+        (String, i64), (counter, value) => known.counters.insert(counter, value)
+    );
+    ask!(
+        SAVE_UNIQUE, saves().flat_map(|save| &save.unique), (String, String, String, String),
+        (workflow, field, value, item) => known.unique.insert((workflow, field, value), item)
+    );
+    Ok(known)
+}
+
+/// Writes all rows, one statement for each table.
+async fn put(connection: &mut Connection, rows: Rows, count: &mut u64) -> Result<(), sqlx::Error> {
+    let unique: Vec<_> = rows.unique.into_iter().map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
+    let joined = |rows: Vec<String>| format!("[{}]", rows.join(","));
+    let batches = [
+        (statements::ITEM_PUT, rows.items.len(), joined(rows.items.into_values().collect())),
+        (statements::FACT_PUT, rows.facts.len(), joined(rows.facts)),
+        (statements::NOTICE_PUT, rows.notices.len(), joined(rows.notices)),
+        (statements::COMMAND_PUT, rows.commands.len(), batch(&rows.commands)),
+        (statements::COUNTER_PUT, rows.counters.len(), batch(&rows.counters.into_iter().collect::<Vec<_>>())),
+        (statements::UNIQUE_DROP, unique.len(), batch(&unique)),
+        (statements::UNIQUE_PUT, unique.len(), batch(&unique)),
+    ];
+    for (statement, _, rows) in batches.into_iter().filter(|(_, rows, _)| *rows > 0) {
+        *count += 1;
+        on!(connection, c => sqlx::query(statement).bind(rows).execute(&mut *c).await)?;
+    }
+    Ok(())
+}

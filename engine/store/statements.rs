@@ -1,0 +1,119 @@
+//! Every statement of the store, in one place and one text for all databases.
+//!
+//! Batches come as one JSON array of rows (`$1`), each row an array. The other database names `json_each` differently and locks the rows
+//! of a claim; both are words that its dialect swaps.
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub(super) const $name: &str = $text;)*
+        /// All of them by name, for the test that prepares each.
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
+    };
+}
+
+statements! {
+    SCHEMA_TABLE = "create table if not exists schema_version (version bigint not null primary key, applied_at bigint not null)";
+    SCHEMA_VERSION = "select coalesce(max(version), 0) from schema_version";
+    SCHEMA_APPLIED = "insert into schema_version (version, applied_at) values ($1, $2)";
+
+    META = "select value from meta where name = $1";
+    META_SET = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+    META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
+
+    // What a group of decisions is checked against.
+    SAVE_ITEMS = "select id, rev, head from item where id in (select value ->> 0 from json_each($1))";
+    SAVE_COMMANDS = "select c.actor, c.id, c.request_hash, c.answer from json_each($1) j
+        cross join command c where c.actor = j.value ->> 0 and c.id = j.value ->> 1";
+    SAVE_CAUSES = "select f.item, f.cause_key from json_each($1) j
+        cross join fact f where f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
+    SAVE_NOTICES = "select key from notice where key in (select value ->> 0 from json_each($1))";
+    SAVE_COUNTERS = "select name, value from counter where name in (select value ->> 0 from json_each($1))";
+    SAVE_UNIQUE = "select u.workflow, u.field, u.value, u.item from json_each($1) j
+        cross join unique_value u where u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
+
+    // What it writes.
+    ITEM_PUT = "insert into item (id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, head,
+            quarantine, retries)
+        select value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+            value ->> 8, value ->> 9, value ->> 10, cast(value ->> 11 as bigint), cast(value ->> 12 as bigint),
+            cast(value ->> 13 as bigint), value ->> 14, null, 0
+        from json_each($1) where true
+        on conflict (id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
+            flag = excluded.flag, due_on = excluded.due_on, title = excluded.title, search = excluded.search, fields = excluded.fields,
+            dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, retries = 0,
+            changed_at = excluded.changed_at";
+    FACT_PUT = "insert into fact (item, seq, json, cause_key, hash)
+        select value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
+    NOTICE_PUT = "insert into notice (key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
+        select value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+            cast(value ->> 7 as bigint), value ->> 8, value ->> 9, value ->> 10, value ->> 11 from json_each($1)";
+    COMMAND_PUT = "insert into command (actor, id, request_hash, answer, item, done_at)
+        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
+    COUNTER_PUT = "insert into counter (name, value) select value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
+        on conflict (name) do update set value = excluded.value";
+    UNIQUE_DROP = "delete from unique_value where exists (select 1 from json_each($1) j
+        where unique_value.item = j.value ->> 3 and unique_value.field = j.value ->> 1)
+        and item in (select value ->> 3 from json_each($1))";
+    UNIQUE_PUT = "insert into unique_value (workflow, field, value, item)
+        select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)";
+
+    // Items.
+    ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where id = $1";
+    FACTS_OF = "select seq, json, cause_key, hash from fact where item = $1 order by seq";
+    FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.item = j.value ->> 0 order by f.item, f.seq";
+    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine from item where id = $1";
+    ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine from item
+        where ($1 is null or workflow = $1) and ($2 is null or state = $2) and ($3 = 0 or ended_on is null)
+            and ($4 is null or search like $4 escape '\\') and id > $5
+        order by id limit $6";
+    ITEM_COUNT = "select workflow, state, count(*) from item group by workflow, state order by workflow, state";
+    ITEM_IDS = "select id from item where ($1 is null or workflow = $1) and id > $2 order by id limit $3";
+    ITEM_OPEN = "select count(*) from item where ended_on is null";
+    ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
+    WAKE_DUE = "select id, workflow, wake_at from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
+    WAKE_NEXT = "select min(wake_at) from item where wake_at is not null";
+    WAKE_STALE = "select id, workflow, wake_at from item where rules_rev < $1 and ended_on is null order by wake_at, id limit $2";
+    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and rev = $2";
+    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and rev = $2";
+    COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
+    COUNTER_GET = "select value from counter where name = $1";
+
+    // Notices and mails.
+    NOTICE_DUE = "select key, json from notice where status = 'ready' and not_before <= $1 order by not_before, key limit $2";
+    NOTICE_NEXT = "select min(not_before) from notice where status = 'ready'";
+    NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
+        from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
+    NOTICE_OF_MAIL = "select key, json from notice where mail = $1 order by key";
+    NOTICE_MAILED = "update notice set status = 'mailed', mail = $2 where status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_END = "update notice set status = $2, reason = $3 where status in ('ready', 'parked')
+        and key in (select value ->> 0 from json_each($1))";
+    NOTICE_RELEASE = "update notice set status = 'ready', reason = null where status = 'parked'
+        and key in (select value ->> 0 from json_each($1))";
+    NOTICE_LATER = "update notice set not_before = $2 where status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_COUNT = "select n.kind, n.notice, n.status, coalesce(m.status, ''), count(*) from notice n left join mail m on m.id = n.mail
+        group by n.kind, n.notice, n.status, coalesce(m.status, '') order by 1, 2, 3, 4";
+    MAIL_PUT = "insert into mail (id, person, address, bytes, status, attempts, next_try, fence, created_at)
+        values ($1, $2, $3, $4, 'ready', 0, $5, 0, $5)";
+    MAIL_CLAIM = "update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
+        where id in (select id from mail where ended_at is null and next_try <= $1 order by next_try, id limit $4)
+        returning id, person, address, bytes, attempts, fence, created_at";
+    MAIL_FINISH = "update mail set status = $3, reply = $4, next_try = $5, ended_at = $6, leased_by = null
+        where id = $1 and fence = $2 and status = 'claimed'";
+    MAIL_NEXT = "select min(next_try) from mail where ended_at is null";
+    MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
+    MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail
+        where ($1 is null or status = $1) and ($2 is null or person = $2) and id > $3 order by id limit $4";
+    MAIL_COUNT = "select status, count(*) from mail group by status order by status";
+
+    // Sweeps.
+    SLOT_CLAIM = "insert into slot (sweep, slot, at, claimed_at) values ($1, $2, $3, $4) on conflict (sweep, slot) do nothing";
+    SLOT_DONE = "update slot set done_at = $3 where sweep = $1 and slot = $2";
+    SLOT_LAST = "select slot, at, done_at from slot where sweep = $1 order by slot desc limit 1";
+    SLOT_OPEN = "select sweep, slot, at from slot where done_at is null order by at, sweep";
+
+    // Rule sets.
+    RULES_PUT = "insert into rule_set (hash, revision, files, in_use_since) values ($1, $2, $3, $4)
+        on conflict (hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
+    RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set order by revision desc limit 1";
+    RULES_GET = "select hash, revision, files, in_use_since from rule_set where hash = $1";
+}

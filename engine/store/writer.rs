@@ -1,0 +1,338 @@
+//! Group commit: one task with its own connection takes everything that waits, writes it in one transaction, and only then answers.
+//!
+//! It never waits to fill a group, so a lone caller loses nothing. What a decision writes is `save`'s.
+
+use super::dialect::{self, Address, Connection, on};
+use super::save::{self, Failed, Saved, Unit};
+use super::{StoreError, statements};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+/// At most so many commands share a commit, so that nobody waits long.
+const GROUP: usize = 256;
+/// So many commands may wait before new ones are turned away.
+const QUEUE: usize = 4096;
+
+/// Whose work goes first: a person's command never waits behind a backlog of due rungs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    User,
+    Background,
+}
+
+/// Something that is written beside decisions. It may be run twice (when its group is taken apart), so it only borrows what it writes.
+pub(super) trait Write: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    fn write(&self, connection: &mut Connection) -> impl Future<Output = Result<Self::Answer, sqlx::Error>> + Send;
+}
+
+/// What the writer has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub commits: u64,
+    pub commands: u64,
+    pub statements: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    commands: AtomicU64,
+    statements: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    user: mpsc::Sender<Job>,
+    background: mpsc::Sender<Job>,
+    counters: Arc<Counters>,
+    task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+enum Job {
+    Save(Unit, oneshot::Sender<Result<Vec<Saved>, Failed>>),
+    Write(Box<dyn Work>),
+    Stop,
+}
+
+impl Writer {
+    pub fn start(address: Address, connection: Connection, high_water: i64) -> Writer {
+        let (user, user_jobs) = mpsc::channel(QUEUE);
+        let (background, background_jobs) = mpsc::channel(QUEUE);
+        let counters = Arc::new(Counters::default());
+        let task = Task {
+            address,
+            connection: Some(connection),
+            high_water,
+            poisoned: None,
+            user: user_jobs,
+            background: background_jobs,
+            counters: counters.clone(),
+        };
+        let task = tokio::spawn(task.run());
+        Writer { user, background, counters, task: tokio::sync::Mutex::new(Some(task)) }
+    }
+
+    /// Queues decisions that stand or fall together, in the order of the calls; the answer comes after their commit.
+    pub fn save(&self, lane: Lane, unit: Unit) -> Result<oneshot::Receiver<Result<Vec<Saved>, Failed>>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(lane, Job::Save(unit, reply))?;
+        Ok(answer)
+    }
+
+    pub async fn write<W: Write>(&self, lane: Lane, write: W) -> Result<W::Answer, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(lane, Job::Write(Box::new(Pending { write, done: None, reply })))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Finishes what waits and closes the connection.
+    pub async fn stop(&self) {
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = self.background.send(Job::Stop).await;
+            let _ = task.await;
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            commits: read(&self.counters.commits),
+            commands: read(&self.counters.commands),
+            statements: read(&self.counters.statements),
+        }
+    }
+
+    fn send(&self, lane: Lane, job: Job) -> Result<(), StoreError> {
+        let queue = match lane {
+            Lane::User => &self.user,
+            Lane::Background => &self.background,
+        };
+        queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })
+    }
+}
+
+struct Task {
+    address: Address,
+    /// Empty after a fault of the storage, until it could be opened again.
+    connection: Option<Connection>,
+    high_water: i64,
+    /// Why nothing can be promised any more.
+    poisoned: Option<String>,
+    user: mpsc::Receiver<Job>,
+    background: mpsc::Receiver<Job>,
+    counters: Arc<Counters>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                Some(job) = self.user.recv() => job,
+                Some(job) = self.background.recv() => job,
+                else => break,
+            };
+            let mut jobs = VecDeque::from([first]);
+            while jobs.len() < GROUP {
+                let Ok(job) = self.user.try_recv().or_else(|_| self.background.try_recv()) else { break };
+                jobs.push_back(job);
+            }
+            let stop = jobs.iter().any(|job| matches!(job, Job::Stop));
+            let (mut units, mut works) = (Vec::new(), Vec::new());
+            for job in jobs {
+                match job {
+                    Job::Save(unit, reply) => units.push((unit, reply)),
+                    Job::Write(work) => works.push(work),
+                    Job::Stop => {}
+                }
+            }
+            self.group(units, works).await;
+            if stop {
+                break;
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            dialect::close(connection).await;
+        }
+    }
+
+    async fn group(&mut self, units: Vec<(Unit, oneshot::Sender<Result<Vec<Saved>, Failed>>)>, mut works: Vec<Box<dyn Work>>) {
+        let (units, replies): (Vec<Unit>, Vec<_>) = units.into_iter().unzip();
+        let commands = units.iter().map(|unit| unit.len() as u64).sum::<u64>() + works.len() as u64;
+        let (answers, written) = match self.transaction(&units, &mut works).await {
+            Ok(answers) => (answers, Ok(())),
+            Err(error) => (units.iter().map(|_| Err(Failed::all(error.clone()))).collect(), Err(error)),
+        };
+        self.counters.commands.fetch_add(commands, Ordering::Relaxed);
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            // Whoever asked may have gone; what was stored stays stored.
+            let _ = reply.send(answer);
+        }
+        for work in works {
+            work.answer(&written);
+        }
+    }
+
+    /// One transaction for the whole group. When something in it fails that `save` had not foreseen, the group is taken apart: the same
+    /// again with one command at a time, so that a bad one leaves its neighbours alone.
+    async fn transaction(&mut self, units: &[Unit], works: &mut [Box<dyn Work>]) -> Result<Vec<Result<Vec<Saved>, Failed>>, StoreError> {
+        if let Some(why) = &self.poisoned {
+            return Err(StoreError::NotDone(why.clone()));
+        }
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.address.writer().await.map_err(|error| StoreError::NotDone(error.to_string()))?,
+        };
+        let mut statements = 2;
+        let written = self.write_group(&mut connection, units, works, false, &mut statements).await;
+        let written = match written {
+            Err(fault) if !fault.is_storage() => {
+                let _ = on!(&mut connection, c => sqlx::query("rollback").execute(&mut *c).await);
+                self.write_group(&mut connection, units, works, true, &mut statements).await
+            }
+            written => written,
+        };
+        self.counters.statements.fetch_add(statements, Ordering::Relaxed);
+        match written {
+            Ok((answers, high_water)) => {
+                self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.high_water = high_water;
+                self.connection = Some(connection);
+                Ok(answers)
+            }
+            Err(fault) => {
+                // The transaction ends with its connection; a new one is opened for the next group.
+                drop(connection);
+                let what = dialect::plain(&fault.error);
+                if dialect::is_failed_flush(&fault.error) {
+                    self.poisoned = Some("the disk failed to store earlier commands; restart after looking at it".into());
+                }
+                tracing::error!(error = %fault.error, "the database could not be written");
+                Err(if fault.in_commit { StoreError::Unknown(what) } else { StoreError::NotDone(what) })
+            }
+        }
+    }
+
+    async fn write_group(
+        &self,
+        connection: &mut Connection,
+        units: &[Unit],
+        works: &mut [Box<dyn Work>],
+        apart: bool,
+        statements: &mut u64,
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, i64), Fault> {
+        run(connection, dialect::BEGIN).await?;
+        let mut answers = Vec::with_capacity(units.len());
+        if !apart {
+            if !units.is_empty() {
+                answers = save::write(connection, &units.iter().collect::<Vec<_>>(), statements).await?;
+            }
+            for work in works.iter_mut() {
+                *statements += 1;
+                work.run(connection).await?;
+            }
+        } else {
+            for unit in units {
+                run(connection, "savepoint command").await?;
+                match save::write(connection, &[unit], statements).await {
+                    Ok(mut answer) => answers.append(&mut answer),
+                    Err(error) => answers.push(Err(Failed::all(self.undo(connection, error).await?))),
+                }
+                run(connection, "release command").await?;
+            }
+            for work in works.iter_mut() {
+                run(connection, "savepoint command").await?;
+                if let Err(error) = work.run(connection).await {
+                    let error = self.undo(connection, error).await?;
+                    work.fail(error);
+                }
+                run(connection, "release command").await?;
+            }
+        }
+        let latest = units.iter().flatten().map(save::Save::at).max().unwrap_or(0);
+        let high_water = self.high_water.max(latest);
+        if high_water > self.high_water {
+            *statements += 1;
+            on!(connection, c => sqlx::query(statements::META_SET).bind("clock").bind(high_water.to_string()).execute(&mut *c).await)?;
+        }
+        run(connection, "commit").await.map_err(|error| Fault { error, in_commit: true })?;
+        Ok((answers, high_water))
+    }
+
+    /// Takes one command back; a fault of the storage takes the whole group.
+    async fn undo(&self, connection: &mut Connection, error: sqlx::Error) -> Result<StoreError, sqlx::Error> {
+        if dialect::is_storage_fault(&error) {
+            return Err(error);
+        }
+        run(connection, "rollback to command").await?;
+        Ok(StoreError::NotDone(dialect::plain(&error)))
+    }
+}
+
+async fn run(connection: &mut Connection, statement: &'static str) -> Result<(), sqlx::Error> {
+    on!(connection, c => sqlx::query(statement).execute(&mut *c).await)?;
+    Ok(())
+}
+
+struct Fault {
+    error: sqlx::Error,
+    in_commit: bool,
+}
+
+impl Fault {
+    fn is_storage(&self) -> bool {
+        self.in_commit || dialect::is_storage_fault(&self.error)
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Fault { error, in_commit: false }
+    }
+}
+
+type Step<'a> = Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>>;
+
+/// A [`Write`] with its caller, whatever its answer's type.
+trait Work: Send {
+    fn run<'a>(&'a mut self, connection: &'a mut Connection) -> Step<'a>;
+    /// It failed alone.
+    fn fail(&mut self, error: StoreError);
+    fn answer(self: Box<Self>, written: &Result<(), StoreError>);
+}
+
+struct Pending<W: Write> {
+    write: W,
+    done: Option<Result<W::Answer, StoreError>>,
+    reply: oneshot::Sender<Result<W::Answer, StoreError>>,
+}
+
+impl<W: Write> Work for Pending<W> {
+    fn run<'a>(&'a mut self, connection: &'a mut Connection) -> Step<'a> {
+        Box::pin(async move {
+            self.done = Some(Ok(self.write.write(connection).await?));
+            Ok(())
+        })
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.done = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>, written: &Result<(), StoreError>) {
+        let answer = match written {
+            Ok(()) => self.done.unwrap_or(Err(StoreError::Closed)),
+            Err(error) => Err(error.clone()),
+        };
+        let _ = self.reply.send(answer);
+    }
+}

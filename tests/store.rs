@@ -1,0 +1,475 @@
+//! The contract of the store: each test is a story over a database of its own in a temporary folder.
+
+use chrono::{NaiveDate, TimeDelta};
+use duban::kernel::model::decision::{Accepted, Notice, Number};
+use duban::kernel::model::definition::NoticeKind;
+use duban::kernel::model::fact::{Actor, Cause, Fact, Outcome, RungKey};
+use duban::kernel::model::value::{Fields, Value};
+use duban::kernel::time::Instant;
+use duban::store::lock::{self, Holder};
+use duban::store::outbox::{MailEnd, NewMail, NoticeEnd, Outcome as Attempt};
+use duban::store::save::{About, Answered, Caches, NotSaved, Save, Saved};
+use duban::store::slots::Slot;
+use duban::store::{Lane, Opening, SCHEMA_VERSION, Store, StoreError};
+use sqlx::Connection as _;
+use std::path::Path;
+
+mod crowd;
+mod faults;
+mod mails;
+
+/// 2026-03-02T08:00:00Z and so many minutes.
+fn at(minutes: i64) -> Instant {
+    "2026-03-02T08:00:00Z".parse::<Instant>().expect("an instant") + TimeDelta::minutes(minutes)
+}
+
+async fn open(folder: &Path) -> Store {
+    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    Store::open(&folder.join("duban.db"), opening, at(0)).await.expect("opens")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn fact(seq: u64, cause: Cause) -> Fact {
+    Fact {
+        seq,
+        name: "submit".into(),
+        branch: None,
+        recorded_at: at(seq as i64),
+        effective_on: NaiveDate::from_ymd_opt(2026, 3, 2).expect("a day"),
+        actor: Actor { person: Some("zhang".into()), ..Actor::default() },
+        cause,
+        input: Fields::from([("reason".into(), Value::text("道路“坑洼”\n第二行"))]),
+        outcomes: vec![Outcome::State { to: "open".into() }],
+        not_started: vec![],
+        told: vec![],
+        rules: "r1".into(),
+    }
+}
+
+fn rung(occurrence: u32) -> Cause {
+    Cause::Rung {
+        key: RungKey { deadline: "reply".into(), branch: Some(1), cycle: 1, rung: "late".into(), occurrence },
+        flag: None,
+        skipped: None,
+    }
+}
+
+fn notice(item: &str, key: &str) -> Notice {
+    Notice {
+        key: key.into(),
+        item: item.into(),
+        workflow: "suggestion".into(),
+        notice: "reminder".into(),
+        kind: NoticeKind::Reminder,
+        person: "li".into(),
+        role: "officer".into(),
+        copy_of: vec![],
+        branch: None,
+        seq: 1,
+        owed_by: None,
+        parked: None,
+        not_before: at(60),
+        before_day: None,
+        bundle: String::new(),
+        values: serde_json::json!({"title": "修路"}),
+    }
+}
+
+fn about(item: &str, rev: u64) -> About {
+    let caches = Caches {
+        state: "open".into(),
+        title: format!("{item} 修路"),
+        search: format!("{item}\n修路 100%"),
+        fields: r#"{"class":"B"}"#.into(),
+        dues: "{}".into(),
+        ..Caches::default()
+    };
+    About { item: item.into(), workflow: "suggestion".into(), rev, caches, command: None, rules_rev: 1, now: at(rev as i64) }
+}
+
+fn answered(id: &str) -> Option<Answered> {
+    Some(Answered { actor: "zhang".into(), id: id.into(), request_hash: format!("hash of {id}"), answer: r#"{"rev":1}"#.into() })
+}
+
+fn command(id: &str) -> Cause {
+    Cause::Command { id: id.into() }
+}
+
+fn accepted(rev: u64, cause: Cause) -> Accepted {
+    Accepted { facts: vec![fact(rev + 1, cause)], ..Accepted::default() }
+}
+
+async fn save(store: &Store, about: About, accepted: Accepted) -> Result<Saved, NotSaved> {
+    store.save(Lane::User, Save::new(about, accepted)?).await
+}
+
+async fn create(store: &Store, item: &str) {
+    save(store, about(item, 0), accepted(0, command(item))).await.expect("is made");
+}
+
+/// What someone with a tool of their own does to the file.
+async fn tamper(folder: &Path, statement: &'static str) {
+    let url = format!("sqlite://{}", folder.join("duban.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("opens");
+    sqlx::query(statement).execute(&mut connection).await.expect("runs");
+    connection.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn an_item_is_read_back_as_it_was_written_also_after_a_restart() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    create(&store, "s1").await;
+    save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
+    store.close().await;
+
+    let store = open(folder.path()).await;
+    let recorded = store.item("s1").await.expect("reads").expect("is there");
+    assert_eq!((recorded.rev, &*recorded.workflow), (2, "suggestion"));
+    assert_eq!(recorded.facts, vec![fact(1, command("s1")), fact(2, rung(1))]);
+    assert_eq!(store.instance().await.expect("reads"), "office");
+    assert_eq!(store.high_water().await.expect("reads"), Some(at(1)));
+    assert!(store.item("s2").await.expect("reads").is_none());
+    let many = store.items(&["s1", "s2"]).await.expect("reads");
+    assert_eq!(many["s1"], recorded.facts);
+    assert_eq!(many.len(), 1);
+}
+
+#[tokio::test]
+async fn a_changed_removed_or_added_fact_shows_in_the_chain() {
+    for (tampering, complaint) in [
+        ("update fact set json = replace(json, 'zhang', 'wang') where seq = 2", "fact 2 of `s1` was changed"),
+        ("delete from fact where seq = 2", "fact 2 of `s1` is missing"),
+        ("delete from fact where seq = 3", "fact 3 of `s1` is missing"),
+        ("update fact set cause_key = 'rung:other' where seq = 2", "the cause of fact 2 of `s1` was changed"),
+        ("update item set head = 'x'", "the last fact of `s1` is not the one it was saved with"),
+        ("insert into fact select item, seq + 1, json, cause_key || 'x', hash from fact where seq = 3", "fact 4 of `s1` was changed"),
+    ] {
+        let folder = folder();
+        let store = open(folder.path()).await;
+        create(&store, "s1").await;
+        for rev in 1..3 {
+            save(&store, about("s1", rev), accepted(rev, rung(rev as u32))).await.expect("is saved");
+        }
+        store.check_chain("s1").await.expect("is sound");
+        tamper(folder.path(), tampering).await;
+        let found = store.check_chain("s1").await.expect_err(tampering);
+        assert_eq!(found.to_string(), format!("damaged: {complaint}"));
+    }
+}
+
+#[tokio::test]
+async fn a_decision_on_an_old_revision_is_not_written() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    create(&store, "s1").await;
+    let first = save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
+    assert_eq!(first, Saved { rev: 2 });
+    let second = save(&store, about("s1", 1), accepted(1, rung(2))).await;
+    assert!(matches!(second, Err(NotSaved::Moved { rev: 2 })), "{second:?}");
+    let again = save(&store, about("s1", 0), accepted(0, command("again"))).await;
+    assert!(matches!(again, Err(NotSaved::Moved { rev: 2 })), "{again:?}");
+    assert_eq!(store.item("s1").await.expect("reads").expect("is there").rev, 2);
+}
+
+#[tokio::test]
+async fn a_cause_happens_once() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    create(&store, "s1").await;
+    save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
+    let again = save(&store, about("s1", 2), accepted(2, rung(1))).await;
+    assert!(matches!(&again, Err(NotSaved::CauseRecorded(key)) if key == "rung:reply#1/1/late/1"), "{again:?}");
+    let twice = Accepted { facts: vec![fact(3, rung(2)), fact(4, rung(2))], ..Accepted::default() };
+    assert!(matches!(save(&store, about("s1", 2), twice).await, Err(NotSaved::CauseRecorded(_))));
+    // Another item has causes of its own.
+    create(&store, "s2").await;
+    save(&store, about("s2", 1), accepted(1, rung(1))).await.expect("is saved");
+}
+
+#[tokio::test]
+async fn the_same_command_twice_is_the_same_answer() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let ask = || save(&store, About { command: answered("c1"), ..about("s1", 0) }, accepted(0, command("c1")));
+    ask().await.expect("is saved");
+    let again = ask().await;
+    assert!(
+        matches!(&again, Err(NotSaved::Answered { request_hash, answer }) if request_hash == "hash of c1" && answer == r#"{"rev":1}"#),
+        "{again:?}"
+    );
+    let (hash, answer) = store.answered("zhang", "c1").await.expect("reads").expect("is there");
+    assert_eq!((&*hash, &*answer), ("hash of c1", r#"{"rev":1}"#));
+    assert!(store.answered("wang", "c1").await.expect("reads").is_none());
+    // Both at once, in one group.
+    let ask = || save(&store, About { command: answered("c2"), ..about("s1", 1) }, accepted(1, command("c2")));
+    let (one, two) = tokio::join!(ask(), ask());
+    assert!(one.is_ok() && matches!(two, Err(NotSaved::Answered { .. })), "{two:?}");
+}
+
+#[tokio::test]
+async fn numbers_are_given_once_and_in_a_row() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let give = |from| Accepted { numbers: vec![Number { counter: "2026".into(), from, to: from + 1 }], ..accepted(0, command("n")) };
+    save(&store, about("s1", 0), give(0)).await.expect("is saved");
+    let stale = save(&store, about("s2", 0), give(0)).await;
+    assert!(matches!(&stale, Err(NotSaved::CounterMoved { counter, value: 1 }) if counter == "2026"), "{stale:?}");
+    save(&store, about("s2", 0), give(1)).await.expect("is saved");
+    assert_eq!(store.counter("2026").await.expect("reads"), 2);
+    assert_eq!(store.counter("2027").await.expect("reads"), 0);
+    // Queued one behind the other, as somebody does who hands out numbers before the commit.
+    let saves = ["s3", "s4", "s5"].iter().zip(2..).map(|(item, from)| Save::new(about(item, 0), give(from)).expect("has a JSON form"));
+    let waiting: Vec<_> = saves.map(|save| store.begin_save(Lane::User, vec![save]).expect("is queued")).collect();
+    for saving in waiting {
+        saving.done().await.expect("is saved");
+    }
+    assert_eq!(store.counter("2026").await.expect("reads"), 5);
+}
+
+#[tokio::test]
+async fn a_unique_value_belongs_to_one_item_until_it_takes_another() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let number = |rev: u64, value: &str| Accepted { unique: vec![("number".into(), Value::text(value))], ..accepted(rev, command("u")) };
+    save(&store, about("s1", 0), number(0, "2026-001")).await.expect("is saved");
+    let taken = save(&store, about("s2", 0), number(0, "2026-001")).await;
+    assert!(matches!(&taken, Err(NotSaved::Taken { field, item, .. }) if field == "number" && item == "s1"), "{taken:?}");
+    assert!(store.item("s2").await.expect("reads").is_none());
+    save(&store, about("s1", 1), number(1, "2026-001")).await.expect("keeps its own");
+    save(&store, about("s1", 2), number(2, "2026-002")).await.expect("takes another");
+    save(&store, about("s2", 0), number(0, "2026-001")).await.expect("is free again");
+}
+
+#[tokio::test]
+async fn decisions_of_one_unit_stand_or_fall_together() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    create(&store, "s1").await;
+    let save = |item: &str, rev: u64| Save::new(about(item, rev), accepted(rev, rung(rev as u32 + 1))).expect("has a JSON form");
+    let failed = store.begin_save(Lane::User, vec![save("s2", 0), save("s2", 1), save("s1", 0)]).expect("is queued").done().await;
+    let failed = failed.expect_err("the last one is stale");
+    assert!(failed.place == 2 && matches!(failed.why, NotSaved::Moved { rev: 1 }), "{failed:?}");
+    assert!(store.item("s2").await.expect("reads").is_none());
+    let saved = store.begin_save(Lane::User, vec![save("s2", 0), save("s2", 1), save("s1", 1)]).expect("is queued").done().await;
+    assert_eq!(saved.expect("is saved").iter().map(|saved| saved.rev).collect::<Vec<_>>(), [1, 2, 2]);
+    store.check_chain("s2").await.expect("is sound");
+}
+
+#[tokio::test]
+async fn wake_ups_come_in_their_order_and_only_when_due() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    for (item, minutes) in [("s1", Some(30)), ("s2", Some(10)), ("s3", None), ("s4", Some(90))] {
+        let accepted = Accepted { wake_up: minutes.map(at), ..accepted(0, command(item)) };
+        save(&store, about(item, 0), accepted).await.expect("is saved");
+    }
+    let due = |minutes, limit| {
+        let store = store.clone();
+        async move { store.due(at(minutes), limit).await.expect("reads").into_iter().map(|due| due.item).collect::<Vec<_>>() }
+    };
+    assert_eq!(due(9, 10).await, [""; 0]);
+    assert_eq!(due(60, 10).await, ["s2", "s1"]);
+    assert_eq!(due(60, 1).await, ["s2"]);
+    assert_eq!(store.next_wake_up().await.expect("reads"), Some(at(10)));
+    save(&store, about("s2", 1), accepted(1, rung(1))).await.expect("is saved");
+    assert_eq!(store.next_wake_up().await.expect("reads"), Some(at(30)));
+
+    // Rules of a later revision: every open item is looked at again, the soonest first.
+    let stale: Vec<_> = store.stale(2, 10).await.expect("reads").into_iter().map(|stale| stale.item).collect();
+    assert_eq!(stale, ["s2", "s3", "s1", "s4"]);
+    assert!(store.set_wake_up("s4", 1, Some(at(5)), 2).await.expect("writes"));
+    assert!(!store.set_wake_up("s2", 1, Some(at(5)), 2).await.expect("writes"), "it has moved");
+    assert_eq!(due(9, 10).await, ["s4"]);
+    assert_eq!(store.stale(2, 10).await.expect("reads").len(), 3);
+}
+
+#[tokio::test]
+async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a_decision() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    save(&store, about("s1", 0), Accepted { wake_up: Some(at(10)), ..accepted(0, command("s1")) }).await.expect("is saved");
+    assert!(!store.quarantine("s1", 7, "other revision", at(20)).await.expect("writes"));
+    for retries in 1..=2 {
+        assert!(store.quarantine("s1", 1, "a rule failed", at(20)).await.expect("writes"));
+        let aside = store.quarantined(10).await.expect("reads");
+        assert_eq!((aside[0].reason.as_str(), aside[0].retries, aside[0].retry_at), ("a rule failed", retries, Some(at(20))));
+    }
+    assert!(store.due(at(15), 10).await.expect("reads").is_empty());
+    assert_eq!(store.due(at(20), 10).await.expect("reads").len(), 1);
+    assert_eq!(store.item("s1").await.expect("reads").expect("is there").quarantine, Some(("a rule failed".into(), 2)));
+    save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
+    assert!(store.quarantined(10).await.expect("reads").is_empty());
+}
+
+#[tokio::test]
+async fn lists_are_filtered_by_the_caches() {
+    use duban::store::items::Filter;
+    let folder = folder();
+    let store = open(folder.path()).await;
+    for item in ["s1", "s2", "s3"] {
+        create(&store, item).await;
+    }
+    let mut ended = about("s2", 1);
+    ended.caches.state = "closed".into();
+    ended.caches.ended_on = NaiveDate::from_ymd_opt(2026, 3, 3);
+    ended.caches.search = "s2\n修桥 100 分".into();
+    save(&store, ended, accepted(1, rung(1))).await.expect("is saved");
+    let list = |filter: Filter| {
+        let store = store.clone();
+        async move { store.list(&filter, 10).await.expect("reads").into_iter().map(|row| row.id).collect::<Vec<_>>() }
+    };
+    assert_eq!(list(Filter::default()).await, ["s1", "s2", "s3"]);
+    assert_eq!(list(Filter { open_only: true, after: "s1".into(), ..Filter::default() }).await, ["s3"]);
+    assert_eq!(list(Filter { state: Some("closed".into()), ..Filter::default() }).await, ["s2"]);
+    assert_eq!(list(Filter { workflow: Some("other".into()), ..Filter::default() }).await, [""; 0]);
+    assert_eq!(list(Filter { text: Some("修桥".into()), ..Filter::default() }).await, ["s2"]);
+    assert_eq!(list(Filter { text: Some("100%".into()), ..Filter::default() }).await, ["s1", "s3"], "`%` is a letter here");
+    let row = store.listed("s2").await.expect("reads").expect("is there");
+    assert_eq!((row.rev, row.ended_on, row.fields["class"].as_str()), (2, NaiveDate::from_ymd_opt(2026, 3, 3), Some("B")));
+    assert_eq!(store.count_open().await.expect("reads"), 2);
+    let counts = store.count_by_state().await.expect("reads");
+    assert_eq!(counts, [("suggestion".into(), "closed".into(), 1), ("suggestion".into(), "open".into(), 2)]);
+    assert_eq!(store.ids(None, "s1", 10).await.expect("reads"), ["s2", "s3"]);
+}
+
+#[tokio::test]
+async fn a_slot_is_claimed_once_and_stays_open_until_it_was_carried_out() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let slot = |name: &str, minutes| Slot { sweep: "suggestion/daily".into(), slot: name.into(), at: at(minutes) };
+    let (first, second) = (slot("2026-03-02T16:00", 0), slot("2026-03-03T16:00", 1440));
+    assert_eq!(store.last_slot("suggestion/daily").await.expect("reads"), None);
+    let (one, two) = tokio::join!(store.claim_slot(&first, at(1)), store.claim_slot(&first, at(1)));
+    assert_eq!((one.expect("writes"), two.expect("writes")), (true, false));
+    store.close().await;
+
+    let store = open(folder.path()).await;
+    assert!(!store.claim_slot(&first, at(2)).await.expect("writes"));
+    assert!(store.claim_slot(&second, at(1441)).await.expect("writes"));
+    assert_eq!(store.open_slots().await.expect("reads"), [first.clone(), second.clone()]);
+    store.finish_slot(&first, at(3)).await.expect("writes");
+    assert_eq!(store.open_slots().await.expect("reads"), std::slice::from_ref(&second));
+    assert_eq!(store.last_slot("suggestion/daily").await.expect("reads"), Some(second));
+}
+
+#[tokio::test]
+async fn rule_sets_are_kept_with_their_texts() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let files = |text: &str| indexmap::IndexMap::from([("suggestion/flow.yaml".to_string(), text.to_string())]);
+    assert_eq!(store.rules_in_use().await.expect("reads"), None);
+    assert_eq!(store.use_rules("h1", &files("one"), at(0)).await.expect("writes"), 1);
+    assert_eq!(store.use_rules("h1", &files("one"), at(1)).await.expect("writes"), 1);
+    assert_eq!(store.use_rules("h2", &files("two"), at(2)).await.expect("writes"), 2);
+    let in_use = store.rules_in_use().await.expect("reads").expect("is there");
+    assert_eq!((in_use.hash.as_str(), in_use.revision, in_use.in_use_since), ("h2", 2, at(2)));
+    assert_eq!(store.rules("h1").await.expect("reads").expect("is there").files, files("one"));
+    assert_eq!(store.use_rules("h1", &files("one"), at(3)).await.expect("writes"), 3, "back to the first one");
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_holds_the_file() {
+    let folder = folder();
+    let path = folder.path().join("duban.db");
+    assert_eq!(lock::holder(&path), None);
+    let store = open(folder.path()).await;
+    assert!(!store.unclean);
+    store.announce("127.0.0.1:7070".into(), "secret".into()).expect("writes");
+    let refused = Store::open(&path, Opening::default(), at(0)).await.expect_err("is held");
+    let process = std::process::id();
+    assert_eq!(
+        refused.to_string(),
+        format!("the database `{}` is in use by process {process}, which listens on 127.0.0.1:7070", path.display())
+    );
+    let holder = Holder { process, address: Some("127.0.0.1:7070".into()), token: Some("secret".into()) };
+    assert_eq!(lock::holder(&path), Some(holder));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path().join("duban.db.lock")).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // Reading is allowed beside it, writing is not.
+    let reader = Store::open_to_read(&path).await.expect("opens");
+    assert_eq!(reader.instance().await.expect("reads"), "office");
+    assert!(matches!(reader.set_meta("a", "b").await, Err(StoreError::Closed)));
+    store.close().await;
+    assert_eq!(lock::holder(&path), None);
+    assert!(!open(folder.path()).await.unclean);
+    // What a killed process leaves behind.
+    std::fs::write(folder.path().join("other.db.lock"), r#"{"process":1}"#).expect("writes");
+    assert!(Store::open(&folder.path().join("other.db"), Opening::default(), at(0)).await.expect("opens").unclean);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_or_no_database_is_refused() {
+    let folder = folder();
+    open(folder.path()).await.close().await;
+    tamper(folder.path(), "insert into schema_version (version, applied_at) values (99, 0)").await;
+    let path = folder.path().join("duban.db");
+    for refused in [Store::open(&path, Opening::default(), at(0)).await, Store::open_to_read(&path).await] {
+        let refused = refused.expect_err("is newer");
+        assert!(matches!(refused, StoreError::Newer { found: 99, known: SCHEMA_VERSION, .. }), "{refused}");
+    }
+    std::fs::write(folder.path().join("text.db"), "not a database, but long enough to look like one".repeat(20)).expect("writes");
+    let refused = Store::open(&folder.path().join("text.db"), Opening::default(), at(0)).await.expect_err("is text");
+    assert!(refused.to_string().ends_with("the file is not a database"), "{refused}");
+    let missing = Store::open_to_read(&folder.path().join("missing.db")).await.expect_err("is missing");
+    assert!(missing.to_string().ends_with("there is no such file"), "{missing}");
+}
+
+#[tokio::test]
+async fn every_statement_is_understood_by_the_database() {
+    use sqlx::{Executor as _, SqlSafeStr as _};
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let url = format!("sqlite://{}", folder.path().join("duban.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("opens");
+    for (name, statement) in duban::store::statements::ALL {
+        let prepared = connection.prepare((*statement).into_sql_str()).await;
+        assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
+    }
+    store.close().await;
+}
+
+/// What is due is found by an index, however many items are open.
+#[tokio::test]
+async fn questions_of_the_scheduler_never_scan_what_is_open() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let url = format!("sqlite://{}", folder.path().join("duban.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("opens");
+    let all = duban::store::statements::ALL;
+    for name in [
+        "WAKE_DUE",
+        "WAKE_NEXT",
+        "NOTICE_DUE",
+        "NOTICE_NEXT",
+        "MAIL_CLAIM",
+        "MAIL_NEXT",
+        "SLOT_LAST",
+        "SAVE_ITEMS",
+        "SAVE_COMMANDS",
+        "SAVE_CAUSES",
+        "SAVE_NOTICES",
+        "SAVE_COUNTERS",
+        "SAVE_UNIQUE",
+        "NOTICE_OF_ITEM",
+        "FACTS_OF",
+        "UNIQUE_DROP",
+        "NOTICE_MAILED",
+    ] {
+        let (_, statement) = all.iter().find(|(each, _)| *each == name).expect(name);
+        let plan = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut connection).await.expect(name);
+        for (_, _, _, step) in steps {
+            let scans = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE");
+            assert!(!scans && !step.contains("TEMP B-TREE FOR ORDER BY"), "{name}: {step}");
+        }
+    }
+    store.close().await;
+}

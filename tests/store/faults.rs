@@ -1,0 +1,63 @@
+//! A full disk: nothing is stored in halves, nobody is told what is not true, and the store can be used afterwards.
+
+use super::*;
+
+#[tokio::test]
+async fn a_full_disk_fails_the_group_and_nothing_more() {
+    let folder = folder();
+    let path = folder.path().join("duban.db");
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(60) };
+    let store = Store::open(&path, opening, at(0)).await.expect("opens");
+    store.set_meta("note", "before").await.expect("writes");
+    let mut stored = 0;
+    let full = loop {
+        let large = About { caches: Caches { search: "x".repeat(20_000), ..Caches::default() }, ..about(&format!("s{stored}"), 0) };
+        match save(&store, large, accepted(0, command("c"))).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 1_000, "the limit holds");
+    };
+    assert_eq!(full.to_string(), "nothing was stored: the disk is full");
+    assert!(stored > 0);
+    // The writer works on: this one needs no room. And so does a writer of another program.
+    store.set_meta("note", "behind").await.expect("writes");
+    tamper(folder.path(), "update meta set value = value || '!' where name = 'note'").await;
+    assert_eq!(store.meta("note").await.expect("reads").as_deref(), Some("behind!"));
+    assert_eq!(store.count_open().await.expect("reads"), stored);
+    assert!(store.item(&format!("s{stored}")).await.expect("reads").is_none());
+    store.close().await;
+
+    // With room again, everything goes on.
+    let store = open(folder.path()).await;
+    create(&store, &format!("s{stored}")).await;
+    for item in 0..=stored {
+        store.check_chain(&format!("s{item}")).await.expect("is sound");
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_meets_a_full_disk_leaves_nothing_half() {
+    let folder = folder();
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(80) };
+    let store = Store::open(&folder.path().join("duban.db"), opening, at(0)).await.expect("opens");
+    let save = |item: usize, length: usize| {
+        let caches = Caches { search: "x".repeat(length), ..Caches::default() };
+        let accepted = Accepted { notices: vec![notice(&format!("s{item}"), &format!("n{item}"))], ..accepted(0, command("c")) };
+        Save::new(About { caches, ..about(&format!("s{item}"), 0) }, accepted).expect("has a JSON form")
+    };
+    let waiting: Vec<_> = (0..20)
+        .map(|item| store.begin_save(Lane::User, vec![save(item, if item == 19 { 400_000 } else { 10 })]).expect("is queued"))
+        .collect();
+    let mut stored = 0;
+    for saving in waiting {
+        match saving.done().await {
+            Ok(_) => stored += 1,
+            Err(failed) => assert!(failed.why.to_string().contains("the disk is full"), "{failed:?}"),
+        }
+    }
+    assert_eq!(store.count_open().await.expect("reads"), stored, "what was not acknowledged is not there");
+    let notices: u64 = store.count_notices().await.expect("reads").iter().map(|count| count.count).sum();
+    assert_eq!(notices, stored);
+    store.begin_save(Lane::User, vec![save(30, 10)]).expect("is queued").done().await.expect("is saved");
+}

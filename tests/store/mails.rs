@@ -1,0 +1,105 @@
+//! The outbox: a notice becomes part of one mail, a mail is claimed by one sender at a time, and each ends once.
+
+use super::*;
+
+async fn told(store: &Store, item: &str, keys: &[&str]) {
+    let notices = keys.iter().map(|key| notice(item, key)).collect();
+    save(store, about(item, 0), Accepted { notices, ..accepted(0, command(item)) }).await.expect("is saved");
+}
+
+fn mail(id: &str, notices: &[&str]) -> NewMail {
+    NewMail {
+        id: id.into(),
+        person: "li".into(),
+        address: "li@example.com".into(),
+        bytes: "Subject: x\r\n\r\ny\r\n".into(),
+        notices: notices.iter().map(|key| key.to_string()).collect(),
+    }
+}
+
+fn attempt(id: &str, fence: u64, end: MailEnd) -> Attempt {
+    Attempt { id: id.into(), fence, end, reply: "said so".into() }
+}
+
+#[tokio::test]
+async fn a_notice_is_recorded_once_and_with_its_fact() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    told(&store, "s1", &["n1", "n2"]).await;
+    let again = save(&store, about("s1", 1), Accepted { notices: vec![notice("s1", "n1")], ..accepted(1, rung(1)) }).await;
+    assert!(matches!(&again, Err(NotSaved::NoticeRecorded(key)) if key == "n1"), "{again:?}");
+    assert_eq!(store.item("s1").await.expect("reads").expect("is there").rev, 1);
+    assert!(store.notices_due(at(59), 10).await.expect("reads").is_empty());
+    assert_eq!(store.next_mail_moment().await.expect("reads"), Some(at(60)));
+    assert_eq!(store.notices_due(at(60), 10).await.expect("reads"), [notice("s1", "n1"), notice("s1", "n2")]);
+    assert_eq!(store.notices_due(at(60), 1).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn a_notice_goes_into_one_mail() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    told(&store, "s1", &["n1", "n2", "n3", "n4", "n5"]).await;
+    assert_eq!(store.end_notices(vec!["n3".into()], NoticeEnd::Cancelled, "superseded").await.expect("writes"), 1);
+    assert_eq!(store.end_notices(vec!["n4".into()], NoticeEnd::Parked, "brake").await.expect("writes"), 1);
+    assert_eq!(store.put_off_notices(vec!["n5".into()], at(600)).await.expect("writes"), 1);
+    let mails = vec![mail("m1", &["n1", "n2"]), mail("m2", &["n2"]), mail("m3", &["n3"]), mail("m4", &[])];
+    assert_eq!(store.compose(mails, at(60)).await.expect("writes"), [true, false, false, false]);
+    assert_eq!(store.end_notices(vec!["n1".into(), "n3".into()], NoticeEnd::Cancelled, "late").await.expect("writes"), 0);
+    let statuses: Vec<_> =
+        store.notices_of("s1").await.expect("reads").into_iter().map(|n| (n.key, n.status, n.reason, n.mail, n.mail_status)).collect();
+    let row = |key: &str, status: &str, reason: Option<&str>, mail: Option<&str>| {
+        (key.to_string(), status.to_string(), reason.map(String::from), mail.map(String::from), mail.map(|_| "ready".to_string()))
+    };
+    assert_eq!(
+        statuses,
+        [
+            row("n1", "mailed", None, Some("m1")),
+            row("n2", "mailed", None, Some("m1")),
+            row("n3", "cancelled", Some("superseded"), None),
+            row("n4", "parked", Some("brake"), None),
+            row("n5", "ready", None, None),
+        ]
+    );
+    assert_eq!(store.notices_in("m1").await.expect("reads").len(), 2);
+    assert_eq!(store.release_notices(vec!["n1".into(), "n4".into()]).await.expect("writes"), 1);
+    let due: Vec<_> = store.notices_due(at(60), 10).await.expect("reads").into_iter().map(|notice| notice.key).collect();
+    assert_eq!(due, ["n4"]);
+    let (status, bytes) = store.mail("m1").await.expect("reads").expect("is there");
+    assert_eq!((status.status.as_str(), status.address.as_str(), bytes.as_str()), ("ready", "li@example.com", "Subject: x\r\n\r\ny\r\n"));
+    let counts = store.count_notices().await.expect("reads");
+    assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 5);
+}
+
+#[tokio::test]
+async fn only_the_latest_claim_may_record_what_became_of_a_mail() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    told(&store, "s1", &["n1", "n2"]).await;
+    store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
+    let (one, two) = tokio::join!(store.claim_mails(at(60), at(70), "a", 1), store.claim_mails(at(60), at(70), "b", 10));
+    let (one, two) = (one.expect("writes"), two.expect("writes"));
+    assert_eq!((one.len(), two.len()), (1, 1), "each is claimed by one of them");
+    assert_ne!(one[0].id, two[0].id);
+    assert!(store.claim_mails(at(69), at(79), "c", 10).await.expect("writes").is_empty());
+
+    // The sender stalls, its claim runs out, another one takes over.
+    let later = store.claim_mails(at(70), at(80), "c", 10).await.expect("writes");
+    assert_eq!(later.iter().map(|mail| (mail.attempts, mail.fence)).collect::<Vec<_>>(), [(2, 2), (2, 2)]);
+    let stale = attempt(&one[0].id, one[0].fence, MailEnd::Sent);
+    assert_eq!(store.finish_mails(vec![stale], at(71)).await.expect("writes"), [false]);
+    let deferred = MailEnd::Deferred { next_try: at(90) };
+    let outcomes = vec![attempt("m1", 2, MailEnd::Sent), attempt("m2", 2, deferred)];
+    assert_eq!(store.finish_mails(outcomes, at(72)).await.expect("writes"), [true, true]);
+    assert_eq!(store.finish_mails(vec![attempt("m1", 2, MailEnd::Refused)], at(73)).await.expect("writes"), [false], "it has ended");
+    assert_eq!(store.next_mail_moment().await.expect("reads"), Some(at(90)));
+    assert!(store.claim_mails(at(89), at(99), "c", 10).await.expect("writes").is_empty());
+    let again = store.claim_mails(at(90), at(99), "c", 10).await.expect("writes");
+    assert_eq!((again[0].id.as_str(), again[0].attempts, again[0].created_at), ("m2", 3, at(60)));
+    let unknown = attempt("m2", 3, MailEnd::Unknown { next_try: at(120) });
+    assert_eq!(store.finish_mails(vec![unknown], at(91)).await.expect("writes"), [true]);
+    assert_eq!(store.count_mails().await.expect("reads"), [("sent".into(), 1), ("unknown".into(), 1)]);
+    let sent = store.mails(Some("sent"), Some("li"), "", 10).await.expect("reads");
+    assert_eq!((sent.len(), sent[0].ended_at, sent[0].reply.as_deref()), (1, Some(at(72)), Some("said so")));
+    assert_eq!(store.notices_of("s1").await.expect("reads")[0].mail_status.as_deref(), Some("sent"));
+}
