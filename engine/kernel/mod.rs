@@ -6,5 +6,6 @@ pub mod derive;
 pub mod model;
 pub mod render;
 pub mod rules;
+pub mod simulate;
 pub mod time;
 pub mod words;

@@ -11,7 +11,7 @@ mod wake;
 pub mod who;
 
 pub use perform::Counter;
-pub use sweep::sweep;
+pub use sweep::{due_slots, sweep};
 pub use wake::wake;
 
 use crate::kernel::calendar::window::day_of;

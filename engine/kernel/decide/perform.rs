@@ -132,7 +132,7 @@ impl<'a> Work<'a> {
         }
         let notices = super::notices::of(&mut self)?;
         let wake_up = super::wake_up(&self.item);
-        Ok(Accepted { facts: self.facts, notices, wake_up, numbers: self.numbers, unique: self.unique })
+        Ok(Accepted { facts: self.facts, item: Some(self.item), notices, wake_up, numbers: self.numbers, unique: self.unique })
     }
 
     /// A number out of a counter, to be raised with the decision.
@@ -179,7 +179,12 @@ impl<'a> Work<'a> {
     fn record_asked(&self, doing: &Doing, outcomes: &mut Vec<Outcome>) {
         let capacity = doing.action.by.iter().filter(|by| Some(&by.role) == doing.actor.role.as_ref());
         let asks = doing.action.ask.iter().chain(capacity.flat_map(|by| &by.ask));
+        let mut recorded: Vec<&Name> = Vec::new();
         for ask in asks {
+            if recorded.contains(&&ask.name) {
+                continue;
+            }
+            recorded.push(&ask.name);
             let (Some(of), Some(value)) = (ask.records, doing.input.get(&ask.name)) else { continue };
             outcomes.push(match (of, doing.task) {
                 (Holder::Task, Some(branch)) => Outcome::BranchSet { branch, field: ask.name.clone(), value: value.clone() },

@@ -3,14 +3,37 @@
 use super::notices::Tell;
 use super::perform::{Doing, Work};
 use super::{refusal, system};
+use crate::kernel::calendar::cron::{Cron, Slot};
 use crate::kernel::derive::view;
+use crate::kernel::model::definition::IfMissed;
 use crate::kernel::model::decision::{Accepted, Decision, RefusalCode};
 use crate::kernel::model::fact::{Cause, Fact};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Fields;
 use crate::kernel::rules::{Rules, View};
 use crate::kernel::time::{Date, Instant};
+use chrono::TimeDelta;
+use chrono_tz::Tz;
 use std::sync::Arc;
+
+/// A slot that is older than this was missed.
+const GRACE_MINUTES: i64 = 60;
+
+/// A schedule that has stood still for years catches up on so many slots at most.
+const MOST_SLOTS: usize = 400;
+
+/// The slots of a sweep to run now, after the last one run: all on time, and of the missed ones what `if_missed` says.
+pub fn due_slots(cron: &Cron, if_missed: IfMissed, zone: Tz, last: Instant, now: Instant) -> Vec<Slot> {
+    let mut slots = cron.slots(zone, last, now, MOST_SLOTS);
+    match if_missed {
+        IfMissed::RunEach => slots,
+        IfMissed::RunOnce => slots.pop().into_iter().collect(),
+        IfMissed::Skip => {
+            slots.retain(|slot| now - slot.at <= TimeDelta::minutes(GRACE_MINUTES));
+            slots.pop().into_iter().collect()
+        }
+    }
+}
 
 /// Decides a slot (`slot` is its local civil minute, `on` its day, however late it runs). No facts when the item is not concerned.
 pub fn sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, on: Date, now: Instant) -> Decision {

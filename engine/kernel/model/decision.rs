@@ -2,16 +2,20 @@
 
 use super::Name;
 use super::fact::Fact;
+use super::item::Item;
 use super::value::Value;
 use crate::kernel::time::{Date, Instant};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `Ok` is recorded in one transaction; `Err` is told to the person.
 pub type Decision = Result<Accepted, Refusal>;
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Accepted {
     pub facts: Vec<Fact>,
+    /// The item as it stands after these facts; empty only in values made by hand.
+    pub item: Option<Arc<Item>>,
     pub notices: Vec<Notice>,
     /// The first moment at which something more may be owed; `None` is never.
     pub wake_up: Option<Instant>,

@@ -7,6 +7,8 @@ pub mod directory;
 pub mod fact;
 pub mod item;
 pub mod problem;
+pub mod step;
+pub mod story;
 pub mod value;
 
 /// An identifier out of a rule set (a state, an action, a field …), shared and cheap to copy.

@@ -1,0 +1,233 @@
+//! An office in memory: items, a clock set by hand, wake-ups, sweeps, and mails that go nowhere.
+
+use super::coverage::Coverage;
+use crate::kernel::calendar::cron::Cron;
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide;
+use crate::kernel::derive;
+use crate::kernel::model::Name;
+use crate::kernel::model::command::Command;
+use crate::kernel::model::decision::{Accepted, Notice, Refusal, RefusalCode};
+use crate::kernel::model::fact::Fact;
+use crate::kernel::model::item::Item;
+use crate::kernel::rules::{EvalError, Rules};
+use crate::kernel::time::Instant;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A tick works an item so often at most; more means that its rules wake it without end.
+const MOST_WAKES: usize = 50;
+
+pub struct World {
+    pub rules: Arc<Rules>,
+    pub now: Instant,
+    pub items: BTreeMap<Name, Kept>,
+    /// Told, and waiting for the sending window.
+    pub waiting: Vec<Notice>,
+    /// Sent, in order.
+    pub sent: Vec<Sent>,
+    /// Items that failed, with the reason; they are not woken again.
+    pub quarantined: BTreeMap<Name, String>,
+    pub coverage: Coverage,
+    counters: HashMap<String, i64>,
+    unique: HashMap<(Name, String), Name>,
+    /// Sweep → (schedule, last slot run).
+    sweeps: Vec<(Name, Cron, Instant)>,
+}
+
+/// An item with its facts.
+pub struct Kept {
+    pub facts: Vec<Fact>,
+    pub item: Arc<Item>,
+    pub wake_at: Option<Instant>,
+}
+
+/// A notice on its way out.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Instant,
+    pub notice: Notice,
+}
+
+impl World {
+    pub fn new(rules: Arc<Rules>, now: Instant) -> World {
+        let sweeps = rules.setting.workflow.sweeps.iter();
+        let sweeps = sweeps.filter_map(|(name, sweep)| Some((name.clone(), Cron::parse(&sweep.cron).ok()?, now))).collect();
+        World {
+            rules,
+            now,
+            items: BTreeMap::new(),
+            waiting: Vec::new(),
+            sent: Vec::new(),
+            quarantined: BTreeMap::new(),
+            coverage: Coverage::default(),
+            counters: HashMap::new(),
+            unique: HashMap::new(),
+            sweeps,
+        }
+    }
+
+    /// A person acts now.
+    pub fn act(&mut self, command: &Command) -> Result<(), Refusal> {
+        let item = match self.items.get(&command.item) {
+            Some(kept) => Some(derive::settle(&self.rules, (*kept.item).clone(), self.today())?),
+            None => None,
+        };
+        let counters = &self.counters;
+        let decision = decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(0));
+        match decision {
+            Ok(accepted) => self.keep(&command.item, accepted),
+            Err(refusal) => {
+                self.coverage.refused(&refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Puts an item there as if facts had brought it.
+    pub fn put(&mut self, id: &Name, facts: Vec<Fact>) -> Result<(), EvalError> {
+        if let Some(item) = derive::derive(&self.rules, id, &facts, self.today())? {
+            self.coverage.reached(&item);
+            let wake_at = decide::wake_up(&item);
+            self.items.insert(id.clone(), Kept { facts, item, wake_at });
+        }
+        Ok(())
+    }
+
+    /// Lets the engine run until a moment, stopping at each at which something happens.
+    pub fn advance_to(&mut self, until: Instant) {
+        self.tick();
+        while let Some(next) = self.next_moment().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.tick();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// The engine stands still until a moment, and then catches up.
+    pub fn down_until(&mut self, until: Instant) {
+        self.now = self.now.max(until);
+        self.tick();
+    }
+
+    /// Everything derived again under other rules, calendar or directory.
+    pub fn change_rules(&mut self, rules: Arc<Rules>) -> Result<(), EvalError> {
+        self.rules = rules;
+        let today = self.today();
+        for (id, kept) in &mut self.items {
+            if let Some(item) = derive::derive(&self.rules, id, &kept.facts, today)? {
+                kept.wake_at = decide::wake_up(&item);
+                kept.item = item;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn today(&self) -> crate::kernel::time::Date {
+        day_of(self.now, self.rules.setting.workflow.timezone)
+    }
+
+    /// The item as it stands today.
+    pub fn item(&self, id: &str) -> Option<Arc<Item>> {
+        let kept = self.items.get(id)?;
+        derive::settle(&self.rules, (*kept.item).clone(), self.today()).ok()
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let wakes = self.items.values().filter_map(|kept| kept.wake_at);
+        let mails = self.waiting.iter().filter(|notice| notice.parked.is_none()).map(|notice| notice.not_before);
+        let zone = self.rules.setting.workflow.timezone;
+        let sweeps = self.sweeps.iter().filter_map(|(_, cron, last)| cron.next(zone, *last)).map(|slot| slot.at);
+        wakes.chain(mails).chain(sweeps).min()
+    }
+
+    /// One tick: what is owed, the sweeps whose slot has come, and the mails that may leave.
+    fn tick(&mut self) {
+        self.wake_due();
+        self.sweep_due();
+        self.send_due();
+    }
+
+    fn wake_due(&mut self) {
+        let due: Vec<Name> = self.items.iter().filter(|(_, kept)| kept.wake_at.is_some_and(|at| at <= self.now)).map(|(id, _)| id.clone()).collect();
+        for id in due {
+            for _ in 0..MOST_WAKES {
+                let Some(kept) = self.items.get(&id).filter(|kept| kept.wake_at.is_some_and(|at| at <= self.now)) else { break };
+                let decision = derive::settle(&self.rules, (*kept.item).clone(), self.today())
+                    .map_err(Refusal::from)
+                    .and_then(|item| decide::wake(&self.rules, &item, self.now))
+                    .and_then(|accepted| self.keep(&id, accepted));
+                if let Err(refusal) = decision {
+                    self.quarantine(&id, &refusal);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn sweep_due(&mut self) {
+        let zone = self.rules.setting.workflow.timezone;
+        let mut due = Vec::new();
+        for (name, cron, last) in &mut self.sweeps {
+            let Some(sweep) = self.rules.setting.workflow.sweeps.get(name) else { continue };
+            due.extend(decide::due_slots(cron, sweep.if_missed, zone, *last, self.now).into_iter().map(|slot| (name.clone(), slot)));
+            *last = self.now;
+        }
+        for (name, slot) in due {
+            let on = day_of(slot.at, zone);
+            for id in self.items.keys().cloned().collect::<Vec<_>>() {
+                let Some(item) = self.item(&id) else { continue };
+                let decision = decide::sweep(&self.rules, &item, &name, &slot.name, on, self.now).and_then(|accepted| self.keep(&id, accepted));
+                if let Err(refusal) = decision {
+                    self.quarantine(&id, &refusal);
+                }
+            }
+        }
+    }
+
+    fn send_due(&mut self) {
+        let today = self.today();
+        let (due, later): (Vec<Notice>, Vec<Notice>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|notice| notice.parked.is_none() && notice.not_before <= self.now);
+        self.waiting = later;
+        for notice in due {
+            let owed = notice.owed_by.as_ref().is_none_or(|owed_by| self.items.get(&notice.item).is_some_and(|kept| decide::still_owed(&kept.item, owed_by)));
+            let timely = notice.before_day.is_none_or(|day| today < day);
+            if owed && timely {
+                self.coverage.notices.insert(notice.notice.clone());
+                self.sent.push(Sent { at: self.now, notice });
+            }
+        }
+    }
+
+    fn keep(&mut self, id: &Name, accepted: Accepted) -> Result<(), Refusal> {
+        for (field, value) in &accepted.unique {
+            let text = serde_json::to_string(value).unwrap_or_default();
+            let holder = self.unique.entry((field.clone(), text.clone())).or_insert_with(|| id.clone());
+            if holder != id {
+                let title = self.rules.setting.workflow.fields.get(field).map_or_else(|| field.to_string(), |field| field.title.clone());
+                let value = value.as_text().map_or(text, |text| text.to_string());
+                return Err(decide::refusal(RefusalCode::NotUnique, &[("field", &title), ("value", &value)]));
+            }
+        }
+        for number in &accepted.numbers {
+            self.counters.insert(number.counter.clone(), number.to);
+        }
+        let Some(item) = accepted.item else { return Ok(()) };
+        self.coverage.happened(&self.rules, &item, &accepted.facts);
+        self.waiting.extend(accepted.notices);
+        let kept = self.items.entry(id.clone()).or_insert_with(|| Kept { facts: Vec::new(), item: item.clone(), wake_at: None });
+        kept.facts.extend(accepted.facts);
+        kept.item = item;
+        kept.wake_at = accepted.wake_up;
+        Ok(())
+    }
+
+    fn quarantine(&mut self, id: &Name, refusal: &Refusal) {
+        let reason = crate::kernel::words::refusal(crate::kernel::words::Lang::En, refusal);
+        self.quarantined.insert(id.clone(), reason);
+        if let Some(kept) = self.items.get_mut(id) {
+            kept.wake_at = None;
+        }
+    }
+}
