@@ -126,6 +126,11 @@ impl Scripts {
         words.any(|word| word == "input" || word == "输入")
     }
 
+    /// Calls a declared function with values by parameter name, for tests of functions; records stand for views.
+    pub fn call(&self, name: &str, arguments: &Fields, view: &View) -> Result<Value, EvalError> {
+        self.compiled.call_function(name, arguments, view)
+    }
+
     /// The derived fields in an order in which each comes after those that it reads. The fields of a branch stand once, for all branches of the kind.
     pub fn derived_order(&self) -> &[Derived] {
         &self.compiled.derived

@@ -2,12 +2,12 @@
 
 use super::engine::{self, kind_of};
 use super::names::{VIEWS, canonical};
-use super::view::{Context, Shared, from_dynamic};
+use super::view::{Context, Shared, from_dynamic, to_dynamic};
 use super::{Derived, EvalError, View, api};
 use crate::kernel::model::definition::{Expr, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Places, Problem};
-use crate::kernel::model::value::Value;
+use crate::kernel::model::value::{Fields, Value};
 use indexmap::IndexMap;
 use rhai::{AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, Module, Scope};
 use std::sync::Arc;
@@ -38,6 +38,24 @@ impl Compiled {
             scope.push_constant_dynamic(name.as_str(), value);
         }
         let result = self.call(program, &mut scope, context).map_err(|error| failed(reason(&error)))?;
+        let kind = kind_of(&result);
+        from_dynamic(result).map_err(|_| failed(format!("gives {kind}, not a value")))
+    }
+
+    /// Calls a function of the function files with values by parameter name; records stand for views.
+    pub(super) fn call_function(self: &Arc<Self>, name: &str, arguments: &Fields, view: &View) -> Result<Value, EvalError> {
+        let failed = |what: String| EvalError { path: format!("functions.{name}").into(), source_text: name.into(), what };
+        let Some(function) = view.setting.workflow.functions.get(name) else { return Err(failed("is not declared".to_string())) };
+        let context: Shared = Arc::new(Context { view: view.clone(), compiled: self.clone() });
+        let mut scope = Scope::new();
+        for parameter in function.takes.keys() {
+            let value = arguments.get(parameter).unwrap_or(&Value::Empty);
+            scope.push_constant_dynamic(&**parameter, to_dynamic(value));
+        }
+        let parameters: Vec<&str> = function.takes.keys().map(|parameter| &**parameter).collect();
+        let source = format!("{name}({})", parameters.join(", "));
+        let ast = self.engine.compile_expression_with_scope(&scope, &source).map_err(|error| failed(error.to_string()))?;
+        let result = self.call(&Program { ast, variables: Vec::new() }, &mut scope, context).map_err(|error| failed(reason(&error)))?;
         let kind = kind_of(&result);
         from_dynamic(result).map_err(|_| failed(format!("gives {kind}, not a value")))
     }

@@ -90,18 +90,22 @@ impl Coverage {
     pub fn measures(&self, workflow: &Workflow) -> Vec<Measure> {
         let kinds = || workflow.branches.iter();
         let states = workflow.states.keys().cloned();
-        let states: Vec<Name> = states.chain(kinds().flat_map(|(kind, branch)| branch.states.keys().map(move |state| qualified(Some(kind), state)))).collect();
+        let states: Vec<Name> =
+            states.chain(kinds().flat_map(|(kind, branch)| branch.states.keys().map(move |state| qualified(Some(kind), state)))).collect();
         let own = workflow.actions.keys().cloned();
-        let actions: Vec<Name> = own.chain(kinds().flat_map(|(kind, branch)| branch.actions.keys().map(move |action| qualified(Some(kind), action)))).collect();
+        let actions: Vec<Name> =
+            own.chain(kinds().flat_map(|(kind, branch)| branch.actions.keys().map(move |action| qualified(Some(kind), action)))).collect();
         let of = |action: &Action| action.require.iter().map(|rule| rule.path.clone()).collect::<Vec<_>>();
         let guards = workflow.actions.values().chain(kinds().flat_map(|(_, branch)| branch.actions.values()));
         let guards: Vec<Name> = guards.flat_map(of).collect();
-        let rungs = workflow.deadlines.iter().flat_map(|(name, deadline)| {
-            deadline.ladder.iter().map(move |rung| Name::from(format!("{name}.{}", rung.rung)))
-        });
+        let rungs = workflow
+            .deadlines
+            .iter()
+            .flat_map(|(name, deadline)| deadline.ladder.iter().map(move |rung| Name::from(format!("{name}.{}", rung.rung))));
         let rungs: Vec<Name> = rungs.collect();
         let notices: Vec<Name> = workflow.notices.keys().cloned().collect();
-        let rows = workflow.tables.iter().flat_map(|(name, table)| (1..=table.rows.len()).map(move |row| Name::from(format!("{name}[{row}]"))));
+        let rows =
+            workflow.tables.iter().flat_map(|(name, table)| (1..=table.rows.len()).map(move |row| Name::from(format!("{name}[{row}]"))));
         let rows: Vec<Name> = rows.collect();
         let both: BTreeSet<Name> = self.guards_held.intersection(&self.guards_refused).cloned().collect();
         vec![

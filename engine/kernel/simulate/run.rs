@@ -82,7 +82,9 @@ impl<'a> Telling<'a> {
     fn new(rules: &Arc<Rules>, file: &'a StoryFile, story: &'a Story, lang: Lang) -> Self {
         let zone = rules.setting.workflow.timezone;
         let first = story.from.as_deref().or_else(|| story.steps.iter().find_map(|step| step.at.as_deref().or(step.advance_to.as_deref())));
-        let began = first.and_then(|text| moment(text, zone)).unwrap_or_else(|| Utc.with_ymd_and_hms(2026, 3, 20, 1, 0, 0).single().unwrap_or_default());
+        let began = first
+            .and_then(|text| moment(text, zone))
+            .unwrap_or_else(|| Utc.with_ymd_and_hms(2026, 3, 20, 1, 0, 0).single().unwrap_or_default());
         let id = file.item.get("number").and_then(Value::as_text).cloned().unwrap_or_else(|| "story-1".into());
         Telling {
             file,
@@ -238,7 +240,10 @@ impl<'a> Telling<'a> {
             (Err(refusal), Some(wanted)) => {
                 let sentence = sentence(&refusal);
                 if sentence != *wanted {
-                    self.differs("other_sentence", vec![("action", action.to_string()), ("wanted", wanted.clone()), ("sentence", sentence)]);
+                    self.differs(
+                        "other_sentence",
+                        vec![("action", action.to_string()), ("wanted", wanted.clone()), ("sentence", sentence)],
+                    );
                 }
             }
         }
@@ -261,11 +266,14 @@ impl<'a> Telling<'a> {
         }
         for (field, wanted) in &expect.item {
             let kind = self.world.rules.setting.workflow.fields.get(field).map(|field| field.kind.clone());
-            let wanted = kind.and_then(|kind| decide::input::coerce(&self.world.rules, &item, &kind, wanted).ok()).unwrap_or_else(|| wanted.clone());
+            let wanted =
+                kind.and_then(|kind| decide::input::coerce(&self.world.rules, &item, &kind, wanted).ok()).unwrap_or_else(|| wanted.clone());
             self.same("field", field, shown(&wanted), shown(item.field(field)));
         }
         for (address, wanted) in &expect.branches {
-            let found = self.branch(&item, address).map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
+            let found = self
+                .branch(&item, address)
+                .map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
             self.same("branch", address, wanted.to_string(), found);
         }
         if let Some(wanted) = &expect.due {
@@ -298,22 +306,28 @@ impl<'a> Telling<'a> {
 
     fn expect_due(&mut self, item: &Item, wanted: &BTreeMap<String, Option<Date>>) {
         if wanted.is_empty() {
-            let running: Vec<String> = item.clocks.iter().filter(|clock| clock.is_running()).map(|clock| clock.deadline.to_string()).collect();
+            let running: Vec<String> =
+                item.clocks.iter().filter(|clock| clock.is_running()).map(|clock| clock.deadline.to_string()).collect();
             self.same("due", "", String::new(), running.join(", "));
         }
         for (name, wanted) in wanted {
             let (deadline, address) = name.split_once(' ').map_or((name.as_str(), None), |(deadline, address)| (deadline, Some(address)));
             let kind = self.world.rules.setting.workflow.deadlines.get(deadline).and_then(|deadline| deadline.branch.clone());
             let of: Option<&Clock> = match (&kind, address) {
-                (Some(kind), Some(address)) => self.branch(item, &format!("{kind} {address}")).and_then(|no| item.clock(deadline, Some(no))),
-                (Some(_), None) => item.clocks.iter().rev().map(|clock| &**clock).find(|clock| &*clock.deadline == deadline && clock.is_running()),
+                (Some(kind), Some(address)) => {
+                    self.branch(item, &format!("{kind} {address}")).and_then(|no| item.clock(deadline, Some(no)))
+                }
+                (Some(_), None) => {
+                    item.clocks.iter().rev().map(|clock| &**clock).find(|clock| &*clock.deadline == deadline && clock.is_running())
+                }
                 (None, _) => item.clock(deadline, None),
             };
             let found = of.filter(|clock| clock.is_running()).and_then(|clock| clock.due.as_ref());
             if found.map(|due| due.date) != *wanted {
                 let why = found.map_or_else(String::new, |due| format!("{:?}", due.steps));
                 let text = |date: Option<Date>| date.map_or_else(|| "-".to_string(), |date| date.to_string());
-                let values = vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
+                let values =
+                    vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
                 self.differs("due", values);
             }
         }
@@ -329,7 +343,9 @@ impl<'a> Telling<'a> {
             return of_kind().nth(ordinal.checked_sub(1)?).map(|branch| branch.no);
         }
         let is_meant = |id: &Name| &**id == which || decide::capture::title(&self.world.rules, id) == which;
-        let fits = |branch: &&Arc<crate::kernel::model::item::Branch>| ["unit", "person"].iter().any(|field| branch.fields.get(*field).and_then(Value::as_text).is_some_and(is_meant));
+        let fits = |branch: &&Arc<crate::kernel::model::item::Branch>| {
+            ["unit", "person"].iter().any(|field| branch.fields.get(*field).and_then(Value::as_text).is_some_and(is_meant))
+        };
         of_kind().rev().find(fits).map(|branch| branch.no)
     }
 
@@ -385,11 +401,14 @@ impl<'a> Telling<'a> {
         let skipped: Vec<ExpectedSkip> = facts
             .iter()
             .filter_map(|fact| match &fact.cause {
-                Cause::Rung { key, skipped: Some(because), .. } => Some(ExpectedSkip { rung: format!("{}.{}", key.deadline, key.rung).into(), because: because.clone() }),
+                Cause::Rung { key, skipped: Some(because), .. } => {
+                    Some(ExpectedSkip { rung: format!("{}.{}", key.deadline, key.rung).into(), because: because.clone() })
+                }
                 _ => None,
             })
             .collect();
-        let text = |list: &[ExpectedSkip]| list.iter().map(|skip| format!("{} ({})", skip.rung, skip.because)).collect::<Vec<_>>().join(", ");
+        let text =
+            |list: &[ExpectedSkip]| list.iter().map(|skip| format!("{} ({})", skip.rung, skip.because)).collect::<Vec<_>>().join(", ");
         if skipped != wanted {
             let (wanted, found) = (text(wanted), text(&skipped));
             self.differs("skipped", vec![("of", String::new()), ("wanted", wanted), ("found", found)]);
@@ -424,11 +443,20 @@ impl<'a> Telling<'a> {
                 Some((from, to)) => Some((day(from)?, day(to)?)),
                 None => day(text).map(|day| (day, day)),
             };
-            let holidays = added.holidays.iter().flat_map(|(name, days)| days.iter().filter_map(move |days| range(days).map(|(from, to)| (from, to, name.clone()))));
-            let year_data = Year { official: true, source: added.source.clone(), holidays: holidays.collect(), makeup_workdays: added.makeup_workdays.clone() };
+            let holidays = added
+                .holidays
+                .iter()
+                .flat_map(|(name, days)| days.iter().filter_map(move |days| range(days).map(|(from, to)| (from, to, name.clone()))));
+            let year_data = Year {
+                official: true,
+                source: added.source.clone(),
+                holidays: holidays.collect(),
+                makeup_workdays: added.makeup_workdays.clone(),
+            };
             data.years.insert(*year, year_data);
         }
-        let setting = Setting { workflow: old.setting.workflow.clone(), calendar: Calendar::new(data), directory: old.setting.directory.clone() };
+        let setting =
+            Setting { workflow: old.setting.workflow.clone(), calendar: Calendar::new(data), directory: old.setting.directory.clone() };
         let rules = Rules { hash: old.hash.clone(), setting: Arc::new(setting), scripts: old.scripts.clone(), places: old.places.clone() };
         if let Err(error) = self.world.change_rules(Arc::new(rules)) {
             self.differs("rule_failed", vec![("what", error.to_string())]);
@@ -512,13 +540,21 @@ fn with_people(rules: &Arc<Rules>, file: &StoryFile) -> Arc<Rules> {
         return rules.clone();
     }
     let mut directory: Directory = (*rules.setting.directory).clone();
-    let person = |id: &Name| Person { title: id.to_string(), mail: None, phone: None, groups: Vec::new(), duties: Vec::new(), stand_in: Vec::new() };
+    let person =
+        |id: &Name| Person { title: id.to_string(), mail: None, phone: None, groups: Vec::new(), duties: Vec::new(), stand_in: Vec::new() };
     for (id, extra) in &file.people {
         let entry = directory.persons.entry(id.clone()).or_insert_with(|| person(id));
         entry.groups.extend(extra.groups.iter().cloned().map(Dated::always));
     }
     for (id, duties) in &file.units {
-        let unit = directory.units.entry(id.clone()).or_insert_with(|| Unit { title: id.to_string(), also: Vec::new(), kind: None, parent: None, committee: None, phone: None });
+        let unit = directory.units.entry(id.clone()).or_insert_with(|| Unit {
+            title: id.to_string(),
+            also: Vec::new(),
+            kind: None,
+            parent: None,
+            committee: None,
+            phone: None,
+        });
         for (duty, persons) in duties {
             match &**duty {
                 "kind" => unit.kind = persons.first().cloned(),
@@ -533,7 +569,8 @@ fn with_people(rules: &Arc<Rules>, file: &StoryFile) -> Arc<Rules> {
             }
         }
     }
-    let setting = Setting { workflow: rules.setting.workflow.clone(), calendar: rules.setting.calendar.clone(), directory: Arc::new(directory) };
+    let setting =
+        Setting { workflow: rules.setting.workflow.clone(), calendar: rules.setting.calendar.clone(), directory: Arc::new(directory) };
     Arc::new(Rules { hash: rules.hash.clone(), setting: Arc::new(setting), scripts: rules.scripts.clone(), places: rules.places.clone() })
 }
 
@@ -542,7 +579,9 @@ fn table_tests(rules: &Arc<Rules>, file: &StoryFile, coverage: &mut Coverage) ->
     let mut out = Vec::new();
     for (name, rows) in &file.table_tests {
         let mut differences = Vec::new();
-        let mut differs = |step: usize, what: &'static str, values: Vec<(&'static str, String)>| differences.push(Difference { step, at: String::new(), what, values });
+        let mut differs = |step: usize, what: &'static str, values: Vec<(&'static str, String)>| {
+            differences.push(Difference { step, at: String::new(), what, values })
+        };
         for (index, test) in rows.iter().enumerate() {
             let Some(table) = workflow.tables.get(name) else {
                 differs(index + 1, "unknown_table", vec![("table", name.to_string())]);
@@ -560,9 +599,11 @@ fn table_tests(rules: &Arc<Rules>, file: &StoryFile, coverage: &mut Coverage) ->
                 Some((row, gives)) => {
                     coverage.table_rows.insert(format!("{name}[{}]", row + 1).into());
                     match gives {
-                        crate::kernel::model::definition::LengthRule::Param(param) => {
-                            workflow.params.get(param).and_then(|param| param.on(as_of)).map_or_else(|| "-".to_string(), |row| shown(&row.value))
-                        }
+                        crate::kernel::model::definition::LengthRule::Param(param) => workflow
+                            .params
+                            .get(param)
+                            .and_then(|param| param.on(as_of))
+                            .map_or_else(|| "-".to_string(), |row| shown(&row.value)),
                         other => derive::due::text_of(other),
                     }
                 }

@@ -149,7 +149,8 @@ impl World {
     }
 
     fn wake_due(&mut self) {
-        let due: Vec<Name> = self.items.iter().filter(|(_, kept)| kept.wake_at.is_some_and(|at| at <= self.now)).map(|(id, _)| id.clone()).collect();
+        let due: Vec<Name> =
+            self.items.iter().filter(|(_, kept)| kept.wake_at.is_some_and(|at| at <= self.now)).map(|(id, _)| id.clone()).collect();
         for id in due {
             for _ in 0..MOST_WAKES {
                 let Some(kept) = self.items.get(&id).filter(|kept| kept.wake_at.is_some_and(|at| at <= self.now)) else { break };
@@ -177,7 +178,8 @@ impl World {
             let on = day_of(slot.at, zone);
             for id in self.items.keys().cloned().collect::<Vec<_>>() {
                 let Some(item) = self.item(&id) else { continue };
-                let decision = decide::sweep(&self.rules, &item, &name, &slot.name, on, self.now).and_then(|accepted| self.keep(&id, accepted));
+                let decision =
+                    decide::sweep(&self.rules, &item, &name, &slot.name, on, self.now).and_then(|accepted| self.keep(&id, accepted));
                 if let Err(refusal) = decision {
                     self.quarantine(&id, &refusal);
                 }
@@ -191,7 +193,10 @@ impl World {
             std::mem::take(&mut self.waiting).into_iter().partition(|notice| notice.parked.is_none() && notice.not_before <= self.now);
         self.waiting = later;
         for notice in due {
-            let owed = notice.owed_by.as_ref().is_none_or(|owed_by| self.items.get(&notice.item).is_some_and(|kept| decide::still_owed(&kept.item, owed_by)));
+            let owed = notice
+                .owed_by
+                .as_ref()
+                .is_none_or(|owed_by| self.items.get(&notice.item).is_some_and(|kept| decide::still_owed(&kept.item, owed_by)));
             let timely = notice.before_day.is_none_or(|day| today < day);
             if owed && timely {
                 self.coverage.notices.insert(notice.notice.clone());
