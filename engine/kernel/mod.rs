@@ -3,8 +3,10 @@
 pub mod calendar;
 pub mod decide;
 pub mod derive;
+pub mod explain;
 pub mod model;
 pub mod render;
+pub mod report;
 pub mod rules;
 pub mod simulate;
 pub mod time;

@@ -10,7 +10,8 @@ mod sweep;
 mod wake;
 pub mod who;
 
-pub use perform::Counter;
+pub use addressing::find;
+pub use perform::{Counter, sentence, windows_open};
 pub use sweep::{due_slots, sweep};
 pub use wake::wake;
 

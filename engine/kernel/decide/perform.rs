@@ -125,7 +125,7 @@ impl<'a> Work<'a> {
             let view = derive::view(self.rules, &self.item, None);
             if !self.rules.scripts.holds(&rule.condition, &view)? {
                 let mut out = refusal(RefusalCode::Always, &[]);
-                out.sentence = Some(say(self.rules, &self.item, &rule.say, &view));
+                out.sentence = Some(sentence(self.rules, &self.item, &rule.say, &view));
                 out.rule = Some(rule.path.clone());
                 return Err(out);
             }
@@ -422,27 +422,7 @@ impl<'a> Work<'a> {
 
 /// Windows and conditions. With `before_input`, conditions that read the input are left for the moment of sending.
 pub fn check(rules: &Rules, item: &Arc<Item>, doing: &Doing, before_input: bool) -> Result<(), Refusal> {
-    let kind = doing.task.and_then(|no| item.branch(no)).map(|branch| &branch.kind);
-    let action_name = &doing.action.records_as;
-    for (name, deadline) in &rules.setting.workflow.deadlines {
-        for (closed, sentence) in &deadline.closes {
-            let own = deadline.branch.as_ref() == kind && (closed == action_name || names_request(doing.action, closed));
-            let outside =
-                kind.is_some_and(|kind| closed.strip_prefix(&**kind).and_then(|rest| rest.strip_prefix('.')) == Some(&**action_name));
-            if !own && !outside {
-                continue;
-            }
-            let holder = if deadline.branch.is_some() { doing.task } else { None };
-            let Some(date) = item.clock(name, holder).and_then(|clock| clock.due.as_ref()).map(|due| due.date) else { continue };
-            if doing.on > date {
-                let view = view(rules, item, doing);
-                let mut out = refusal(RefusalCode::Rule, &[("deadline", &deadline.title), ("date", &date.to_string())]);
-                out.sentence = Some(say(rules, item, sentence, &view));
-                out.rule = Some(format!("deadlines.{name}.closes").into());
-                return Err(out);
-            }
-        }
-    }
+    windows_open(rules, item, doing.action, doing.task, doing.on)?;
     if doing.action.require.is_empty() {
         return Ok(());
     }
@@ -453,9 +433,34 @@ pub fn check(rules: &Rules, item: &Arc<Item>, doing: &Doing, before_input: bool)
         }
         if !rules.scripts.holds(&rule.condition, &view)? {
             let mut out = refusal(RefusalCode::Rule, &[]);
-            out.sentence = Some(say(rules, item, &rule.say, &view));
+            out.sentence = Some(sentence(rules, item, &rule.say, &view));
             out.rule = Some(rule.path.clone());
             return Err(out);
+        }
+    }
+    Ok(())
+}
+
+/// Whether every deadline that `closes` the action has its date still before it.
+pub fn windows_open(rules: &Rules, item: &Arc<Item>, action: &Action, task: Option<u32>, on: Date) -> Result<(), Refusal> {
+    let kind = task.and_then(|no| item.branch(no)).map(|branch| &branch.kind);
+    for (name, deadline) in &rules.setting.workflow.deadlines {
+        for (closed, say) in &deadline.closes {
+            let own = deadline.branch.as_ref() == kind && (*closed == action.records_as || names_request(action, closed));
+            let outside =
+                kind.is_some_and(|kind| closed.strip_prefix(&**kind).and_then(|rest| rest.strip_prefix('.')) == Some(&*action.records_as));
+            if !own && !outside {
+                continue;
+            }
+            let holder = if deadline.branch.is_some() { task } else { None };
+            let Some(date) = item.clock(name, holder).and_then(|clock| clock.due.as_ref()).map(|due| due.date) else { continue };
+            if on > date {
+                let mut out = refusal(RefusalCode::Rule, &[("deadline", &deadline.title), ("date", &date.to_string())]);
+                let view = View { today: on, ..derive::view(rules, item, task) };
+                out.sentence = Some(sentence(rules, item, say, &view));
+                out.rule = Some(format!("deadlines.{name}.closes").into());
+                return Err(out);
+            }
         }
     }
     Ok(())
@@ -485,7 +490,7 @@ fn view(rules: &Rules, item: &Arc<Item>, doing: &Doing) -> View {
 }
 
 /// The author's sentence with its values; as written when it cannot be filled, so that a person always gets one.
-fn say(rules: &Rules, item: &Arc<Item>, template: &str, view: &View) -> String {
+pub fn sentence(rules: &Rules, item: &Arc<Item>, template: &str, view: &View) -> String {
     if !template.contains("{{") {
         return template.to_string();
     }

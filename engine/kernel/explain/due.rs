@@ -1,0 +1,114 @@
+//! Why a due date is that date, which rungs were told, and which are still to come.
+
+use crate::kernel::calendar::window::{day_of, next_opening};
+use crate::kernel::decide::capture;
+use crate::kernel::derive::rungs;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::Deadline;
+use crate::kernel::model::item::{Clock, ClockEndHow, DueStep, Fired, Item};
+use crate::kernel::model::problem::Place;
+use crate::kernel::rules::Rules;
+use crate::kernel::time::Date;
+use serde::Serialize;
+
+/// The explanation of one clock.
+#[derive(Clone, Debug, Serialize)]
+pub struct DueExplained {
+    pub item: Name,
+    pub deadline: Name,
+    pub title: String,
+    /// The branch it runs on, as people call it.
+    pub branch: Option<String>,
+    pub cycle: u32,
+    pub date: Option<Date>,
+    pub provisional: bool,
+    /// Working days from today to the date; negative when it is late.
+    pub working_days_left: Option<i64>,
+    pub ended: Option<(Date, ClockEndHow)>,
+    pub late: bool,
+    pub paused: bool,
+    pub steps: Vec<DueStep>,
+    /// What was told or skipped so far.
+    pub fired: Vec<Fired>,
+    /// What is still to come, with the day on which its mail leaves.
+    pub coming: Vec<Coming>,
+    /// Where the deadline is declared.
+    pub place: Option<Place>,
+    pub rules: Name,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Coming {
+    pub rung: Name,
+    pub day: Date,
+    pub leaves_on: Date,
+    pub tells: Vec<Name>,
+    /// It is told only if a condition holds then.
+    pub conditional: bool,
+}
+
+/// The latest cycle of a deadline on the item and on each branch that has one; all deadlines when no name is given.
+pub fn explain(rules: &Rules, item: &Item, deadline: Option<&str>) -> Vec<DueExplained> {
+    let mut out: Vec<DueExplained> = Vec::new();
+    for clock in item.clocks.iter().rev() {
+        let wanted = deadline.is_none_or(|name| &*clock.deadline == name);
+        let known = out.iter().any(|seen| seen.deadline == clock.deadline && seen.branch == branch_title(rules, item, clock));
+        let Some(declared) = rules.setting.workflow.deadlines.get(&clock.deadline).filter(|_| wanted && !known) else { continue };
+        out.push(of_clock(rules, item, clock, declared));
+    }
+    out.reverse();
+    out
+}
+
+fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> DueExplained {
+    let due = clock.due.as_deref();
+    DueExplained {
+        item: item.id.clone(),
+        deadline: clock.deadline.clone(),
+        title: declared.title.clone(),
+        branch: branch_title(rules, item, clock),
+        cycle: clock.cycle,
+        date: due.map(|due| due.date),
+        provisional: due.is_some_and(|due| due.provisional),
+        working_days_left: due.filter(|_| clock.is_running()).map(|due| rules.setting.calendar.working_days_between(item.today, due.date)),
+        ended: clock.end.as_ref().map(|end| (end.on, end.how)),
+        late: clock.is_late(item.today),
+        paused: clock.paused,
+        steps: due.map(|due| due.steps.clone()).unwrap_or_default(),
+        fired: clock.fired.clone(),
+        coming: coming(rules, clock, declared),
+        place: rules.places.find(&format!("{}:deadlines.{}", rules.setting.workflow.name, clock.deadline)).cloned(),
+        rules: rules.hash.clone(),
+    }
+}
+
+fn coming(rules: &Rules, clock: &Clock, declared: &Deadline) -> Vec<Coming> {
+    let Some(due) = clock.due.as_deref().filter(|_| clock.is_running() && !clock.paused) else { return Vec::new() };
+    let workflow = &rules.setting.workflow;
+    let mut out: Vec<Coming> = Vec::new();
+    for (index, rung) in declared.ladder.iter().enumerate() {
+        let fired = clock.fired.iter().filter(|fired| fired.rung == rung.rung).map(|fired| fired.occurrence).max().unwrap_or(0);
+        let Some(next) = rungs::occurrence(rules, clock, due, rung, index, fired + 1) else { continue };
+        let leaves = next_opening(workflow.send_window, &rules.setting.calendar, workflow.timezone, next.moment);
+        out.push(Coming {
+            rung: rung.rung.clone(),
+            day: next.day,
+            leaves_on: day_of(leaves, workflow.timezone),
+            tells: rung.tell.clone(),
+            conditional: rung.when.is_some(),
+        });
+    }
+    out.sort_by_key(|coming| coming.day);
+    out
+}
+
+/// `assignment 市住建局`-like: the kind's title with its unit or person, or its number.
+pub fn branch_title(rules: &Rules, item: &Item, clock: &Clock) -> Option<String> {
+    let branch = item.branch(clock.branch?)?;
+    let kind = rules.setting.workflow.branches.get(&branch.kind).map_or_else(|| branch.kind.to_string(), |kind| kind.title.clone());
+    let which = ["unit", "person"].iter().find_map(|field| branch.fields.get(*field)?.as_text());
+    Some(match which {
+        Some(id) => format!("{kind} {}", capture::title(rules, id)),
+        None => format!("{kind} {}", branch.no),
+    })
+}
