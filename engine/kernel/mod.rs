@@ -1,10 +1,12 @@
 //! All that is pure: no clock, no I/O, no randomness, no async. The caller passes in `now`, the rules and the calendar.
 
 pub mod calendar;
+pub mod check;
 pub mod decide;
 pub mod derive;
 pub mod explain;
 pub mod model;
+pub mod read;
 pub mod render;
 pub mod report;
 pub mod rules;

@@ -1,0 +1,165 @@
+//! From the files of a rule set to the rule set, or to every problem with its place. What is wrong with the shape is found while reading;
+//! each family of checks over what was read has a file of its own.
+
+mod allow;
+mod files;
+
+use crate::kernel::calendar::{Calendar, CalendarData, CalendarMistake};
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::Workflow;
+use crate::kernel::model::directory::Directory;
+use crate::kernel::model::problem::{Place, Places, Problem};
+use crate::kernel::read::reader::nearest;
+use crate::kernel::read::tree::{self, Node};
+use crate::kernel::read::{calendar, characters, directory, workflow};
+use crate::kernel::rules::{RuleSet, Rules, Scripts, Setting};
+use files::Files;
+use indexmap::IndexMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub use files::hash;
+
+/// Reads and checks a rule set. `files` are those of its folder by path inside it, and the shared calendars as `../calendars/NAME.yaml`.
+/// There is a rule set when no problem is an error. Problems stand in the order of files and lines.
+pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>) {
+    let sorted = Files::sort(files);
+    let mut problems = Vec::new();
+    let directory = read_directory(&sorted, &mut problems);
+    let calendars = read_calendars(&sorted, &mut problems);
+    let mut workflows = IndexMap::new();
+    let mut used: HashSet<&str> = sorted.own.keys().copied().collect();
+    for (group, paths) in &sorted.workflows {
+        if let Some((rules, calendar_file)) = one_workflow(&sorted, group, paths, &directory, &calendars, &mut problems) {
+            used.insert(calendar_file);
+            workflows.insert(rules.setting.workflow.name.clone(), rules);
+        }
+    }
+    if sorted.workflows.is_empty() {
+        let file = sorted.own.keys().next().copied().unwrap_or_default();
+        problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
+    }
+    let problems = settle(files, problems);
+    if problems.iter().any(Problem::is_error) || workflows.len() < sorted.workflows.len() {
+        return (None, problems);
+    }
+    let kept: IndexMap<String, String> = files.iter().filter(|(path, _)| used.contains(path.as_str())).map(|(path, text)| (path.clone(), text.clone())).collect();
+    let hash = hash(&kept);
+    let workflows = workflows.into_iter().map(|(name, rules)| (name, Arc::new(Rules { hash: hash.clone(), ..rules }))).collect();
+    (Some(RuleSet { hash, workflows, directory, templates: sorted.templates(), files: kept }), problems)
+}
+
+/// Sorted, each once, without what was allowed and without what only follows from another problem on the same line.
+fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<Problem> {
+    let line = |problem: &Problem| (problem.place.file.clone(), problem.place.line);
+    let unreadable: HashSet<_> = problems.iter().filter(|problem| matches!(problem.code, "E015" | "E017")).map(line).collect();
+    problems.retain(|problem| !problem.code.starts_with("E2") || !unreadable.contains(&line(problem)));
+    allow::apply(files, &mut problems);
+    problems.sort_by(|one, other| (&one.place, one.code).cmp(&(&other.place, other.code)));
+    problems.dedup();
+    problems
+}
+
+/// Mistakes of shape after which something is missing, so that more checks would only repeat them in other words.
+fn hinders(problem: &Problem) -> bool {
+    problem.is_error() && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "colon")))
+}
+
+fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    tree::parse(&Arc::from(path), text, problems)
+}
+
+fn start_of(file: &str) -> Place {
+    Place { file: file.into(), line: 1, column: 1, length: 1 }
+}
+
+fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> Arc<Directory> {
+    let text = files.own.get("directory.yaml");
+    let root = text.and_then(|text| parse("directory.yaml", text, problems));
+    Arc::new(root.map(|root| directory::read(&root, problems).0).unwrap_or_default())
+}
+
+/// The calendars that can be read with their files, and the names of all.
+struct Calendars<'f> {
+    readable: IndexMap<&'f str, (&'f str, CalendarData)>,
+    names: Vec<Name>,
+}
+
+fn read_calendars<'f>(files: &Files<'f>, problems: &mut Vec<Problem>) -> Calendars<'f> {
+    let mut calendars = Calendars { readable: IndexMap::new(), names: Vec::new() };
+    for (name, (path, text)) in files.calendars() {
+        calendars.names.push(name.into());
+        let Some(root) = parse(path, text, problems) else { continue };
+        if let Some(data) = calendar::read(&root, problems) {
+            problems.extend(data.mistakes().iter().map(|mistake| calendar_problem(&root, mistake)));
+            calendars.readable.insert(name, (path, data));
+        }
+    }
+    calendars
+}
+
+/// E524
+fn calendar_problem(root: &Node, mistake: &CalendarMistake) -> Problem {
+    let years = root.get("years");
+    let of = |year: Option<String>, variant: &'static str| {
+        let node = year.and_then(|year| years?.get(&year)).or(years);
+        Problem::new("E524", node.map_or_else(|| root.place.clone(), |node| node.at.clone())).variant(variant)
+    };
+    let year_of = |day: &dyn std::fmt::Display| day.to_string().split('-').next().map(str::to_string);
+    match mistake {
+        CalendarMistake::NoOfficialYear => of(None, "none"),
+        CalendarMistake::Gap(year) => of(Some(year.to_string()), "gap").with("year", year),
+        CalendarMistake::Backwards { year, first, last } => of(Some(year.to_string()), "backwards").with("first", first).with("last", last),
+        CalendarMistake::OtherYear { year, day } => of(Some(year.to_string()), "other_year").with("year", year).with("day", day),
+        CalendarMistake::Twice(day) => of(year_of(day), "twice").with("day", day),
+        CalendarMistake::MakeupOnWeekday(day) => of(year_of(day), "makeup").with("day", day),
+        CalendarMistake::NoSuchDay { month, day } => of(None, "no_day").with("day", format_args!("{month:02}-{day:02}")),
+    }
+}
+
+/// One workflow with its scripts, and the file of its calendar.
+fn one_workflow<'f>(
+    files: &Files<'f>,
+    group: &str,
+    paths: &[&str],
+    directory: &Arc<Directory>,
+    calendars: &Calendars<'f>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Rules, &'f str)> {
+    let before = problems.len();
+    let roots: Vec<Option<Node>> = paths.iter().map(|path| parse(path, files.own[path], problems)).collect();
+    let readable: Vec<&Node> = roots.iter().flatten().collect();
+    if readable.len() < roots.len() {
+        // The head or any name may stand in what cannot be read: only the shape of the rest is looked at.
+        if readable.iter().any(|root| workflow::is_head(root)) {
+            workflow::read(&readable, problems);
+        }
+        return None;
+    }
+    let (read, places) = workflow::read(&readable, problems);
+    let functions = files.functions(group);
+    for (path, text) in &functions {
+        characters::scan_code(&Arc::from(path.as_str()), text, problems);
+    }
+    let hindered = problems[before..].iter().any(hinders);
+    let workflow = read.filter(|_| !hindered)?;
+    let calendar = calendars.readable.get(&*workflow.calendar);
+    if !calendars.names.contains(&workflow.calendar) {
+        problems.push(unknown_calendar(&workflow, &places, &calendars.names));
+    }
+    let (scripts, found) = Scripts::compile(&workflow, &functions, &places, directory);
+    problems.extend(found);
+    let (path, data) = calendar?;
+    let setting = Setting { workflow, calendar: Calendar::new(data.clone()), directory: directory.clone() };
+    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: scripts?, places }, *path))
+}
+
+fn unknown_calendar(workflow: &Workflow, places: &Places, known: &[Name]) -> Problem {
+    let place = places.find("calendar").cloned().unwrap_or_else(|| start_of(""));
+    let names: Vec<&str> = known.iter().map(|name| &**name).collect();
+    let problem = Problem::new("E109", place).with("name", &workflow.calendar).with("known", names.join(", "));
+    match nearest(&workflow.calendar, names.into_iter()) {
+        Some(near) => problem.variant("near").with("near", near),
+        None => problem,
+    }
+}

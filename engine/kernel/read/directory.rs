@@ -1,0 +1,98 @@
+//! `directory.yaml`: units, committees and persons with their dated duties.
+
+use super::reader::{Reader, Row};
+use super::tree::{Content, Node};
+use crate::kernel::model::Name;
+use crate::kernel::model::directory::{Dated, Directory, DutyIn, Person, Unit};
+use crate::kernel::model::problem::{Places, Problem};
+use crate::kernel::time::Date;
+
+pub fn read(root: &Node, problems: &mut Vec<Problem>) -> (Directory, Places) {
+    let mut reader = Reader::default();
+    let mut places = Places::default();
+    root.record(&mut places);
+    let mut directory = Directory::default();
+    if let Some(row) = reader.row(root, &["units", "persons"]) {
+        for (id, node) in row.get("units").map(|node| reader.named(node)).unwrap_or_default() {
+            directory.units.extend(unit(&mut reader, node).map(|unit| (id, unit)));
+        }
+        for (id, node) in row.get("persons").map(|node| reader.named(node)).unwrap_or_default() {
+            directory.persons.extend(person(&mut reader, node).map(|person| (id, person)));
+        }
+    }
+    problems.append(&mut reader.problems);
+    (directory, places)
+}
+
+fn unit(reader: &mut Reader, node: &Node) -> Option<Unit> {
+    let row = reader.row(node, &["title", "also", "kind", "parent", "committee", "phone"])?;
+    let also = row.get("also").map(|node| reader.list(node)).unwrap_or_default();
+    Some(Unit {
+        title: reader.need_text(row, "title"),
+        also: also.iter().filter_map(|node| reader.text(node)).collect(),
+        kind: name_at(reader, row, "kind"),
+        parent: name_at(reader, row, "parent"),
+        committee: name_at(reader, row, "committee"),
+        phone: phone(reader, row),
+    })
+}
+
+fn person(reader: &mut Reader, node: &Node) -> Option<Person> {
+    let row = reader.row(node, &["title", "mail", "phone", "groups", "duties", "stand_in"])?;
+    let mut person = Person {
+        title: reader.need_text(row, "title"),
+        mail: row.get("mail").and_then(|node| reader.text(node)),
+        phone: phone(reader, row),
+        groups: Vec::new(),
+        duties: Vec::new(),
+        stand_in: Vec::new(),
+    };
+    for node in row.get("groups").map(|node| reader.list(node)).unwrap_or_default() {
+        if !matches!(node.content, Content::Map(_)) {
+            person.groups.extend(reader.name(node).map(Dated::always));
+            continue;
+        }
+        let Some(row) = reader.row(node, &["group", "from", "to"]) else { continue };
+        let (from, to) = days(reader, row);
+        person.groups.extend(reader.need(row, "group").and_then(|node| reader.name(node)).map(|value| Dated { value, from, to }));
+    }
+    for node in row.get("duties").map(|node| reader.list(node)).unwrap_or_default() {
+        let Some(row) = reader.row(node, &["duty", "unit", "from", "to"]) else { continue };
+        let (from, to) = days(reader, row);
+        let duty = reader.need(row, "duty").and_then(|node| reader.name(node));
+        let unit = reader.need(row, "unit").and_then(|node| reader.name(node));
+        if let (Some(duty), Some(unit)) = (duty, unit) {
+            person.duties.push(Dated { value: DutyIn { duty, unit }, from, to });
+        }
+    }
+    for node in row.get("stand_in").map(|node| reader.list(node)).unwrap_or_default() {
+        let Some(row) = reader.row(node, &["person", "from", "to"]) else { continue };
+        let (from, to) = days(reader, row);
+        person.stand_in.extend(reader.need(row, "person").and_then(|node| reader.name(node)).map(|value| Dated { value, from, to }));
+    }
+    Some(person)
+}
+
+fn days(reader: &mut Reader, row: Row) -> (Option<Date>, Option<Date>) {
+    let from = row.get("from").and_then(|node| reader.date(node));
+    let to = row.get("to").and_then(|node| reader.date(node));
+    if let (Some(first), Some(last), Some(node)) = (from, to, row.get("to")) {
+        if last < first {
+            reader.problems.push(Problem::new("E007", node.place.clone()).variant("order").with("from", first).with("to", last));
+        }
+    }
+    (from, to)
+}
+
+fn name_at(reader: &mut Reader, row: Row, key: &str) -> Option<Name> {
+    row.get(key).and_then(|node| reader.name(node))
+}
+
+/// Telephone numbers are often written bare.
+fn phone(reader: &mut Reader, row: Row) -> Option<String> {
+    match row.get("phone").map(|node| (node, &node.content)) {
+        Some((_, Content::Number(number))) => Some(number.to_string()),
+        Some((node, _)) => reader.text(node),
+        None => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! `notices`, `sweeps` and `reports`: what people are told, regular rounds, and tables of figures.
+
+use super::reader::Reader;
+use super::tree::{Content, Node};
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Recipient, Report, Scope, Sweep};
+
+const KINDS: [(&str, NoticeKind); 3] = [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
+
+pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
+    let row = reader.row(node, &["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"])?;
+    let to = reader.need(row, "to").map(|node| recipients(reader, node)).unwrap_or_default();
+    Some(Notice {
+        title: row.get("title").and_then(|node| reader.text(node)).unwrap_or_else(|| name.to_string()),
+        kind: row.get("kind").and_then(|node| reader.word(node, &KINDS)).unwrap_or(NoticeKind::Message),
+        to,
+        cc: row.get("cc").map(|node| recipients(reader, node)).unwrap_or_default(),
+        subject: reader.need_text(row, "subject"),
+        template: row.get("template").and_then(|node| reader.name(node)).unwrap_or_else(|| name.clone()),
+        one_mail_per: row.get("one_mail_per").and_then(|node| reader.name(node)),
+        bundle: row.get("bundle").and_then(|node| reader.word(node, &[("per_person_per_day", true)])).unwrap_or(false),
+        list: reader.yes(row, "list"),
+    })
+}
+
+fn recipients(reader: &mut Reader, node: &Node) -> Vec<Recipient> {
+    let mut people = Vec::new();
+    for node in reader.list(node) {
+        if !matches!(node.content, Content::Map(_)) {
+            people.extend(reader.name(node).map(|role| Recipient { role, or: None }));
+            continue;
+        }
+        let Some(row) = reader.row(node, &["role", "or"]) else { continue };
+        let or = row.get("or").and_then(|node| reader.name(node));
+        people.extend(reader.need(row, "role").and_then(|node| reader.name(node)).map(|role| Recipient { role, or }));
+    }
+    people
+}
+
+pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
+    let row = reader.row(node, &["title", "cron", "over", "when", "do", "tell", "if_missed", "limit"])?;
+    let over = row.get("over").and_then(|node| reader.name(node));
+    let scope = Scope { branch: over.clone(), ..Scope::default() };
+    let missed = [("run_once", IfMissed::RunOnce), ("skip", IfMissed::Skip), ("run_each", IfMissed::RunEach)];
+    Some(Sweep {
+        title: row.get("title").and_then(|node| reader.text(node)).unwrap_or_else(|| name.to_string()),
+        cron: reader.need_text(row, "cron"),
+        when: reader.condition(row, "when", &scope),
+        action: row.get("do").and_then(|node| reader.name(node)),
+        tell: reader.names_at(row, "tell"),
+        if_missed: reader.need(row, "if_missed").and_then(|node| reader.word(node, &missed)).unwrap_or(IfMissed::RunOnce),
+        limit: row.get("limit").and_then(|node| reader.number(node)),
+        over,
+    })
+}
+
+pub fn report(reader: &mut Reader, node: &Node) -> Option<Report> {
+    let row = reader.row(node, &["title", "when", "by", "share"])?;
+    let title = reader.need_text(row, "title");
+    let when = reader.condition(row, "when", &Scope::default());
+    let share = row.get("share").and_then(|node| reader.name(node));
+    let by = reader.need(row, "by").and_then(|node| reader.name(node))?;
+    Some(Report { title, when, by, share })
+}

@@ -1,0 +1,140 @@
+//! Why YAML cannot be read, in an author's words. What a Chinese keyboard or a tab spoilt is put right in memory, so that the rest of the
+//! file can be looked at in the same run.
+
+use super::characters::{ascii_for, wide};
+use crate::kernel::model::problem::{Place, Problem};
+use serde_saphyr::Error;
+use std::sync::Arc;
+
+pub fn place(file: &Arc<str>, source: &str, line: u32, column: u32) -> Place {
+    let (line, column) = (line.max(1), column.max(1));
+    let lines = source.lines().count().max(1) as u32;
+    Place { file: file.clone(), line: line.min(lines), column: if line > lines { 1 } else { column }, length: 1 }
+}
+
+/// Reports why the text cannot be read; gives the text put right where that is safe.
+pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<Problem>) -> Option<String> {
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line() as u32, at.column() as u32));
+    let at = place(file, source, line, column);
+    match error {
+        Error::MultipleDocuments { .. } => {
+            problems.push(Problem::new("E008", at).variant("second"));
+            return None;
+        }
+        Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+            problems.push(Problem::new("E008", at).variant("alias"));
+            return None;
+        }
+        Error::UnsupportedTag { .. } => {
+            problems.push(Problem::new("E008", at).variant("tag"));
+            return None;
+        }
+        Error::Budget { .. } => {
+            problems.push(Problem::new("E012", at).variant("depth").with("limit", super::tree::MAX_DEPTH));
+            return None;
+        }
+        _ => {}
+    }
+    let lines: Vec<&str> = source.lines().collect();
+    let index = (at.line as usize - 1).min(lines.len().saturating_sub(1));
+    // The reader often stops one line after the culprit.
+    let before = (0..index).rev().find(|index| !lines[*index].trim().is_empty());
+    for candidate in [Some(index), before].into_iter().flatten() {
+        if let Some((problem, repaired)) = tab(file, &lines, candidate).or_else(|| keyboard(file, &lines, candidate)) {
+            problems.push(problem);
+            let mut lines: Vec<&str> = lines;
+            lines[candidate] = &repaired;
+            return Some(lines.join("\n") + "\n");
+        }
+    }
+    problems.push(indentation(file, &lines, index).unwrap_or_else(|| unreadable(at, error, lines.get(index).copied().unwrap_or_default())));
+    None
+}
+
+fn tab(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, String)> {
+    let line = lines.get(index)?;
+    let margin: String = line.chars().take_while(|sign| sign.is_whitespace()).collect();
+    let column = margin.chars().position(|sign| sign == '\t')?;
+    let length = margin.chars().skip(column).take_while(|sign| *sign == '\t').count();
+    let place = Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: length as u32 };
+    Some((Problem::new("E004", place), line.replacen(&margin, &margin.replace('\t', "  "), 1)))
+}
+
+/// `名称：关于`, `“…”` and `［…］` where YAML wants ASCII, and wide spaces in the margin.
+fn keyboard(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, String)> {
+    let line = lines.get(index)?;
+    let characters: Vec<char> = line.chars().collect();
+    let place = |column: usize| Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: 1 };
+    let mut first = characters.iter().position(|sign| !matches!(sign, ' ' | '-'))?;
+    if characters[first] == '\u{3000}' {
+        let repaired = characters.iter().enumerate().map(|(at, sign)| if at == first { "  ".to_string() } else { sign.to_string() }).collect();
+        return Some((wide("space", place(first), '\u{3000}'), repaired));
+    }
+    if characters[first] == '#' {
+        return None;
+    }
+    if matches!(characters[first], '“' | '”') {
+        first += 1;
+    }
+    let colon = characters.iter().skip(first).position(|sign| !sign.is_alphanumeric() && *sign != '_').map(|at| at + first)?;
+    if characters[colon] == '：' && colon > first {
+        let mut repaired: String = characters[..colon].iter().collect();
+        repaired += ": ";
+        repaired.extend(&characters[colon + 1..]);
+        return Some((wide("colon", place(colon), '：'), repaired));
+    }
+    // A wide bracket, comma or quotation mark right where a value begins or a list goes on.
+    let value = line.split_once(": ").map_or(first, |(key, _)| key.chars().count() + 2);
+    let sign = *characters.get(value)?;
+    if matches!(sign, '［' | '｛' | '【' | '“' | '‘') {
+        let repaired = characters.iter().map(|sign| ascii_for(*sign).filter(|_| !matches!(sign, '。' | '！' | '？')).unwrap_or(*sign)).collect();
+        return Some((wide("sign", place(value), sign), repaired));
+    }
+    None
+}
+
+/// A line whose indentation fits none of those it stands under (E003).
+fn indentation(file: &Arc<str>, lines: &[&str], index: usize) -> Option<Problem> {
+    let margin = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let line = lines.get(index)?;
+    if line.trim().is_empty() || !line.contains(':') && !line.trim_start().starts_with("- ") {
+        return None;
+    }
+    let mine = margin(line);
+    let above = lines[..index].iter().rev().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let mut open = Vec::new();
+    let mut lowest = usize::MAX;
+    for line in above {
+        let theirs = margin(line);
+        if theirs < lowest {
+            lowest = theirs;
+            open.push((theirs, *line));
+        }
+    }
+    let (nearest, line_above) = open.first()?;
+    let fits = open.iter().any(|(theirs, line)| *theirs == mine || line.trim_start().starts_with("- ") && theirs + 2 == mine);
+    let too_deep = mine > *nearest && !line_above.trim_end().ends_with(':') && line_above.contains(": ");
+    (too_deep || !fits && mine < *nearest).then(|| {
+        let place = Place { file: file.clone(), line: index as u32 + 1, column: mine as u32 + 1, length: 1 };
+        let wanted = if too_deep { *nearest } else { open.iter().map(|(theirs, _)| *theirs).find(|theirs| *theirs < mine).unwrap_or(0) };
+        Problem::new("E003", place).with("found", mine).with("wanted", wanted)
+    })
+}
+
+fn unreadable(at: Place, error: &Error, line: &str) -> Problem {
+    let message = error.render();
+    let detail = message.split(" at line ").next().unwrap_or_default().to_string();
+    let problem = Problem::new("E001", at);
+    let problem = if detail.contains("unclosed quote") {
+        problem.variant("quote")
+    } else if detail.contains("bracket") || detail.contains("flow mapping") || detail.contains("flow sequence") {
+        problem.variant(if line.contains(['(', '"']) && line.contains('{') { "braces" } else { "bracket" })
+    } else if detail.contains("mapping values are not allowed") {
+        problem.variant("colon")
+    } else if detail.contains("simple key") {
+        problem.variant("no_colon")
+    } else {
+        problem
+    };
+    problem.with("detail", detail)
+}
