@@ -1,5 +1,6 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
+mod check;
 mod kernel;
 mod sheet;
 mod store;

@@ -1,3 +1,4 @@
 //! What several tests share: worlds, calendars, servers. Nothing here asserts.
 
 pub mod calendar;
+pub mod rule_set;

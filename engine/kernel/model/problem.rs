@@ -12,7 +12,7 @@ pub struct Problem {
     /// A second text under the same code.
     pub variant: Option<&'static str>,
     pub place: Place,
-    /// What the texts speak of.
+    /// What the texts speak of. A value that is `@` and a key of the catalogue stands for its words.
     pub values: Vec<(&'static str, String)>,
 }
 
@@ -26,7 +26,8 @@ pub struct Place {
     pub length: u32,
 }
 
-/// Where each path of a definition stands, such as `suggestion:actions.reply.from[1]`; a key's own place is the path with `@` behind it.
+/// Where each path of one workflow stands, such as `actions.reply.from[1]`; a key's own place is the path with `@` behind it.
+/// What a request says is found under `requests` and under the actions and the deadline made of it.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     by_path: HashMap<String, Place>,

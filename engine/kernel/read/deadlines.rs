@@ -95,32 +95,32 @@ fn length_named(world: &World, text: &str) -> Option<LengthRule> {
     Some(if world.tables.contains(text) { LengthRule::Table(text.into()) } else { LengthRule::Param(text.into()) })
 }
 
-/// Rungs in the order of the file; `use NAME` stands for the rungs of a shared ladder.
+/// Rungs in the order of the file; `use NAME`, alone or among them, stands for the rungs of a shared ladder.
 pub fn ladder(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec<Rung> {
+    if node.text().is_some_and(|text| text.starts_with("use ")) {
+        return shared(reader, world, node, scope);
+    }
     let mut rungs = Vec::new();
     for node in reader.list(node) {
-        let Some(text) = node.text() else {
-            rungs.extend(rung(reader, node, scope));
-            continue;
-        };
-        let name = text.strip_prefix("use ").map(str::trim);
-        let Some(name) = name else {
-            reader.phrase_problem(node, "use");
-            continue;
-        };
-        match world.ladders.get(name) {
-            Some(shared) => rungs.extend(reader.list(shared).iter().filter_map(|node| rung(reader, node, scope))),
-            None => {
-                let problem = Problem::new("E107", node.place.clone()).with("name", name);
-                let near = nearest(name, world.ladders.keys().map(|name| &**name));
-                reader.problems.push(match near {
-                    Some(near) => problem.variant("ladder_near").with("near", near),
-                    None => problem.variant("ladder"),
-                });
-            }
+        match node.content {
+            Content::Map(_) => rungs.extend(rung(reader, node, scope)),
+            _ => rungs.extend(shared(reader, world, node, scope)),
         }
     }
     rungs
+}
+
+fn shared(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec<Rung> {
+    let Some(name) = reader.phrase(node, "use", |text| text.strip_prefix("use ").map(|name| name.trim().to_string())) else { return Vec::new() };
+    if let Some(rungs) = world.ladders.get(&*name) {
+        return reader.list(rungs).iter().filter_map(|node| rung(reader, node, scope)).collect();
+    }
+    let problem = Problem::new("E107", node.place.clone()).with("name", &name);
+    reader.problems.push(match nearest(&name, world.ladders.keys().map(|name| &**name)) {
+        Some(near) => problem.variant("ladder_near").with("near", near),
+        None => problem.variant("ladder"),
+    });
+    Vec::new()
 }
 
 fn rung(reader: &mut Reader, node: &Node, scope: &Scope) -> Option<Rung> {

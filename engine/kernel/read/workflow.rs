@@ -8,7 +8,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Branch, Change, MonthOverflow, Scope, Section, SendWindow, Workflow};
 use crate::kernel::model::problem::{Places, Problem};
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const HEAD: [&str; 11] =
     ["workflow", "title", "language", "languages", "version", "timezone", "calendar", "month_overflow", "day_off", "send_window", "letter"];
@@ -208,16 +208,16 @@ fn section<T>(reader: &mut Reader, sections: &Sections, name: &str, mut read: im
 
 /// A ladder that no deadline uses is read all the same, so that its mistakes are seen; its expressions are forgotten.
 fn unused_ladders(reader: &mut Reader, world: &World, sections: &Sections) {
-    let mut text = String::new();
+    let mut used: HashSet<&str> = HashSet::new();
     for section in ["deadlines", "requests"] {
         for (_, node) in sections.quiet_rows(section) {
-            if let Some(Content::List(rungs)) = node.get("ladder").map(|node| &node.content) {
-                rungs.iter().filter_map(Node::text).for_each(|rung| text += &format!("{rung}\n"));
-            }
+            let Some(ladder) = node.get("ladder") else { continue };
+            let rungs = if let Content::List(rungs) = &ladder.content { rungs.iter().collect() } else { vec![ladder] };
+            used.extend(rungs.into_iter().filter_map(|node| node.text()?.strip_prefix("use ").map(str::trim)));
         }
     }
     for (name, node) in &world.ladders {
-        if !text.lines().any(|line| line.strip_prefix("use ").map(str::trim) == Some(&**name)) {
+        if !used.contains(&**name) {
             let expressions = reader.expressions.len();
             deadlines::ladder(reader, world, node, &Scope::default());
             reader.expressions.truncate(expressions);
