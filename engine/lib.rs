@@ -4,5 +4,6 @@ pub mod cli;
 pub mod clock;
 pub mod files;
 pub mod kernel;
+pub mod mail;
 pub mod sheet;
 pub mod store;

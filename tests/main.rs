@@ -4,4 +4,5 @@ mod check;
 mod kernel;
 mod sheet;
 mod store;
+mod mail;
 mod support;

@@ -2,3 +2,4 @@
 
 pub mod calendar;
 pub mod rule_set;
+pub mod smtp;
