@@ -1,9 +1,12 @@
 //! `duban date 2025-11-30 "3 months"`: the date first, then each step of why, then the notices that it rests on.
 
+use crate::files;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::calendar::question::{Answer, Notice, Question};
+use crate::kernel::check::one_calendar;
 use crate::kernel::model::definition::{DayOff, MonthOverflow};
 use crate::kernel::model::item::DueStep;
+use crate::kernel::model::problem::Problem;
 use crate::kernel::time::{Date, Length, Unit};
 use crate::kernel::words::{Lang, due, say};
 use chrono::Datelike;
@@ -12,6 +15,10 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use std::io::Write;
+use std::path::Path;
+
+/// Where calendars of the installation stand; the embedded ones are known without it.
+const FOLDER: &str = "rules/calendars";
 
 /// More holidays than this on the way are only counted; `--json` has them all.
 const SHOWN_ON_THE_WAY: usize = 12;
@@ -59,8 +66,28 @@ struct Json<'a> {
     answer: &'a Answer,
 }
 
-/// Prints the answer and gives the exit code: 0, or 2 when the day or the length cannot be read.
-pub fn print(args: &DateArgs, calendar: &Calendar, lang: Lang, out: &mut impl Write, complain: &mut impl Write) -> std::io::Result<i32> {
+/// Finds the calendar, prints the answer, and gives the exit code: 0, 1 when the calendar's file is wrong, 2 when the question is.
+pub fn run(args: &DateArgs, lang: Lang, out: &mut impl Write, complain: &mut impl Write) -> anyhow::Result<i32> {
+    let Some((path, text)) = files::calendar(&args.calendar, Path::new(FOLDER))? else {
+        let known: Vec<_> = files::CALENDARS.iter().map(|(name, _)| *name).collect();
+        let sentence = say(lang, "date.no_calendar", &[("name", &args.calendar), ("folder", FOLDER), ("known", &known.join(", "))]);
+        writeln!(complain, "{sentence}")?;
+        return Ok(2);
+    };
+    let path = path.display().to_string();
+    let mut problems = Vec::new();
+    match one_calendar(&path, &text, &mut problems) {
+        Some(data) if !problems.iter().any(Problem::is_error) => Ok(print(args, &Calendar::new(data), lang, out, complain)?),
+        _ => {
+            let at = |problem: &Problem| format!("{}:{} {}", problem.place.line, problem.place.column, problem.code);
+            let places: Vec<_> = problems.iter().filter(|problem| problem.is_error()).map(at).collect();
+            writeln!(complain, "{}", say(lang, "date.bad_calendar", &[("path", &path), ("places", &places.join(", "))]))?;
+            Ok(1)
+        }
+    }
+}
+
+fn print(args: &DateArgs, calendar: &Calendar, lang: Lang, out: &mut impl Write, complain: &mut impl Write) -> std::io::Result<i32> {
     let from = args.from.trim().parse::<Date>().ok().filter(|day| (1..=9999).contains(&day.year()));
     let Some(from) = from else {
         writeln!(complain, "{}", say(lang, "date.bad_day", &[("text", &args.from)]))?;
@@ -82,7 +109,7 @@ pub fn print(args: &DateArgs, calendar: &Calendar, lang: Lang, out: &mut impl Wr
 }
 
 /// The answer as a person reads it.
-pub fn text(lang: Lang, length: Length, answer: &Answer) -> String {
+fn text(lang: Lang, length: Length, answer: &Answer) -> String {
     let mut rows = vec![(due::day(lang, answer.from), say(lang, "date.from", &[]))];
     rows.extend(on_the_way(lang, answer));
     for step in &answer.due.steps {

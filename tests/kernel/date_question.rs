@@ -15,16 +15,20 @@ fn answer(from: &str, length: &str) -> Answer {
 
 /// The exit code, and what was printed (or complained of).
 fn printed(from: &str, length: &str, lang: Lang, json: bool) -> (i32, String) {
+    printed_with("cn", from, length, lang, json)
+}
+
+fn printed_with(calendar: &str, from: &str, length: &str, lang: Lang, json: bool) -> (i32, String) {
     let args = DateArgs {
         from: from.into(),
         length: length.into(),
-        calendar: "cn".into(),
+        calendar: calendar.into(),
         month_overflow: Overflow::LastDay,
         day_off: OnDayOff::NextWorkingDay,
         json,
     };
     let (mut out, mut complaint) = (Vec::new(), Vec::new());
-    let code = date::print(&args, &cn(), lang, &mut out, &mut complaint).unwrap();
+    let code = date::run(&args, lang, &mut out, &mut complaint).unwrap();
     assert!(out.is_empty() != complaint.is_empty());
     out.extend(complaint);
     (code, String::from_utf8(out).unwrap())
@@ -117,6 +121,29 @@ fn what_cannot_be_read_is_told_with_an_example() {
         let (code, text) = printed("2025-11-30", length, Lang::En, false);
         assert!(code == 2 && text.starts_with(&format!("`{length}` is no length: write `30 days`")), "{text}");
     }
+}
+
+#[test]
+fn a_calendar_is_found_by_name_or_path_and_used_only_when_it_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("county.yaml");
+    let ask = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        printed_with(path.to_str().unwrap(), "2025-11-30", "3 months", Lang::En, false)
+    };
+    // The county gives 28 February off, and nobody works on that Saturday.
+    let county = "region: COUNTY\nyears:\n  2026:\n    status: official\n    holidays: { Fair: [\"2026-02-28..2026-03-02\"] }\n";
+    let (code, text) = ask(county);
+    assert_eq!(code, 0);
+    assert!(text.starts_with("2026-03-03 Tuesday\n") && text.contains("2026-02-28 is a day off (Fair)"), "{text}");
+    assert!(text.contains("Calendar of 2026: entered, without a source"), "{text}");
+
+    let (code, text) = ask(&county.replace("..2026-03-02", "..2026-02-30"));
+    assert!(code == 1 && text.contains("county.yaml has mistakes") && text.contains("5:25 E011"), "{text}");
+    let (code, text) = ask(&county.replace("2026-02-28..2026-03-02", "2026-03-02..2026-02-28"));
+    assert!(code == 1 && text.contains("E524"), "{text}");
+    let (code, text) = printed_with("atlantis", "2025-11-30", "3 months", Lang::En, false);
+    assert_eq!((code, text.as_str()), (2, "There is no calendar `atlantis`: no such file in rules/calendars; built in are: cn\n"));
 }
 
 #[test]

@@ -89,13 +89,17 @@ fn read_calendars<'f>(files: &Files<'f>, problems: &mut Vec<Problem>) -> Calenda
     let mut calendars = Calendars { readable: IndexMap::new(), names: Vec::new() };
     for (name, (path, text)) in files.calendars() {
         calendars.names.push(name.into());
-        let Some(root) = parse(path, text, problems) else { continue };
-        if let Some(data) = calendar::read(&root, problems) {
-            problems.extend(data.mistakes().iter().map(|mistake| calendar_problem(&root, mistake)));
-            calendars.readable.insert(name, (path, data));
-        }
+        calendars.readable.extend(one_calendar(path, text, problems).map(|data| (name, (path, data))));
     }
     calendars
+}
+
+/// Reads and checks one calendar file.
+pub fn one_calendar(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<CalendarData> {
+    let root = parse(path, text, problems)?;
+    let data = calendar::read(&root, problems)?;
+    problems.extend(data.mistakes().iter().map(|mistake| calendar_problem(&root, mistake)));
+    Some(data)
 }
 
 /// E524
