@@ -83,15 +83,20 @@ impl Store {
         Ok(Some(Recorded { workflow, rev: facts.len() as u64, facts, quarantine }))
     }
 
-    /// The facts of many items, by item.
-    pub async fn items(&self, ids: &[&str]) -> Result<HashMap<String, Vec<Fact>>, StoreError> {
+    /// The facts of many items, by item; one that cannot be read fails alone.
+    pub async fn items(&self, ids: &[&str]) -> Result<HashMap<String, Result<Vec<Fact>, StoreError>>, StoreError> {
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
         let rows: Vec<(String, i64, String)> =
             on!(&*self.readers, pool => sqlx::query_as(statements::FACTS_OF_MANY).bind(keys).fetch_all(pool).await)?;
-        let mut items: HashMap<String, Vec<Fact>> = HashMap::with_capacity(ids.len());
+        let mut items: HashMap<String, Result<Vec<Fact>, StoreError>> = HashMap::with_capacity(ids.len());
         for (item, seq, json) in rows {
-            let fact = parse(&item, seq, &json)?;
-            items.entry(item).or_default().push(fact);
+            let fact = parse(&item, seq, &json);
+            let facts = items.entry(item).or_insert_with(|| Ok(Vec::new()));
+            match (facts, fact) {
+                (Ok(facts), Ok(fact)) => facts.push(fact),
+                (facts @ Ok(_), Err(error)) => *facts = Err(error),
+                (Err(_), _) => {}
+            }
         }
         Ok(items)
     }

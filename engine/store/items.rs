@@ -40,6 +40,8 @@ pub struct WakeUp {
     pub item: String,
     pub workflow: String,
     pub at: Instant,
+    /// How often it was tried in vain.
+    pub retries: u32,
 }
 
 /// An item that was set aside.
@@ -77,10 +79,10 @@ impl Store {
         rows.into_iter().map(listed).collect()
     }
 
-    /// Ids of all items (of a workflow), a page at a time.
-    pub async fn ids(&self, workflow: Option<&str>, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+    /// Ids of all items (of a workflow, or only the open ones), a page at a time.
+    pub async fn ids(&self, workflow: Option<&str>, open_only: bool, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_IDS)
-            .bind(workflow).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
@@ -98,9 +100,10 @@ impl Store {
 
     /// Items whose moment has come, the earliest first. It costs what is due, not what is open.
     pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
-        let rows: Vec<(String, String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_DUE)
+        let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_DUE)
             .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
-        rows.into_iter().map(|(item, workflow, at)| Ok(WakeUp { item, workflow, at: instant(at)? })).collect()
+        let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32 });
+        rows.into_iter().map(read).collect()
     }
 
     /// The first moment at which anything may be owed.
@@ -109,13 +112,10 @@ impl Store {
         at.map(instant).transpose()
     }
 
-    /// Open items whose wake-up was derived under older rules than `rules_rev`, the soonest first.
-    pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
-        let rows: Vec<(String, String, Option<i64>)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_STALE)
-            .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?;
-        rows.into_iter()
-            .map(|(item, workflow, at)| Ok(WakeUp { item, workflow, at: instant(at.unwrap_or(i64::MAX / 1_000_000))? }))
-            .collect()
+    /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.
+    pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_STALE)
+            .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?)
     }
 
     /// Sets a wake-up that was derived again; `false` when the item has moved since.
@@ -124,8 +124,9 @@ impl Store {
         self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev, at, rules_rev }).await
     }
 
-    /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved.
-    pub async fn quarantine(&self, item: &str, rev: u64, reason: &str, retry_at: Instant) -> Result<bool, StoreError> {
+    /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved
+    /// from `rev`, if one is given.
+    pub async fn quarantine(&self, item: &str, rev: Option<u64>, reason: &str, retry_at: Instant) -> Result<bool, StoreError> {
         let quarantine = Quarantine { item: item.to_string(), rev, reason: reason.to_string(), retry_at: retry_at.timestamp_millis() };
         self.write(Lane::Background, quarantine).await
     }
@@ -143,6 +144,11 @@ impl Store {
     /// What a command was answered, with the hash of its request.
     pub async fn answered(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
         Ok(on!(&*self.readers, pool => sqlx::query_as(statements::COMMAND_GET).bind(actor).bind(id).fetch_optional(pool).await)?)
+    }
+
+    /// The same, once everything that was queued before has been written or refused.
+    pub async fn answered_in_order(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
+        self.write(Lane::User, AskAnswer { actor: actor.to_string(), id: id.to_string() }).await
     }
 
     /// The last number that was given.
@@ -193,7 +199,7 @@ impl Write for SetWakeUp {
 
 struct Quarantine {
     item: String,
-    rev: u64,
+    rev: Option<u64>,
     reason: String,
     retry_at: i64,
 }
@@ -203,8 +209,21 @@ impl Write for Quarantine {
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c => sqlx::query(statements::QUARANTINE)
-            .bind(&self.item).bind(self.rev as i64).bind(&self.reason).bind(self.retry_at)
+            .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
+    }
+}
+
+struct AskAnswer {
+    actor: String,
+    id: String,
+}
+
+impl Write for AskAnswer {
+    type Answer = Option<(String, String)>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+        on!(connection, c => sqlx::query_as(statements::COMMAND_GET).bind(&self.actor).bind(&self.id).fetch_optional(&mut *c).await)
     }
 }

@@ -67,14 +67,14 @@ statements! {
             and ($4 is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
     ITEM_COUNT = "select workflow, state, count(*) from item group by workflow, state order by workflow, state";
-    ITEM_IDS = "select id from item where ($1 is null or workflow = $1) and id > $2 order by id limit $3";
+    ITEM_IDS = "select id from item where ($1 is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where ended_on is null";
     ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
-    WAKE_DUE = "select id, workflow, wake_at from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
+    WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
     WAKE_NEXT = "select min(wake_at) from item where wake_at is not null";
-    WAKE_STALE = "select id, workflow, wake_at from item where rules_rev < $1 and ended_on is null order by wake_at, id limit $2";
+    WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at, id limit $2";
     WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and rev = $2";
-    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and rev = $2";
+    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and ($2 is null or rev = $2)";
     COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where name = $1";
 

@@ -1,0 +1,246 @@
+//! Items at hand: derived once, carried from decision to decision, so that acting on a known item reads nothing.
+//!
+//! A decision is queued for the store and put on the desk in one step, so decisions of this process on one item never collide. When the
+//! store does not write it after all, the item is taken off the desk and read again.
+
+use super::{App, LoadError, caches, contained};
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::derive;
+use crate::kernel::model::Name;
+use crate::kernel::model::decision::Accepted;
+use crate::kernel::model::fact::{Cause, Fact};
+use crate::kernel::model::item::Item;
+use crate::kernel::rules::Rules;
+use crate::kernel::time::{Date, Instant};
+use crate::store::save::{About, Answered, NotSaved, Save, Saving};
+use crate::store::{Lane, StoreError};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// So many items stay at hand.
+const PLACES: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    items: HashMap<Name, Arc<Held>>,
+    /// The last number given by each counter, counting what is queued.
+    pub counters: HashMap<String, i64>,
+}
+
+/// An item with the rules that it was derived under.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub rules: Arc<Rules>,
+    pub item: Arc<Item>,
+}
+
+/// A decision that waits for its commit.
+pub(super) struct Queued {
+    pub item: Arc<Item>,
+    pub saving: Saving,
+    counters: Vec<String>,
+}
+
+impl Desk {
+    pub fn get(&self, id: &str) -> Option<Arc<Held>> {
+        self.items.get(id).cloned()
+    }
+
+    fn put(&mut self, id: Name, held: Arc<Held>) {
+        if self.items.len() >= PLACES && !self.items.contains_key(&id) {
+            // Any half will do: what is needed again is read again.
+            let mut keep = false;
+            self.items.retain(|_, _| {
+                keep = !keep;
+                keep
+            });
+        }
+        self.items.insert(id, held);
+    }
+
+    pub fn forget(&mut self, id: &str) {
+        self.items.remove(id);
+    }
+}
+
+impl Held {
+    /// The item as it is on another day.
+    fn on(self: &Arc<Held>, today: Date) -> Result<Arc<Held>, LoadError> {
+        if self.item.today == today {
+            return Ok(self.clone());
+        }
+        let item = contained(|| derive::settle(&self.rules, (*self.item).clone(), today))??;
+        Ok(Arc::new(Held { rules: self.rules.clone(), item }))
+    }
+}
+
+impl App {
+    /// The item as it is now; `None` when there is none.
+    pub async fn item(&self, id: &str) -> Result<Option<Arc<Item>>, LoadError> {
+        Ok(self.held(id, self.now()).await?.map(|held| held.item.clone()))
+    }
+
+    pub(super) async fn held(&self, id: &str, now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
+        let known = self.desk().get(id);
+        if let Some(held) = known {
+            let today = day_of(now, held.rules.setting.workflow.timezone);
+            let settled = held.on(today)?;
+            return Ok(Some(self.place(id, Some(&held), settled)));
+        }
+        let Some(recorded) = self.store.item(id).await? else { return Ok(None) };
+        let held = self.derive(id, &recorded.workflow, &recorded.facts, now)?;
+        Ok(held.map(|held| self.place(id, None, held)))
+    }
+
+    /// Many items at once, in one question; each may fail alone. Those not at hand are not put there.
+    pub(super) async fn held_many(&self, ids: &[(&str, &str)], now: Instant) -> Result<Vec<Result<Arc<Held>, LoadError>>, LoadError> {
+        let known: Vec<_> = {
+            let desk = self.desk();
+            ids.iter().map(|(id, _)| desk.get(id)).collect()
+        };
+        let missing: Vec<&str> = ids.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|((id, _), _)| *id).collect();
+        let mut facts = match missing.is_empty() {
+            true => HashMap::new(),
+            false => self.store.items(&missing).await?,
+        };
+        let mut found = Vec::with_capacity(ids.len());
+        for ((id, workflow), known) in ids.iter().zip(known) {
+            found.push(match known {
+                Some(held) => held.on(day_of(now, held.rules.setting.workflow.timezone)),
+                None => match facts.remove(*id) {
+                    Some(Ok(facts)) => self
+                        .derive(id, workflow, &facts, now)
+                        .and_then(|held| held.ok_or_else(|| LoadError::Store(StoreError::Damaged(format!("`{id}` has no facts"))))),
+                    Some(Err(error)) => Err(error.into()),
+                    None => Err(LoadError::Store(StoreError::Damaged(format!("`{id}` has no facts")))),
+                },
+            });
+        }
+        Ok(found)
+    }
+
+    fn derive(&self, id: &str, workflow: &str, facts: &[Fact], now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
+        let rules = self.workflow(workflow)?;
+        let today = day_of(now, rules.setting.workflow.timezone);
+        let item = contained(|| derive::derive(&rules, id, facts, today))??;
+        Ok(item.map(|item| Arc::new(Held { rules, item })))
+    }
+
+    /// Puts an item on the desk unless somebody has put a newer one there meanwhile; gives what lies there.
+    fn place(&self, id: &str, instead_of: Option<&Arc<Held>>, held: Arc<Held>) -> Arc<Held> {
+        let mut desk = self.desk();
+        match desk.get(id) {
+            Some(there) if !instead_of.is_some_and(|known| Arc::ptr_eq(known, &there)) => there,
+            _ => {
+                desk.put(id.into(), held.clone());
+                held
+            }
+        }
+    }
+
+    /// Queues a decision that was made on `base`. `None` when the item or a counter has moved since: decide again.
+    pub(super) fn queue(
+        &self,
+        lane: Lane,
+        id: &Name,
+        base: Option<&Arc<Held>>,
+        rules: &Arc<Rules>,
+        accepted: Accepted,
+        command: Option<Answered>,
+        now: Instant,
+    ) -> Result<Option<Queued>, QueueError> {
+        let next = next(rules, id, base, &accepted.facts, now)?;
+        // Amended facts have to be read from the beginning.
+        let plain = !accepted.facts.iter().any(|fact| matches!(fact.cause, Cause::Amend { .. }));
+        let about = About {
+            item: id.clone(),
+            workflow: rules.setting.workflow.name.clone(),
+            rev: base.map_or(0, |held| held.item.rev),
+            caches: caches::of(rules, &next),
+            command,
+            rules_rev: self.in_use().revision,
+            now,
+        };
+        let numbers = accepted.numbers.clone();
+        let save = Save::new(about, accepted)?;
+
+        let mut desk = self.desk();
+        let there = desk.get(id);
+        let moved = match (&there, base) {
+            (Some(there), Some(base)) => !Arc::ptr_eq(there, base),
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if moved || numbers.iter().any(|number| desk.counters.get(&number.counter) != Some(&number.from)) {
+            return Ok(None);
+        }
+        let saving = self.store.begin_save(lane, vec![save])?;
+        for number in &numbers {
+            desk.counters.insert(number.counter.clone(), number.to);
+        }
+        let item = next.clone();
+        if plain && (lane == Lane::User || there.is_some()) {
+            desk.put(id.clone(), Arc::new(Held { rules: rules.clone(), item: next }));
+        } else {
+            desk.forget(id);
+        }
+        Ok(Some(Queued { item, saving, counters: numbers.into_iter().map(|number| number.counter).collect() }))
+    }
+
+    /// Waits for the commit; what was not written is taken off the desk.
+    pub(super) async fn written(&self, queued: Queued) -> Result<Arc<Item>, NotSaved> {
+        let Queued { item, saving, counters } = queued;
+        match saving.done().await {
+            Ok(_) => Ok(item),
+            Err(failed) => {
+                let mut desk = self.desk();
+                desk.forget(&item.id);
+                for counter in counters {
+                    desk.counters.remove(&counter);
+                }
+                Err(failed.why)
+            }
+        }
+    }
+}
+
+/// Why a decision could not even be queued.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum QueueError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NotSaved(#[from] NotSaved),
+}
+
+impl QueueError {
+    pub fn into_load(self) -> LoadError {
+        match self {
+            QueueError::Load(error) => error,
+            QueueError::Store(error) | QueueError::NotSaved(NotSaved::Store(error)) => error.into(),
+            QueueError::NotSaved(error) => LoadError::Refused(error.to_string()),
+        }
+    }
+}
+
+/// The item after the decision.
+fn next(rules: &Rules, id: &str, base: Option<&Arc<Held>>, facts: &[Fact], now: Instant) -> Result<Arc<Item>, LoadError> {
+    let today = day_of(now, rules.setting.workflow.timezone);
+    let Some(held) = base else {
+        let made = contained(|| derive::derive(rules, id, facts, today))??;
+        return made.ok_or_else(|| LoadError::Store(StoreError::NotDone(format!("nothing happened that makes `{id}`"))));
+    };
+    if facts.is_empty() {
+        return Ok(held.item.clone());
+    }
+    contained(|| {
+        let mut item = (*held.item).clone();
+        for fact in facts {
+            derive::apply(rules, &mut item, fact)?;
+        }
+        derive::settle(rules, item, today)
+    })?
+    .map_err(LoadError::Eval)
+}

@@ -1,0 +1,144 @@
+//! The use cases, one file each: load, derive, decide, save. What is decided is the kernel's, what is stored the store's.
+//!
+//! Drivers (command line, server, scheduler, demo) call these; nothing here loops by itself or waits for a clock.
+
+mod act;
+pub mod caches;
+mod desk;
+mod sweep;
+mod wake;
+
+pub use act::{ActError, Acting, Done};
+pub use sweep::Swept;
+pub use wake::Woken;
+
+use crate::clock::Clock;
+use crate::kernel::model::Name;
+use crate::kernel::model::decision::{Decision, Refusal};
+use crate::kernel::rules::{EvalError, RuleSet, Rules};
+use crate::kernel::time::Instant;
+use crate::store::{Store, StoreError};
+use desk::Desk;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// A clock that lags behind what was last recorded by no more than this was set back a little: time goes on from there.
+const SMALL_STEP_BACK_MS: i64 = 2 * 60 * 60 * 1000;
+
+/// One installation at work: a database, the rule set in use, and the clock.
+#[derive(Debug)]
+pub struct App {
+    pub store: Store,
+    pub clock: Clock,
+    in_use: RwLock<InUse>,
+    desk: Mutex<Desk>,
+    sweeps: Mutex<sweep::Pace>,
+    /// The latest instant that was handed out, in milliseconds.
+    latest: AtomicI64,
+}
+
+#[derive(Clone, Debug)]
+struct InUse {
+    rules: Arc<RuleSet>,
+    /// Grows by one with each rule set that comes into use.
+    revision: u64,
+}
+
+/// Why an item cannot be derived.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the rule set in use has no workflow `{0}`")]
+    UnknownWorkflow(String),
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    #[error("the engine failed: {0}")]
+    Panicked(String),
+    /// The engine's own work on it was refused, or could not be recorded.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl LoadError {
+    /// The fault of the store behind it, when that has nothing to do with the item itself.
+    fn of_the_store(&self) -> Option<StoreError> {
+        match self {
+            LoadError::Store(error) if !matches!(error, StoreError::Damaged(_) | StoreError::NotDone(_)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl App {
+    /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again.
+    pub async fn open(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
+        let latest = store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis());
+        let revision = store.use_rules(&rules.hash, &rules.files, clock.now()).await?;
+        Ok(App {
+            store,
+            clock,
+            in_use: RwLock::new(InUse { rules, revision }),
+            desk: Mutex::default(),
+            sweeps: Mutex::default(),
+            latest: AtomicI64::new(latest),
+        })
+    }
+
+    /// The rule set in use.
+    pub fn rules(&self) -> Arc<RuleSet> {
+        self.in_use().rules
+    }
+
+    fn in_use(&self) -> InUse {
+        self.in_use.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn workflow(&self, name: &str) -> Result<Arc<Rules>, LoadError> {
+        self.rules().workflows.get(name).cloned().ok_or_else(|| LoadError::UnknownWorkflow(name.to_string()))
+    }
+
+    /// What the clock shows, and never a little less than what was recorded before. A clock that was set back further is believed: what
+    /// has fired does not fire again, since every cause is recorded once.
+    pub fn now(&self) -> Instant {
+        let now = self.clock.now();
+        let shown = now.timestamp_millis();
+        let latest = self.latest.load(Ordering::Relaxed);
+        if latest > shown && latest.saturating_sub(shown) <= SMALL_STEP_BACK_MS {
+            return chrono::DateTime::from_timestamp_millis(latest).unwrap_or(now);
+        }
+        self.latest.store(shown, Ordering::Relaxed);
+        now
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a decision; a fault of the engine itself fails this one item, not the process.
+fn deciding(decide: impl FnOnce() -> Decision) -> Result<Decision, LoadError> {
+    contained(decide)
+}
+
+fn contained<T>(run: impl FnOnce() -> T) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let what = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|what| what.to_string()));
+        LoadError::Panicked(what.unwrap_or_default())
+    })
+}
+
+/// A refusal as the reason why an item was set aside, for administrators.
+fn reason(refusal: &Refusal) -> String {
+    let sentence = crate::kernel::words::refusal(crate::kernel::words::Lang::default(), refusal);
+    match &refusal.rule {
+        Some(rule) => format!("{sentence} ({rule})"),
+        None => sentence,
+    }
+}
+
+/// The name under which a rule set calls something, as its own copy.
+fn name(text: &str) -> Name {
+    text.into()
+}

@@ -1,0 +1,270 @@
+//! Rounds over items: each slot of a sweep's schedule is claimed once and carried out item by item.
+//!
+//! A slot stays open until every item was seen. When the process dies in between, or an item fails, it is gone through again; what was
+//! done already is known by its cause.
+
+use super::desk::{Held, QueueError, Queued};
+use super::{App, LoadError, deciding, name, reason};
+use crate::kernel::calendar::cron::Cron;
+use crate::kernel::decide;
+use crate::kernel::model::definition::IfMissed;
+use crate::kernel::rules::Rules;
+use crate::kernel::time::{Date, Instant};
+use crate::store::save::NotSaved;
+use crate::store::slots::Slot;
+use crate::store::{Lane, StoreError};
+use chrono::TimeDelta;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+/// Items that are read at once.
+const PAGE: u32 = 256;
+/// No sweep is behind by more slots than this.
+const MOST_SLOTS: usize = 1000;
+/// A slot that is seen later than this was missed.
+const ON_TIME: TimeDelta = TimeDelta::minutes(10);
+/// An item that moves under the sweep is asked again so often.
+const ATTEMPTS: usize = 10;
+
+/// What a tick did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub slots: usize,
+    pub items: usize,
+    pub facts: usize,
+    pub notices: usize,
+    /// Items that were set aside; their slot is gone through again later.
+    pub set_aside: usize,
+}
+
+/// When to look again, so that a tick with nothing to do asks nobody.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The next slot of each sweep, for one revision of the rules.
+    next: HashMap<String, Option<Instant>>,
+    revision: u64,
+    /// Slots that were left open were looked for.
+    resumed: bool,
+    /// Open slots: when to try again, and how often they were tried.
+    again: HashMap<(String, String), (Slot, Instant, u32)>,
+}
+
+impl App {
+    /// Carries out the slots that have come.
+    pub async fn sweep_due(&self) -> Result<Swept, StoreError> {
+        let now = self.now();
+        let mut swept = Swept::default();
+        for slot in self.open_slots(now).await? {
+            self.carry_out(slot, now, &mut swept).await?;
+        }
+        for (key, rules, sweep) in self.sweeps_due(now) {
+            let Some(declared) = rules.setting.workflow.sweeps.get(&*sweep) else { continue };
+            // A rule set in use has been checked: a schedule that cannot be read is not in it.
+            let Ok(cron) = Cron::parse(&declared.cron) else { continue };
+            let zone = rules.setting.workflow.timezone;
+            let Some(last) = self.store.last_slot(&key).await? else {
+                self.begin(&key, &rules, now).await?;
+                self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
+                continue;
+            };
+            let mut slots = cron.slots(zone, last.at, now, MOST_SLOTS);
+            if declared.if_missed != IfMissed::RunEach {
+                slots.drain(..slots.len().saturating_sub(1));
+            }
+            for found in slots {
+                let slot = Slot { sweep: key.clone(), slot: found.name, at: found.at };
+                if !self.store.claim_slot(&slot, now).await? {
+                    continue;
+                }
+                if declared.if_missed == IfMissed::Skip && now - slot.at > ON_TIME {
+                    self.store.finish_slot(&slot, now).await?;
+                    continue;
+                }
+                self.carry_out(slot, now, &mut swept).await?;
+            }
+            self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
+        }
+        Ok(swept)
+    }
+
+    /// The next slot of any sweep; empty before the first tick has looked.
+    pub fn next_slot(&self) -> Option<Instant> {
+        let pace = self.pace();
+        let again = pace.again.values().map(|(_, at, _)| *at);
+        pace.next.values().flatten().copied().chain(again).min()
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sweeps whose next slot has come, or is not known yet.
+    fn sweeps_due(&self, now: Instant) -> Vec<(String, Arc<Rules>, String)> {
+        let in_use = self.in_use();
+        let mut pace = self.pace();
+        if pace.revision != in_use.revision {
+            pace.next.clear();
+            pace.revision = in_use.revision;
+        }
+        let mut due = Vec::new();
+        for (workflow, rules) in &in_use.rules.workflows {
+            for sweep in rules.setting.workflow.sweeps.keys() {
+                let key = format!("{workflow}/{sweep}");
+                if pace.next.get(&key).is_none_or(|next| next.is_some_and(|next| next <= now)) {
+                    due.push((key, rules.clone(), sweep.to_string()));
+                }
+            }
+        }
+        due
+    }
+
+    /// A sweep begins when it is first seen: what its schedule says of the time before is not caught up.
+    async fn begin(&self, key: &str, rules: &Rules, now: Instant) -> Result<(), StoreError> {
+        let local = now.with_timezone(&rules.setting.workflow.timezone);
+        let slot = Slot { sweep: key.to_string(), slot: local.format("%Y-%m-%dT%H:%M").to_string(), at: now };
+        if self.store.claim_slot(&slot, now).await? {
+            self.store.finish_slot(&slot, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Slots that are to be gone through again.
+    async fn open_slots(&self, now: Instant) -> Result<Vec<Slot>, StoreError> {
+        if !self.pace().resumed {
+            let open = self.store.open_slots().await?;
+            self.pace().resumed = true;
+            return Ok(open);
+        }
+        Ok(self.pace().again.values().filter(|(_, at, _)| *at <= now).map(|(slot, _, _)| slot.clone()).collect())
+    }
+
+    async fn carry_out(&self, slot: Slot, now: Instant, swept: &mut Swept) -> Result<(), StoreError> {
+        let whole = self.over_items(&slot, now, swept).await?;
+        swept.slots += 1;
+        let key = (slot.sweep.clone(), slot.slot.clone());
+        if whole {
+            self.store.finish_slot(&slot, now).await?;
+            self.pace().again.remove(&key);
+        } else {
+            let mut pace = self.pace();
+            let tries = pace.again.get(&key).map_or(0, |(_, _, tries)| *tries);
+            pace.again.insert(key, (slot, now + TimeDelta::minutes(10 << tries.min(7)), tries + 1));
+        }
+        Ok(())
+    }
+
+    /// Goes over every open item; `false` when one of them was set aside.
+    async fn over_items(&self, slot: &Slot, now: Instant, swept: &mut Swept) -> Result<bool, StoreError> {
+        let Some((workflow, sweep)) = slot.sweep.split_once('/') else { return Ok(true) };
+        let Ok(rules) = self.workflow(workflow) else { return Ok(true) };
+        let Some(declared) = rules.setting.workflow.sweeps.get(sweep) else { return Ok(true) };
+        let Some(on) = slot.slot.get(..10).and_then(|day| day.parse::<Date>().ok()) else { return Ok(true) };
+        let round = Round { sweep, slot: &slot.slot, on, now };
+        let mut left = declared.limit.map_or(usize::MAX, |limit| limit as usize);
+        let (mut whole, mut after) = (true, String::new());
+        loop {
+            let ids = self.store.ids(Some(workflow), true, &after, PAGE).await?;
+            let Some(last) = ids.last() else { break };
+            after = last.clone();
+            let asked: Vec<_> = ids.iter().map(|id| (id.as_str(), workflow)).collect();
+            let held = match self.held_many(&asked, now).await {
+                Ok(held) => held,
+                Err(LoadError::Store(error)) => return Err(error),
+                Err(error) => return Err(StoreError::NotDone(error.to_string())),
+            };
+            let mut queued = Vec::new();
+            for (id, held) in ids.iter().zip(held) {
+                if left == 0 {
+                    break;
+                }
+                match held.and_then(|held| self.sweep_item(&round, &held)) {
+                    Ok(Asked::Nothing) => {}
+                    Ok(asked) => {
+                        left -= 1;
+                        queued.push((id, asked));
+                    }
+                    Err(error) => whole &= self.not_swept(id, error, now, swept).await?,
+                }
+                tokio::task::yield_now().await;
+            }
+            for (id, asked) in queued {
+                match self.sweep_written(&round, id, asked, swept).await {
+                    Ok(()) => {}
+                    Err(error) => whole &= self.not_swept(id, error, now, swept).await?,
+                }
+            }
+            if left == 0 || ids.len() < PAGE as usize {
+                break;
+            }
+        }
+        Ok(whole)
+    }
+
+    fn sweep_item(&self, round: &Round, held: &Arc<Held>) -> Result<Asked, LoadError> {
+        let accepted = match deciding(|| decide::sweep(&held.rules, &held.item, round.sweep, round.slot, round.on, round.now))? {
+            Ok(accepted) if accepted.facts.is_empty() => return Ok(Asked::Nothing),
+            Ok(accepted) => accepted,
+            Err(refusal) => return Err(LoadError::Refused(reason(&refusal))),
+        };
+        let (facts, notices) = (accepted.facts.len(), accepted.notices.len());
+        let queued = self.queue(Lane::Background, &held.item.id, Some(held), &held.rules, accepted, None, round.now);
+        Ok(match queued.map_err(QueueError::into_load)? {
+            Some(queued) => Asked::Queued(Box::new(queued), facts, notices),
+            None => Asked::Moved,
+        })
+    }
+
+    /// Waits for the commit, and asks again while the item moves.
+    async fn sweep_written(&self, round: &Round<'_>, id: &str, mut asked: Asked, swept: &mut Swept) -> Result<(), LoadError> {
+        for _ in 0..ATTEMPTS {
+            if let Asked::Queued(queued, facts, notices) = asked {
+                match self.written(*queued).await {
+                    Ok(_) => {
+                        swept.items += 1;
+                        swept.facts += facts;
+                        swept.notices += notices;
+                        return Ok(());
+                    }
+                    // It was done before the slot was left open.
+                    Err(NotSaved::CauseRecorded(_)) => return Ok(()),
+                    Err(NotSaved::Moved { .. }) => {}
+                    Err(NotSaved::Store(error)) => return Err(error.into()),
+                    Err(error) => return Err(LoadError::Refused(error.to_string())),
+                }
+            }
+            let Some(held) = self.held(id, round.now).await? else { return Ok(()) };
+            asked = self.sweep_item(round, &held)?;
+            if matches!(asked, Asked::Nothing) {
+                return Ok(());
+            }
+        }
+        Err(LoadError::Refused("it kept moving while the sweep asked it".into()))
+    }
+
+    /// Sets the item aside; an error only when the store itself fails.
+    async fn not_swept(&self, id: &str, error: LoadError, now: Instant, swept: &mut Swept) -> Result<bool, StoreError> {
+        if let Some(error) = error.of_the_store() {
+            return Err(error);
+        }
+        tracing::warn!(item = id, %error, "a sweep set an item aside");
+        self.desk().forget(&name(id));
+        self.store.quarantine(id, None, &error.to_string(), now + TimeDelta::minutes(10)).await?;
+        swept.set_aside += 1;
+        Ok(false)
+    }
+}
+
+struct Round<'a> {
+    sweep: &'a str,
+    slot: &'a str,
+    /// The slot's day: what it does counts as done then, however late it runs.
+    on: Date,
+    now: Instant,
+}
+
+enum Asked {
+    /// The item is not concerned.
+    Nothing,
+    Moved,
+    Queued(Box<Queued>, usize, usize),
+}

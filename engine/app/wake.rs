@@ -1,0 +1,100 @@
+//! Items whose moment has come: what each owes now is derived, decided and saved. A bad one is set aside and stops nothing.
+
+use super::desk::{Held, QueueError, Queued};
+use super::{App, LoadError, deciding, name, reason};
+use crate::kernel::decide;
+use crate::kernel::time::Instant;
+use crate::store::items::WakeUp;
+use crate::store::save::NotSaved;
+use crate::store::{Lane, StoreError};
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+/// What a tick did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Woken {
+    /// Items that were looked at.
+    pub looked_at: usize,
+    /// Facts that were recorded.
+    pub facts: usize,
+    pub notices: usize,
+    /// Items that were set aside.
+    pub set_aside: usize,
+    /// Items that moved meanwhile; the next tick looks again.
+    pub moved: usize,
+}
+
+impl App {
+    /// Works at most `limit` items that are due, the earliest first. The next tick goes on where this one stopped.
+    pub async fn wake_due(&self, limit: u32) -> Result<Woken, StoreError> {
+        let now = self.now();
+        let due = self.store.due(now, limit).await?;
+        let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
+        if due.is_empty() {
+            return Ok(woken);
+        }
+        let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
+        let held = self.held_many(&ids, now).await.map_err(into_store)?;
+        let mut queued = Vec::with_capacity(due.len());
+        for (due, held) in due.iter().zip(held) {
+            match held.and_then(|held| self.wake(&held, now, &mut woken)) {
+                Ok(Some(saving)) => queued.push((due, saving)),
+                Ok(None) => woken.moved += 1,
+                Err(error) => match error.of_the_store() {
+                    Some(error) => return Err(error),
+                    None => self.set_aside(due, &error.to_string(), now, &mut woken).await?,
+                },
+            }
+            // Deciding takes the processor for a while; others come in between.
+            tokio::task::yield_now().await;
+        }
+        for (due, saving) in queued {
+            match self.written(saving).await {
+                Ok(_) => {}
+                Err(NotSaved::Moved { .. }) => woken.moved += 1,
+                Err(NotSaved::Store(error)) => return Err(error),
+                Err(error) => self.set_aside(due, &error.to_string(), now, &mut woken).await?,
+            }
+        }
+        Ok(woken)
+    }
+
+    /// What is owed, queued; `None` when the item moved.
+    fn wake(&self, held: &Arc<Held>, now: Instant, woken: &mut Woken) -> Result<Option<Queued>, LoadError> {
+        let id = held.item.id.clone();
+        let accepted = match deciding(|| decide::wake(&held.rules, &held.item, now))? {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Err(LoadError::Refused(reason(&refusal))),
+        };
+        if accepted.facts.is_empty() && accepted.wake_up.is_some_and(|next| next <= now) {
+            return Err(LoadError::Refused(format!("`{id}` is to be woken, but owes nothing")));
+        }
+        let (facts, notices) = (accepted.facts.len(), accepted.notices.len());
+        let queued = self.queue(Lane::Background, &id, Some(held), &held.rules, accepted, None, now).map_err(QueueError::into_load)?;
+        if queued.is_some() {
+            woken.facts += facts;
+            woken.notices += notices;
+        }
+        Ok(queued)
+    }
+
+    async fn set_aside(&self, due: &WakeUp, reason: &str, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
+        tracing::warn!(item = %due.item, reason, "an item was set aside");
+        self.desk().forget(&name(&due.item));
+        self.store.quarantine(&due.item, None, reason, now + back_off(due.retries)).await?;
+        woken.set_aside += 1;
+        Ok(())
+    }
+}
+
+/// 1, 4, 16, 64 minutes, then every 4 hours.
+fn back_off(retries: u32) -> TimeDelta {
+    TimeDelta::minutes(4_i64.pow(retries.min(4)).min(240))
+}
+
+fn into_store(error: LoadError) -> StoreError {
+    match error {
+        LoadError::Store(error) => error,
+        error => StoreError::NotDone(error.to_string()),
+    }
+}
