@@ -2,7 +2,7 @@
 
 mod check;
 mod kernel;
+mod mail;
 mod sheet;
 mod store;
-mod mail;
 mod support;

@@ -15,7 +15,9 @@ pub fn apply(files: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
             let code = after.split_whitespace().next().unwrap_or_default();
             let own = index as u32 + 1;
             let meant = if before.trim().is_empty() { own + 1 } else { own };
-            let allowed = |problem: &Problem| *problem.place.file == **path && problem.place.line == meant && problem.code == code && !problem.is_error();
+            let allowed = |problem: &Problem| {
+                *problem.place.file == **path && problem.place.line == meant && problem.code == code && !problem.is_error()
+            };
             if problems.iter().any(allowed) {
                 problems.retain(|problem| !allowed(problem));
                 continue;

@@ -43,7 +43,8 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
     if problems.iter().any(Problem::is_error) || workflows.len() < sorted.workflows.len() {
         return (None, problems);
     }
-    let kept: IndexMap<String, String> = files.iter().filter(|(path, _)| used.contains(path.as_str())).map(|(path, text)| (path.clone(), text.clone())).collect();
+    let kept: IndexMap<String, String> =
+        files.iter().filter(|(path, _)| used.contains(path.as_str())).map(|(path, text)| (path.clone(), text.clone())).collect();
     let hash = hash(&kept);
     let workflows = workflows.into_iter().map(|(name, rules)| (name, Arc::new(Rules { hash: hash.clone(), ..rules }))).collect();
     (Some(RuleSet { hash, workflows, directory, templates: sorted.templates(), files: kept }), problems)
@@ -62,7 +63,8 @@ fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<P
 
 /// Mistakes of shape after which something is missing, so that more checks would only repeat them in other words.
 fn hinders(problem: &Problem) -> bool {
-    problem.is_error() && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "colon")))
+    problem.is_error()
+        && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "colon")))
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {

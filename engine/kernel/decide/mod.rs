@@ -3,6 +3,7 @@
 mod addressing;
 pub mod capture;
 pub mod input;
+pub mod mailing;
 mod notices;
 mod perform;
 mod sequence;

@@ -6,12 +6,15 @@ use super::reader::{Reader, Row, nearest};
 use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Action, Ask, By, Choose, Effects, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants};
+use crate::kernel::model::definition::{
+    Action, Ask, By, Choose, Effects, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants,
+};
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
 
 const KEYS: [&str; 17] = [
-    "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try", "sequence",
+    "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
+    "then_try", "sequence",
 ];
 
 pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node, branch: Option<&Name>) -> Option<Action> {
@@ -156,7 +159,10 @@ fn choose(reader: &mut Reader, world: &World, node: &Node, scope: &Scope, asks: 
 pub fn effects(reader: &mut Reader, world: &World, row: Row, scope: &Scope, asks: &[Ask]) -> Effects {
     let branch = scope.branch.as_deref();
     let mut done = Effects {
-        set: row.get("set").map(|node| set(reader, node, scope, &|field| world.field(branch, field).map(|seen| (seen.of, seen.kind)))).unwrap_or_default(),
+        set: row
+            .get("set")
+            .map(|node| set(reader, node, scope, &|field| world.field(branch, field).map(|seen| (seen.of, seen.kind))))
+            .unwrap_or_default(),
         cancel: reader.names_at(row, "cancel"),
         or_none: reader.yes(row, "or_none"),
         tell: reader.names_at(row, "tell"),
@@ -188,7 +194,9 @@ fn open(reader: &mut Reader, world: &World, branch: &Name, node: &Node, scope: &
         let for_each = row.get("for_each").and_then(|node| reader.expr(node, scope, Wants::ForEach));
         let each = row.get("for_each").map(|node| each_type(world, branch, node, scope, asks));
         let inside = Scope { each, ..scope.clone() };
-        let set = row.get("set").map(|node| set(reader, node, &inside, &|field| world.branch_field(branch, field).map(|seen| (Holder::Task, seen.kind))));
+        let set = row
+            .get("set")
+            .map(|node| set(reader, node, &inside, &|field| world.branch_field(branch, field).map(|seen| (Holder::Task, seen.kind))));
         let when = reader.condition(row, "when", &inside);
         opens.push(Open { branch: branch.clone(), for_each, set: set.unwrap_or_default(), when });
     }

@@ -7,8 +7,19 @@ use super::world::World;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Branch, OnePer, Scope, Section, State, StateKind, Wants, WhenItemEnds};
 
-pub const KEYS: [&str; 11] =
-    ["title", "one_per", "at_most", "fields", "states", "actions", "views", "cancelled_state", "when_item_ends", "visible_to", "sealed_until"];
+pub const KEYS: [&str; 11] = [
+    "title",
+    "one_per",
+    "at_most",
+    "fields",
+    "states",
+    "actions",
+    "views",
+    "cancelled_state",
+    "when_item_ends",
+    "visible_to",
+    "sealed_until",
+];
 
 pub const ONE_PER: [(&str, OnePer); 2] = [("unit", OnePer::Unit), ("person", OnePer::Person)];
 

@@ -37,7 +37,8 @@ fn whole(reader: &mut Reader, root: &Node) -> Option<CalendarData> {
 fn year(reader: &mut Reader, node: &Node) -> Option<Year> {
     let row = reader.row(node, &["status", "source", "holidays", "makeup_workdays"])?;
     let official = reader.need(row, "status").and_then(|node| reader.word(node, &[("official", true), ("provisional", false)]));
-    let mut year = Year { official: official.unwrap_or(false), source: row.get("source").and_then(|node| reader.text(node)), ..Year::default() };
+    let mut year =
+        Year { official: official.unwrap_or(false), source: row.get("source").and_then(|node| reader.text(node)), ..Year::default() };
     for (name, node) in row.get("holidays").map(|node| reader.named(node)).unwrap_or_default() {
         for node in reader.list(node) {
             let days = reader.phrase(node, "dates", phrase::dates);

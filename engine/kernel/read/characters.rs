@@ -10,7 +10,12 @@ pub fn scan(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) {
             continue;
         }
         let line_no = index as u32 + 1;
-        let place = |column: usize, length: usize| Place { file: file.clone(), line: line_no, column: column as u32 + 1, length: length.max(1) as u32 };
+        let place = |column: usize, length: usize| Place {
+            file: file.clone(),
+            line: line_no,
+            column: column as u32 + 1,
+            length: length.max(1) as u32,
+        };
         let characters: Vec<char> = line.chars().collect();
         for (column, sign) in characters.iter().enumerate() {
             let at_start = index == 0 && column == 0;
@@ -97,7 +102,12 @@ pub fn wide_in_code(line: &str) -> Vec<(usize, char)> {
 /// The names of a script file that full-width punctuation makes unreadable: one problem for each line.
 pub fn scan_code(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) {
     for (index, line) in source.lines().enumerate() {
-        let place = |column: usize, length: usize| Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: length as u32 };
+        let place = |column: usize, length: usize| Place {
+            file: file.clone(),
+            line: index as u32 + 1,
+            column: column as u32 + 1,
+            length: length as u32,
+        };
         if let Some((column, sign)) = wide_in_code(line).first() {
             problems.push(wide("code", place(*column, 1), *sign));
         }

@@ -10,8 +10,25 @@ use crate::kernel::model::value::Type;
 use crate::kernel::time::Length;
 
 const KEYS: [&str; 19] = [
-    "title", "branch", "starts_on", "ends_on", "runs_in", "anchor", "length", "when", "pauses_in", "quiet_in", "pauses_move_cap", "extended_by", "extended_to",
-    "no_later_than", "day_off", "by_hour", "ladder", "closes", "counts_as",
+    "title",
+    "branch",
+    "starts_on",
+    "ends_on",
+    "runs_in",
+    "anchor",
+    "length",
+    "when",
+    "pauses_in",
+    "quiet_in",
+    "pauses_move_cap",
+    "extended_by",
+    "extended_to",
+    "no_later_than",
+    "day_off",
+    "by_hour",
+    "ladder",
+    "closes",
+    "counts_as",
 ];
 
 pub const DAY_OFF: [(&str, DayOff); 3] =
@@ -111,7 +128,9 @@ pub fn ladder(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) ->
 }
 
 fn shared(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec<Rung> {
-    let Some(name) = reader.phrase(node, "use", |text| text.strip_prefix("use ").map(|name| name.trim().to_string())) else { return Vec::new() };
+    let Some(name) = reader.phrase(node, "use", |text| text.strip_prefix("use ").map(|name| name.trim().to_string())) else {
+        return Vec::new();
+    };
     if let Some(rungs) = world.ladders.get(&*name) {
         return reader.list(rungs).iter().filter_map(|node| rung(reader, node, scope)).collect();
     }

@@ -28,7 +28,13 @@ const PLAIN_TYPES: [(&str, Type); 10] = [
 ];
 
 /// Fields by name, of the item (`branch` empty) or of a branch. `others` are fields that `same as` may also name.
-pub fn read(reader: &mut Reader, rows: &[(Name, &Node)], branch: Option<&Name>, branches: &[Name], others: &Section<Field>) -> Section<Field> {
+pub fn read(
+    reader: &mut Reader,
+    rows: &[(Name, &Node)],
+    branch: Option<&Name>,
+    branches: &[Name],
+    others: &Section<Field>,
+) -> Section<Field> {
     let kinds: HashMap<Name, Type> =
         rows.iter().filter_map(|(name, node)| Some((name.clone(), plain_kind(node, branches)?))).chain(rows_of(others)).collect();
     let mut fields = Section::default();
@@ -119,14 +125,17 @@ pub fn plain_type(text: &str, branches: &[Name]) -> Option<Type> {
         return branch(name.trim()).map(Type::Branch);
     }
     let entry = text.strip_suffix("_list")?;
-    let entry = branch(entry).map(Type::Record).or_else(|| PLAIN_TYPES.iter().find(|(name, _)| *name == entry).map(|(_, kind)| kind.clone()))?;
+    let entry =
+        branch(entry).map(Type::Record).or_else(|| PLAIN_TYPES.iter().find(|(name, _)| *name == entry).map(|(_, kind)| kind.clone()))?;
     Some(Type::List(Box::new(entry)))
 }
 
 fn plain_kind(node: &Node, branches: &[Name]) -> Option<Type> {
     let text = node.get("type")?.text()?;
     if &**text == "choice" {
-        let Some(Content::List(options)) = node.get("options").map(|options| &options.content) else { return Some(Type::Choice(Vec::new())) };
+        let Some(Content::List(options)) = node.get("options").map(|options| &options.content) else {
+            return Some(Type::Choice(Vec::new()));
+        };
         return Some(Type::Choice(options.iter().filter_map(|option| option.text().cloned()).collect()));
     }
     plain_type(text, branches)

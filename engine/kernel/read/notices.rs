@@ -5,7 +5,8 @@ use super::tree::{Content, Node};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Recipient, Report, Scope, Sweep};
 
-const KINDS: [(&str, NoticeKind); 3] = [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
+const KINDS: [(&str, NoticeKind); 3] =
+    [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
 
 pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
     let row = reader.row(node, &["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"])?;

@@ -8,7 +8,8 @@ const MONTHS: [&str; 12] =
 
 /// `2026-06-30`
 pub fn date(text: &str) -> Option<Date> {
-    let digits = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+    let digits = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
     if digits { Date::parse_from_str(text, "%Y-%m-%d").ok() } else { None }
 }
 

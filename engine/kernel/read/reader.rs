@@ -38,7 +38,9 @@ impl<'n> Row<'n> {
     /// The value of a misspelt key: it was reported, and is read as what was probably meant, so that nothing follows from the slip.
     fn meant(&self, key: &str) -> Option<&'n Node> {
         let mut entries = self.node.entries().iter().filter(|_| self.astray);
-        entries.find(|entry| !self.keys.contains(&&*entry.key.name) && self.nearest_key(&entry.key.name) == Some(key)).map(|entry| &entry.value)
+        entries
+            .find(|entry| !self.keys.contains(&&*entry.key.name) && self.nearest_key(&entry.key.name) == Some(key))
+            .map(|entry| &entry.value)
     }
 
     fn nearest_key(&self, name: &str) -> Option<&'n str> {
@@ -287,7 +289,8 @@ impl Reader {
             self.problems.push(wide("colon", place, sign));
             return;
         }
-        let problem = Problem::new("E007", node.place.clone()).with("key", key_of(node)).with("wanted", wanted).with("found", node.content.kind());
+        let problem =
+            Problem::new("E007", node.place.clone()).with("key", key_of(node)).with("wanted", wanted).with("found", node.content.kind());
         let braces = wanted == "@kind.text" && node.style == Style::Flow && matches!(node.content, Content::Map(_));
         self.problems.push(match (braces, wanted, &node.content) {
             (true, ..) => problem.variant("braces"),
@@ -315,7 +318,10 @@ fn is_old_boolean(text: &str) -> bool {
 }
 
 fn first_wide(text: &str) -> Option<(u32, char)> {
-    text.chars().enumerate().find(|(_, sign)| ascii_for(*sign).is_some() && !matches!(sign, '、' | '（' | '）')).map(|(at, sign)| (at as u32, sign))
+    text.chars()
+        .enumerate()
+        .find(|(_, sign)| ascii_for(*sign).is_some() && !matches!(sign, '、' | '（' | '）'))
+        .map(|(at, sign)| (at as u32, sign))
 }
 
 fn first_wide_colon(text: &str) -> Option<(u32, char)> {

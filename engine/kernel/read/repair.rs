@@ -21,7 +21,9 @@ pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<
             problems.push(Problem::new("E008", at).variant("second"));
             return None;
         }
-        Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
             problems.push(Problem::new("E008", at).variant("alias"));
             return None;
         }
@@ -67,7 +69,8 @@ fn keyboard(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, S
     let place = |column: usize| Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: 1 };
     let mut first = characters.iter().position(|sign| !matches!(sign, ' ' | '-'))?;
     if characters[first] == '\u{3000}' {
-        let repaired = characters.iter().enumerate().map(|(at, sign)| if at == first { "  ".to_string() } else { sign.to_string() }).collect();
+        let repaired =
+            characters.iter().enumerate().map(|(at, sign)| if at == first { "  ".to_string() } else { sign.to_string() }).collect();
         return Some((wide("space", place(first), '\u{3000}'), repaired));
     }
     if characters[first] == '#' {
@@ -87,7 +90,8 @@ fn keyboard(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, S
     let value = line.split_once(": ").map_or(first, |(key, _)| key.chars().count() + 2);
     let sign = *characters.get(value)?;
     if matches!(sign, '［' | '｛' | '【' | '“' | '‘') {
-        let repaired = characters.iter().map(|sign| ascii_for(*sign).filter(|_| !matches!(sign, '。' | '！' | '？')).unwrap_or(*sign)).collect();
+        let repaired =
+            characters.iter().map(|sign| ascii_for(*sign).filter(|_| !matches!(sign, '。' | '！' | '？')).unwrap_or(*sign)).collect();
         return Some((wide("sign", place(value), sign), repaired));
     }
     None

@@ -9,7 +9,8 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Action, Ask, By, Deadline, Effects, Request, RequestStep, Scope};
 use crate::kernel::model::problem::Places;
 
-const KEYS: [&str; 12] = ["title", "branch", "from", "ask_by", "ask", "require", "decide_by", "length", "ladder", "approve", "refuse", "counts_as"];
+const KEYS: [&str; 12] =
+    ["title", "branch", "from", "ask_by", "ask", "require", "decide_by", "length", "ladder", "approve", "refuse", "counts_as"];
 const OUTCOME_KEYS: [&str; 11] = ["title", "to", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
 
 /// What a row becomes.
@@ -25,12 +26,18 @@ pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Opt
     let row = reader.row(node, &KEYS)?;
     let title = reader.need_text(row, "title");
     let branch = row.get("branch").and_then(|node| reader.name(node));
-    let scope = |step: &str| Scope { branch: branch.clone(), action: Some(format!("{name}.{step}").into()), request: Some(name.clone()), each: None };
+    let scope = |step: &str| Scope {
+        branch: branch.clone(),
+        action: Some(format!("{name}.{step}").into()),
+        request: Some(name.clone()),
+        each: None,
+    };
     let from = reader.need(row, "from").map(|node| reader.names(node)).unwrap_or_default();
     let asks = row.get("ask").map(|node| actions::ask(reader, world, node, branch.as_ref())).unwrap_or_default();
     let asking = scope("ask");
     let ask_by = reader.need(row, "ask_by").map(|node| actions::by(reader, world, node, &asking)).unwrap_or_default();
-    let (decide_by, all_must_consent) = reader.need(row, "decide_by").map(|node| decide_by(reader, world, node, &scope("approve"))).unwrap_or_default();
+    let (decide_by, all_must_consent) =
+        reader.need(row, "decide_by").map(|node| decide_by(reader, world, node, &scope("approve"))).unwrap_or_default();
     let base = Action {
         title: title.clone(),
         records_as: format!("{name}.asked").into(),

@@ -335,7 +335,8 @@ impl<'a> Walk<'a> {
             (Shape::Float(one), Shape::Float(other)) if one.to_bits() == other.to_bits() => Content::Fraction(raw.into()),
             (Shape::Text(one), Shape::Text(other)) if one == other => Content::Text(one.as_str().into()),
             _ => {
-                self.problems.push(Problem::new("E001", place.clone()).variant("disagree").with("text", raw.lines().next().unwrap_or_default()));
+                self.problems
+                    .push(Problem::new("E001", place.clone()).variant("disagree").with("text", raw.lines().next().unwrap_or_default()));
                 Content::Empty
             }
         }
@@ -386,7 +387,8 @@ impl<'a> Walk<'a> {
             Content::Text(text) => text,
             Content::Number(_) | Content::Bool(_) => raw.into(),
             _ => {
-                self.problems.push(Problem::new("E007", place).variant("key").with("wanted", "@kind.text").with("found", spot.0.value.kind()));
+                self.problems
+                    .push(Problem::new("E007", place).variant("key").with("wanted", "@kind.text").with("found", spot.0.value.kind()));
                 return None;
             }
         };

@@ -27,7 +27,8 @@ fn table_row(reader: &mut Reader, world: &World, node: &Node) -> Option<TableRow
     let mut cells = Vec::new();
     for entry in node.entries().iter().filter(|entry| &*entry.key.name != "gives") {
         let Some(field) = phrase::field(&entry.key.name) else {
-            let problem = Problem::new("E005", entry.key.place.clone()).with("key", &entry.key.name).with("known", "item.FIELD, task.FIELD, gives");
+            let problem =
+                Problem::new("E005", entry.key.place.clone()).with("key", &entry.key.name).with("known", "item.FIELD, task.FIELD, gives");
             let near = nearest(&entry.key.name, ["gives"].into_iter());
             reader.problems.push(match near {
                 Some(near) => problem.variant("near").with("near", near),
@@ -35,7 +36,8 @@ fn table_row(reader: &mut Reader, world: &World, node: &Node) -> Option<TableRow
             });
             continue;
         };
-        let kind = world.type_of(&field, None, &[]).or_else(|| world.branches.keys().find_map(|branch| world.type_of(&field, Some(branch), &[])));
+        let kind =
+            world.type_of(&field, None, &[]).or_else(|| world.branches.keys().find_map(|branch| world.type_of(&field, Some(branch), &[])));
         cells.extend(cell(reader, &entry.value, kind.as_ref()).map(|cell| (field, cell)));
     }
     let gives = reader.need(Row::of(node), "gives").and_then(|node| length_rule(reader, world, node))?;

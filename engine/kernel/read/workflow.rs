@@ -13,7 +13,22 @@ use std::collections::{HashMap, HashSet};
 const HEAD: [&str; 11] =
     ["workflow", "title", "language", "languages", "version", "timezone", "calendar", "month_overflow", "day_off", "send_window", "letter"];
 const SECTIONS: [&str; 17] = [
-    "roles", "fields", "states", "actions", "branches", "deadlines", "ladders", "requests", "tables", "params", "functions", "notices", "sweeps", "always", "reports", "imports",
+    "roles",
+    "fields",
+    "states",
+    "actions",
+    "branches",
+    "deadlines",
+    "ladders",
+    "requests",
+    "tables",
+    "params",
+    "functions",
+    "notices",
+    "sweeps",
+    "always",
+    "reports",
+    "imports",
     "changes",
 ];
 /// The version of the rule language that this reader speaks.
@@ -108,7 +123,11 @@ fn world<'n>(reader: &mut Reader, sections: &Sections<'n>) -> World<'n> {
         actions: sections.quiet_rows("actions").into_iter().map(|(name, _)| name).collect(),
         tables: sections.quiet_rows("tables").into_iter().map(|(name, _)| name).collect(),
         ladders: sections.rows(reader, "ladders").into_iter().collect(),
-        requests: sections.quiet_rows("requests").into_iter().map(|(name, node)| (name, node.get("branch").and_then(|node| node.text()).cloned())).collect(),
+        requests: sections
+            .quiet_rows("requests")
+            .into_iter()
+            .map(|(name, node)| (name, node.get("branch").and_then(|node| node.text()).cloned()))
+            .collect(),
         branches: names.iter().map(|name| (name.clone(), BranchWorld::default())).collect(),
     };
     for (name, node) in branch_rows {
@@ -135,7 +154,8 @@ fn roles_named(by: &Node) -> Vec<Name> {
 
 fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &World) -> Option<Workflow> {
     let head = head(reader, files);
-    let mut workflow_branches: Section<Branch> = section(reader, sections, "branches", |reader, name, node| branches::read(reader, world, name, node));
+    let mut workflow_branches: Section<Branch> =
+        section(reader, sections, "branches", |reader, name, node| branches::read(reader, world, name, node));
     let mut item_actions = section(reader, sections, "actions", |reader, name, node| actions::read(reader, world, name, node, None));
     let mut all_deadlines = section(reader, sections, "deadlines", |reader, _, node| deadlines::read(reader, world, node));
     let mut all_requests = Section::default();
@@ -201,7 +221,12 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     })
 }
 
-fn section<T>(reader: &mut Reader, sections: &Sections, name: &str, mut read: impl FnMut(&mut Reader, &Name, &Node) -> Option<T>) -> Section<T> {
+fn section<T>(
+    reader: &mut Reader,
+    sections: &Sections,
+    name: &str,
+    mut read: impl FnMut(&mut Reader, &Name, &Node) -> Option<T>,
+) -> Section<T> {
     let rows = sections.rows(reader, name);
     rows.into_iter().filter_map(|(name, node)| read(reader, &name, node).map(|row| (name, row))).collect()
 }
@@ -260,7 +285,8 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
     let name = row.get("workflow").and_then(|node| reader.name(node));
     let title = need_head(reader, row, "title").and_then(|node| reader.text(node));
     let version = need_head(reader, row, "version").and_then(|node| reader.number(node));
-    let timezone = need_head(reader, row, "timezone").and_then(|node| reader.phrase(node, "zone", |text| text.parse::<chrono_tz::Tz>().ok()));
+    let timezone =
+        need_head(reader, row, "timezone").and_then(|node| reader.phrase(node, "zone", |text| text.parse::<chrono_tz::Tz>().ok()));
     let calendar = need_head(reader, row, "calendar").and_then(|node| reader.name(node));
     let month_overflow = need_head(reader, row, "month_overflow").and_then(|node| reader.word(node, &overflow));
     let day_off = need_head(reader, row, "day_off").and_then(|node| reader.word(node, &deadlines::DAY_OFF));

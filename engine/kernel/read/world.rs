@@ -82,7 +82,12 @@ impl World<'_> {
                     "refused" => "refuse",
                     _ => "ask",
                 };
-                return Scope { branch: of.clone(), action: Some(format!("{owner}.{step}").into()), request: Some(owner.into()), each: None };
+                return Scope {
+                    branch: of.clone(),
+                    action: Some(format!("{owner}.{step}").into()),
+                    request: Some(owner.into()),
+                    each: None,
+                };
             }
             return Scope { branch: Some(owner.into()), action: Some(what.into()), ..Scope::default() };
         }
