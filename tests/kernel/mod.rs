@@ -4,6 +4,7 @@ mod calendar;
 mod cron;
 mod date_question;
 mod letter;
+mod mailing;
 mod render;
 mod rules;
 mod window;

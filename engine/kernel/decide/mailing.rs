@@ -49,8 +49,8 @@ pub fn owed(notice: &Notice, item: &Item, today: Date) -> Result<(), NotOwed> {
     let same = clocks.find(|clock| clock.deadline == owed_by.deadline && clock.branch == owed_by.branch && clock.cycle == owed_by.cycle);
     let Some(clock) = same else { return if before_due { Err(NotOwed::Superseded) } else { Ok(()) } };
     let Some(end) = &clock.end else { return if clock.paused { Err(NotOwed::Paused) } else { Ok(()) } };
-    let by_person = item.done.iter().any(|done| done.seq == end.seq && done.person.is_some());
-    if !before_due && !by_person {
+    let by_engine = item.done.iter().any(|done| done.seq == end.seq && done.person.is_none());
+    if !before_due && by_engine {
         return Ok(());
     }
     Err(match end.how {
