@@ -1,0 +1,224 @@
+//! Settings: one struct, read from a file and from the environment. Nothing else reads the environment.
+//!
+//! A flag of the command line wins over the environment (`DUBAN_…`), that over the file (`duban.yaml`), that over the default.
+
+use crate::kernel::words::Lang;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The file that is read when no other is named.
+pub const FILE: &str = "duban.yaml";
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The folder of the rule set.
+    pub rules: Option<PathBuf>,
+    /// A folder whose `mail/` replaces frames of mails.
+    pub templates: Option<PathBuf>,
+    pub listen: String,
+    /// `zh` or `en`
+    pub lang: Option<String>,
+    /// Has to be the rule set's zone; named here so that a wrong one is noticed at start.
+    pub zone: Option<String>,
+    pub mail: MailSettings,
+    /// Tokens of the local API: SHA-256 in hexadecimal → person.
+    pub tokens: std::collections::BTreeMap<String, String>,
+    /// `text` or `json`
+    pub log: String,
+    /// At most so many accepted mails wait for their record; the most that a crash can send twice.
+    pub unrecorded: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailSettings {
+    /// `smtp://user:pass@host:587?tls=required`; without it, and without `folder`, mails stay in the outbox.
+    pub smtp_url: Option<String>,
+    /// The password, when it shall not stand in the URL.
+    pub smtp_password_file: Option<PathBuf>,
+    /// Mails are written here as `.eml` files instead.
+    pub folder: Option<PathBuf>,
+    pub from: String,
+    pub reply_to: Option<String>,
+    /// The right side of Message-IDs.
+    pub domain: String,
+    /// Only with this, and the instance id of the database, mails leave to everybody.
+    pub production: bool,
+    pub instance: Option<String>,
+    /// Otherwise only these addresses and domains (`@example.org`) are written to.
+    pub allow: Vec<String>,
+    /// Where people open an item; links in mails begin with it.
+    pub base_url: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            database: "duban.db".into(),
+            rules: None,
+            templates: None,
+            listen: "127.0.0.1:8080".into(),
+            lang: None,
+            zone: None,
+            mail: MailSettings::default(),
+            tokens: Default::default(),
+            log: "text".into(),
+            unrecorded: 16,
+        }
+    }
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        MailSettings {
+            smtp_url: None,
+            smtp_password_file: None,
+            folder: None,
+            from: "duban@localhost.localdomain".into(),
+            reply_to: None,
+            domain: "duban.localdomain".into(),
+            production: false,
+            instance: None,
+            allow: Vec::new(),
+            base_url: None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("reading settings `{path}`")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("settings `{path}`: {source}")]
+    File { path: PathBuf, source: serde_yaml::Error },
+    #[error("`{name}` cannot be `{value}`; {wants}")]
+    Value { name: String, value: String, wants: &'static str },
+    #[error("no rule set: name its folder with --rules, DUBAN_RULES or `rules:` in {FILE}{found}")]
+    NoRules { found: String },
+}
+
+impl Settings {
+    /// Reads the named file (which must be there), else `duban.yaml` when there is one, and then the environment.
+    pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
+        Self::from(file, |name| std::env::var(name).ok())
+    }
+
+    /// The same over any source of variables.
+    pub fn from(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, ConfigError> {
+        let named = file.map(Path::to_path_buf).or_else(|| variable("DUBAN_CONFIG").map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| FILE.into());
+        let mut settings = match std::fs::read_to_string(&path) {
+            Ok(text) if text.trim().is_empty() => Settings::default(),
+            Ok(text) => serde_yaml::from_str(&text).map_err(|source| ConfigError::File { path, source })?,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+            Err(source) => return Err(ConfigError::Read { path, source }),
+        };
+        settings.environment(variable)?;
+        Ok(settings)
+    }
+
+    fn environment(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        let path = |name: &str| variable(name).map(PathBuf::from);
+        if let Some(url) = variable("DATABASE_URL").or_else(|| variable("DUBAN_DATABASE")) {
+            self.database = match url.strip_prefix("sqlite:") {
+                Some(file) => file.trim_start_matches("//").into(),
+                None if url.contains("://") => {
+                    return Err(ConfigError::Value { name: "DATABASE_URL".into(), value: url, wants: "write sqlite:FILE" });
+                }
+                None => url.into(),
+            };
+        }
+        let set = |slot: &mut Option<PathBuf>, name: &str| {
+            if let Some(value) = path(name) {
+                *slot = Some(value);
+            }
+        };
+        set(&mut self.rules, "DUBAN_RULES");
+        set(&mut self.templates, "DUBAN_TEMPLATES");
+        set(&mut self.mail.folder, "DUBAN_MAIL_FOLDER");
+        set(&mut self.mail.smtp_password_file, "DUBAN_SMTP_PASSWORD_FILE");
+        let text = |slot: &mut String, name: &str| {
+            if let Some(value) = variable(name) {
+                *slot = value;
+            }
+        };
+        text(&mut self.listen, "DUBAN_LISTEN");
+        text(&mut self.log, "DUBAN_LOG");
+        text(&mut self.mail.from, "DUBAN_MAIL_FROM");
+        text(&mut self.mail.domain, "DUBAN_MAIL_DOMAIN");
+        let optional = |slot: &mut Option<String>, name: &str| {
+            if let Some(value) = variable(name) {
+                *slot = Some(value).filter(|value| !value.is_empty());
+            }
+        };
+        optional(&mut self.lang, "DUBAN_LANG");
+        optional(&mut self.zone, "DUBAN_ZONE");
+        optional(&mut self.mail.smtp_url, "DUBAN_SMTP_URL");
+        optional(&mut self.mail.reply_to, "DUBAN_MAIL_REPLY_TO");
+        optional(&mut self.mail.instance, "DUBAN_INSTANCE");
+        optional(&mut self.mail.base_url, "DUBAN_BASE_URL");
+        if let Some(value) = variable("DUBAN_PRODUCTION") {
+            self.mail.production = match value.as_str() {
+                "true" | "1" => true,
+                "false" | "0" | "" => false,
+                _ => return Err(ConfigError::Value { name: "DUBAN_PRODUCTION".into(), value, wants: "write true or false" }),
+            };
+        }
+        if let Some(value) = variable("DUBAN_MAIL_ALLOW") {
+            self.mail.allow = value.split(',').map(|entry| entry.trim().to_string()).filter(|entry| !entry.is_empty()).collect();
+        }
+        Ok(())
+    }
+
+    /// The rule set's folder: as named, or the only one under `rules/`.
+    pub fn rules_folder(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(folder) = &self.rules {
+            return Ok(folder.clone());
+        }
+        let mut found: Vec<PathBuf> = std::fs::read_dir("rules")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.join("directory.yaml").is_file() || path.join("directory").is_dir())
+            .collect();
+        found.sort();
+        match found.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Err(ConfigError::NoRules { found: String::new() }),
+            several => {
+                let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+                Err(ConfigError::NoRules { found: format!(" (found: {})", names.join(", ")) })
+            }
+        }
+    }
+
+    /// The language for people: as set, else by the locale, else Chinese.
+    pub fn lang(&self) -> Lang {
+        let by = |text: &str| match text {
+            text if text.starts_with("en") => Some(Lang::En),
+            text if text.starts_with("zh") => Some(Lang::Zh),
+            _ => None,
+        };
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        self.lang.as_deref().and_then(by).or_else(|| locale.as_deref().and_then(by)).unwrap_or_default()
+    }
+}
+
+/// The operating-system user, recorded beside what is done on the command line.
+pub fn system_user() -> Option<String> {
+    std::env::var("USER").ok().filter(|user| !user.is_empty())
+}
+
+/// Whether colour is wanted: `NO_COLOR` and `CLICOLOR_FORCE` are what they are elsewhere.
+pub fn colour_wished() -> Option<bool> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "0");
+    match (set("NO_COLOR"), set("CLICOLOR_FORCE")) {
+        (true, _) => Some(false),
+        (false, true) => Some(true),
+        (false, false) => None,
+    }
+}
