@@ -3,6 +3,7 @@
 //! What stands in the files is left to those who read them.
 
 use crate::kernel::render::{FrameError, Frames};
+use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 
 /// The embedded frames of mails by name.
@@ -54,4 +55,56 @@ pub fn calendar(name: &str, folder: &Path) -> Result<Option<(PathBuf, String)>, 
     }
     let embedded = CALENDARS.iter().find(|(embedded, _)| *embedded == name);
     Ok(embedded.map(|(_, text)| (named, text.to_string())))
+}
+
+/// Larger files are never part of a rule set; reading stops before them.
+const LARGEST_RULE_FILE: u64 = 8 << 20;
+
+/// The files of a rule set's folder by path inside it, with the shared calendars (`../calendars/NAME.yaml`) beside it or embedded.
+pub fn rule_set(folder: &Path) -> Result<IndexMap<String, String>, FilesError> {
+    let mut out = IndexMap::new();
+    collect(folder, folder, &mut out)?;
+    let shared = folder.join("..").join("calendars");
+    for (name, embedded) in CALENDARS {
+        out.insert(format!("../calendars/{name}.yaml"), embedded.to_string());
+    }
+    for path in entries(&shared).unwrap_or_default() {
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".yaml")) {
+            out.insert(format!("../calendars/{name}"), text(&path)?);
+        }
+    }
+    Ok(out)
+}
+
+fn collect(root: &Path, folder: &Path, out: &mut IndexMap<String, String>) -> Result<(), FilesError> {
+    for path in entries(folder)? {
+        let inside = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with('.') || inside == "sample" {
+            continue;
+        }
+        if path.is_dir() {
+            collect(root, &path, out)?;
+        } else if [".yaml", ".rhai", ".txt"].iter().any(|ending| name.ends_with(ending)) {
+            out.insert(inside, text(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let failed = |source| FilesError::Read { path: folder.to_path_buf(), source };
+    let mut entries = std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// The text of a file; bytes that are not UTF-8 are shown as such, for the checks to name.
+pub fn text(path: &Path) -> Result<String, FilesError> {
+    let failed = |source| FilesError::Read { path: path.to_path_buf(), source };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LARGEST_RULE_FILE {
+        return Err(failed(std::io::Error::new(std::io::ErrorKind::FileTooLarge, format!("{size} bytes are too many for a rule file"))));
+    }
+    Ok(String::from_utf8_lossy(&std::fs::read(path).map_err(failed)?).into_owned())
 }

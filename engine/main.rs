@@ -1,1 +1,5 @@
-fn main() {}
+//! The lines that start.
+
+fn main() {
+    std::process::exit(duban::cli::run());
+}

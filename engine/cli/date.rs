@@ -40,7 +40,7 @@ pub struct DateArgs {
     #[arg(long, value_enum, default_value_t = OnDayOff::NextWorkingDay)]
     pub day_off: OnDayOff,
     /// One JSON object instead of text
-    #[arg(long)]
+    #[arg(skip)]
     pub json: bool,
 }
 

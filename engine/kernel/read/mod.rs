@@ -16,6 +16,7 @@ pub mod phrase;
 pub mod reader;
 mod repair;
 mod requests;
+pub mod story;
 pub mod tree;
 mod values;
 pub mod workflow;

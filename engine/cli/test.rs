@@ -1,0 +1,184 @@
+//! `duban test`: the stories beside a rule set, with what they cover. `cargo test` runs the same function over the shipped sets.
+
+use super::{Context, exit};
+use crate::files;
+use crate::kernel::check;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::read::story;
+use crate::kernel::rules::{RuleSet, Rules};
+use crate::kernel::simulate::coverage::{Coverage, Measure};
+use crate::kernel::simulate::run::{self, Outcomes};
+use crate::kernel::words::{Lang, say};
+use clap::Args;
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[derive(Args, Clone, Debug)]
+pub struct TestArgs {
+    /// Folder of the rule set (default: as for every command)
+    pub folder: Option<PathBuf>,
+    /// Only stories whose name contains this text
+    #[arg(long)]
+    pub only: Option<String>,
+    /// Name everything that no story touches
+    #[arg(long)]
+    pub coverage: bool,
+}
+
+/// What the stories of a rule set came to.
+pub struct Report {
+    pub files: Vec<FileReport>,
+    pub problems: Vec<Problem>,
+}
+
+pub struct FileReport {
+    pub path: String,
+    pub outcomes: Vec<Outcomes>,
+    pub workflow: String,
+    pub coverage: Vec<Measure>,
+    /// Measures below the bar that the file sets: what, percent, bar.
+    pub below: Vec<(String, usize, usize)>,
+}
+
+impl Report {
+    pub fn failed(&self) -> usize {
+        self.files.iter().flat_map(|file| &file.outcomes).filter(|outcomes| !outcomes.differences.is_empty()).count()
+    }
+
+    pub fn passed(&self) -> usize {
+        self.files.iter().flat_map(|file| &file.outcomes).filter(|outcomes| outcomes.differences.is_empty()).count()
+    }
+
+    pub fn is_good(&self) -> bool {
+        self.failed() == 0 && self.problems.is_empty() && self.files.iter().all(|file| file.below.is_empty())
+    }
+}
+
+/// Runs every `tests/*.test.yaml` of the rule set. Coverage is counted over all files of a workflow together.
+pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>, lang: Lang) -> Report {
+    let mut report = Report { files: Vec::new(), problems: Vec::new() };
+    let mut covered: indexmap::IndexMap<String, Coverage> = indexmap::IndexMap::new();
+    let mut bars = Vec::new();
+    for (path, text) in files.iter().filter(|(path, _)| path.starts_with("tests/") && path.ends_with(".test.yaml")) {
+        let mut file = match story::stories(path, text) {
+            Ok(file) => file,
+            Err(problem) => {
+                report.problems.push(problem);
+                continue;
+            }
+        };
+        if let Some(only) = only {
+            file.tests.retain(|story| story.name.contains(only));
+        }
+        let Some(workflow) = workflow(rules, &file.test_of) else {
+            let place = crate::kernel::model::problem::Place { file: path.as_str().into(), line: 1, column: 1, length: 1 };
+            report.problems.push(Problem::new("E901", place).variant("test_of").with("name", &file.test_of));
+            continue;
+        };
+        let (outcomes, coverage) = run::run(workflow, &file, lang);
+        let name = workflow.setting.workflow.name.to_string();
+        covered.entry(name.clone()).or_default().add(&coverage);
+        bars.push((report.files.len(), file.coverage.clone()));
+        report.files.push(FileReport { path: path.clone(), outcomes, workflow: name, coverage: Vec::new(), below: Vec::new() });
+    }
+    for (index, bars) in bars {
+        let file = &mut report.files[index];
+        let (Some(coverage), Some(workflow)) = (covered.get(&file.workflow), rules.workflows.get(file.workflow.as_str())) else { continue };
+        file.coverage = coverage.measures(&workflow.setting.workflow);
+        for (what, bar) in bars.iter().filter(|_| only.is_none()) {
+            let bar: usize = bar.trim_end_matches('%').trim().parse().unwrap_or(100);
+            let percent = file.coverage.iter().find(|measure| measure.what == what).map_or(0, Measure::percent);
+            if percent < bar {
+                file.below.push((what.clone(), percent, bar));
+            }
+        }
+    }
+    report
+}
+
+/// A workflow by its name, or by the file that holds it.
+fn workflow<'r>(rules: &'r RuleSet, name: &str) -> Option<&'r Arc<Rules>> {
+    let stem = name.trim_end_matches(".yaml").trim_end_matches('/');
+    rules.workflows.get(name).or_else(|| rules.workflows.get(stem)).or_else(|| rules.workflows.get(stem.rsplit('/').next().unwrap_or(stem)))
+}
+
+pub fn run(args: &TestArgs, context: &Context) -> anyhow::Result<i32> {
+    let folder = match &args.folder {
+        Some(folder) => folder.clone(),
+        None => context.settings.rules_folder()?,
+    };
+    let files = files::rule_set(&folder)?;
+    let (rules, problems) = check::load(&files);
+    let Some(rules) = rules else {
+        let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
+        context.draw(&errors, &folder.display().to_string(), &files);
+        return Ok(exit::FINDINGS);
+    };
+    let begun = Instant::now();
+    let report = stories(&rules, &files, args.only.as_deref(), context.lang);
+    if context.json {
+        print_json(&report, context.lang);
+    } else {
+        print(&report, args, context, &folder.display().to_string(), &files, begun.elapsed().as_millis());
+    }
+    Ok(if report.is_good() { exit::DONE } else { exit::FINDINGS })
+}
+
+fn print(report: &Report, args: &TestArgs, context: &Context, folder: &str, files: &indexmap::IndexMap<String, String>, milliseconds: u128) {
+    let lang = context.lang;
+    if !report.problems.is_empty() {
+        context.draw(&report.problems, folder, files);
+    }
+    for file in &report.files {
+        anstream::println!("{}", file.path.dimmed());
+        for outcomes in &file.outcomes {
+            let steps = say(lang, "test.steps", &[("steps", &outcomes.steps.to_string()), ("days", &outcomes.days.to_string())]);
+            if outcomes.differences.is_empty() {
+                anstream::println!("  {} {}  {}", "✓".green(), outcomes.name, steps.dimmed());
+                continue;
+            }
+            anstream::println!("  {} {}  {}", "✗".red(), outcomes.name, steps.dimmed());
+            for difference in &outcomes.differences {
+                let place = say(lang, "test.step", &[("step", &difference.step.to_string()), ("at", &difference.at)]);
+                anstream::println!("      {} {}", place.dimmed(), difference.text(lang));
+            }
+        }
+        for (what, percent, bar) in &file.below {
+            let values = [("what", what.as_str()), ("percent", &percent.to_string()), ("bar", &bar.to_string())];
+            anstream::println!("  {} {}", "✗".red(), say(lang, "test.below", &values));
+        }
+    }
+    let mut shown: Vec<&str> = Vec::new();
+    for file in &report.files {
+        if shown.contains(&file.workflow.as_str()) {
+            continue;
+        }
+        shown.push(&file.workflow);
+        let measures = file.coverage.iter().map(|measure| format!("{} {}/{}", say(lang, &format!("test.{}", measure.what), &[]), measure.covered, measure.all));
+        anstream::println!("{}", say(lang, "test.coverage", &[("measures", &measures.collect::<Vec<_>>().join("  "))]));
+        for measure in file.coverage.iter().filter(|measure| args.coverage && !measure.missing.is_empty()) {
+            let names: Vec<&str> = measure.missing.iter().map(|name| &**name).collect();
+            let title = say(lang, &format!("test.{}", measure.what), &[]);
+            anstream::println!("  {}", say(lang, "test.never", &[("what", &title), ("names", &names.join(", "))]));
+        }
+    }
+    let values = [("passed", report.passed().to_string()), ("failed", report.failed().to_string()), ("ms", milliseconds.to_string())];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    anstream::println!("{}", say(lang, "test.sum", &values));
+}
+
+fn print_json(report: &Report, lang: Lang) {
+    let files = report.files.iter().map(|file| {
+        let stories = file.outcomes.iter().map(|outcomes| {
+            let differences = outcomes.differences.iter().map(|difference| json!({ "step": difference.step, "at": difference.at, "what": difference.what, "text": difference.text(lang) }));
+            json!({ "name": outcomes.name, "steps": outcomes.steps, "days": outcomes.days, "differences": differences.collect::<Vec<_>>() })
+        });
+        let coverage = file.coverage.iter().map(|measure| (measure.what.to_string(), json!({ "covered": measure.covered, "all": measure.all, "missing": measure.missing })));
+        json!({ "file": file.path, "stories": stories.collect::<Vec<_>>(), "coverage": coverage.collect::<serde_json::Map<_, _>>() })
+    });
+    let out = json!({ "passed": report.passed(), "failed": report.failed(), "problems": report.problems, "files": files.collect::<Vec<_>>() });
+    anstream::println!("{out}");
+}

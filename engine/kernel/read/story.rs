@@ -1,0 +1,30 @@
+//! Files of rule tests and of actions, which share the form of a step. Their shape is checked by serde; positions are the reader's.
+
+use crate::kernel::model::problem::{Place, Problem};
+use crate::kernel::model::step::Step;
+use crate::kernel::model::story::StoryFile;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The stories of one file, or what is wrong with its shape (E901).
+pub fn stories(path: &str, text: &str) -> Result<StoryFile, Problem> {
+    typed(path, text)
+}
+
+/// The steps of a file of actions: a list under `steps:`.
+pub fn actions(path: &str, text: &str) -> Result<Vec<Step>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Actions {
+        steps: Vec<Step>,
+    }
+    typed(path, text).map(|actions: Actions| actions.steps)
+}
+
+fn typed<T: for<'de> Deserialize<'de>>(path: &str, text: &str) -> Result<T, Problem> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |location| (location.line() as u32, location.column() as u32));
+        let place = Place { file: Arc::from(path), line, column, length: 1 };
+        Problem::new("E901", place).variant("shape").with("what", error)
+    })
+}
