@@ -83,6 +83,8 @@ impl Context {
     pub fn read(self: &Arc<Self>, field: Option<&Field>, value: &Value) -> Dynamic {
         match (field.map(|field| &field.kind), value) {
             (Some(Type::Branch(_)), Value::Number(no)) => self.task(*no),
+            // A list that was never given is an empty one.
+            (Some(Type::List(_)), Value::Empty) => Dynamic::from_array(rhai::Array::new()),
             (_, value) => to_dynamic(value),
         }
     }
@@ -91,6 +93,8 @@ impl Context {
     pub fn read_input(self: &Arc<Self>, kind: Option<&Type>, value: &Value) -> Dynamic {
         match (kind, value) {
             (Some(Type::Branch(_)), Value::Number(no)) => self.task(*no),
+            // A list that was never given is an empty one.
+            (Some(Type::List(_)), Value::Empty) => Dynamic::from_array(rhai::Array::new()),
             (_, value) => to_dynamic(value),
         }
     }

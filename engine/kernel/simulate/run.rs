@@ -14,7 +14,7 @@ use crate::kernel::model::fact::{Actor, Cause, Fact, Outcome};
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::step::{CalendarYear, Expect, ExpectedMail, ExpectedSkip, Step};
 use crate::kernel::model::story::{Story, StoryFile};
-use crate::kernel::model::value::{Fields, Value};
+use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::rules::{Rules, Setting};
 use crate::kernel::time::{Date, Instant};
 use crate::kernel::words::{self, Lang};
@@ -626,7 +626,12 @@ fn function_tests(rules: &Arc<Rules>, file: &StoryFile) -> Vec<Outcomes> {
     for (name, tests) in &file.function_tests {
         let mut differences = Vec::new();
         for (index, test) in tests.iter().enumerate() {
-            let arguments: Fields = test.with.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            let takes = rules.setting.workflow.functions.get(name).map(|function| &function.takes);
+            let typed = |name: &Name, value: &Value| match takes.and_then(|takes| takes.get(name)) {
+                Some(kind) => argument(rules, &blank, kind, value),
+                None => value.clone(),
+            };
+            let arguments: Fields = test.with.iter().map(|(name, value)| (name.clone(), typed(name, value))).collect();
             let found = match rules.scripts.call(name, &arguments, &derive::view(rules, &blank, None)) {
                 Ok(value) => shown(&value),
                 Err(error) => error.what,
@@ -640,6 +645,33 @@ fn function_tests(rules: &Arc<Rules>, file: &StoryFile) -> Vec<Outcomes> {
         out.push(Outcomes { name: name.to_string(), steps: tests.len(), days: 0, differences });
     }
     out
+}
+
+/// A test's value in the type that the function takes; what a view has and the test leaves out is empty.
+fn argument(rules: &Rules, blank: &Item, kind: &Type, value: &Value) -> Value {
+    let workflow = &rules.setting.workflow;
+    let coerced = |kind: &Type, value: &Value| decide::input::coerce(rules, blank, kind, value).unwrap_or_else(|_| value.clone());
+    let given = |name: &Name, kind: &Type, record: &Fields| match (record.get(name), kind) {
+        (None, Type::List(_)) => Value::List(Vec::new()),
+        (found, kind) => coerced(kind, found.unwrap_or(&Value::Empty)),
+    };
+    let of_fields = |fields: &crate::kernel::model::definition::Section<crate::kernel::model::definition::Field>, record: &Fields| {
+        fields.iter().map(|(name, field)| (name.clone(), given(name, &field.kind, record))).collect::<Fields>()
+    };
+    match (kind, value) {
+        (Type::ItemView, Value::Record(record)) => Value::Record(of_fields(&workflow.fields, record)),
+        (Type::TaskView(branch), Value::Record(record)) => match workflow.fields_of(Some(branch)) {
+            Some(fields) => Value::Record(of_fields(fields, record)),
+            None => value.clone(),
+        },
+        (Type::InputView(action), Value::Record(record)) => {
+            let (branch, name) = action.split_once('.').map_or((None, &**action), |(branch, name)| (Some(branch), name));
+            let of_branch = branch.and_then(|branch| workflow.actions_of(Some(branch))).and_then(|actions| actions.get(name));
+            let Some(action) = of_branch.or_else(|| workflow.actions.get(action)) else { return value.clone() };
+            Value::Record(action.ask.iter().map(|ask| (ask.name.clone(), given(&ask.name, &ask.kind, record))).collect())
+        }
+        (kind, value) => coerced(kind, value),
+    }
 }
 
 /// Local civil time, or a day alone (its 09:00).
