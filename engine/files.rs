@@ -94,7 +94,11 @@ fn collect(root: &Path, folder: &Path, out: &mut IndexMap<String, String>) -> Re
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
     let failed = |source| FilesError::Read { path: folder.to_path_buf(), source };
-    let mut entries = std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let mut entries = std::fs::read_dir(folder)
+        .map_err(failed)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
     entries.sort();
     Ok(entries)
 }

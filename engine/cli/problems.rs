@@ -19,12 +19,14 @@ pub struct Drawing<'a> {
 impl Drawing<'_> {
     /// One problem as a block of lines: level, code and sentence; the place with its line; what to do.
     pub fn draw(&self, problem: &Problem) -> String {
-        let title = self.level(problem).primary_title(text(self.lang, problem, "").unwrap_or_else(|| problem.code.to_string())).id(problem.code);
+        let title =
+            self.level(problem).primary_title(text(self.lang, problem, "").unwrap_or_else(|| problem.code.to_string())).id(problem.code);
         let mut group = match self.line(&problem.place) {
             Some(line) => {
                 let label = text(self.lang, problem, ".label");
                 let mark = AnnotationKind::Primary.span(bytes(line, &problem.place)).label(label);
-                let excerpt = Snippet::source(line).line_start(problem.place.line as usize).path(self.path(&problem.place)).annotation(mark);
+                let excerpt =
+                    Snippet::source(line).line_start(problem.place.line as usize).path(self.path(&problem.place)).annotation(mark);
                 title.element(excerpt)
             }
             None => title.element(origin(self.path(&problem.place), &problem.place)),

@@ -58,7 +58,7 @@ impl Report {
 }
 
 /// Runs every `tests/*.test.yaml` of the rule set. Coverage is counted over all files of a workflow together.
-pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>, lang: Lang) -> Report {
+pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>) -> Report {
     let mut report = Report { files: Vec::new(), problems: Vec::new() };
     let mut covered: indexmap::IndexMap<String, Coverage> = indexmap::IndexMap::new();
     let mut bars = Vec::new();
@@ -78,7 +78,7 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             report.problems.push(Problem::new("E901", place).variant("test_of").with("name", &file.test_of));
             continue;
         };
-        let (outcomes, coverage) = run::run(workflow, &file, lang);
+        let (outcomes, coverage) = run::run(workflow, &file);
         let name = workflow.setting.workflow.name.to_string();
         covered.entry(name.clone()).or_default().add(&coverage);
         bars.push((report.files.len(), file.coverage.clone()));
@@ -118,7 +118,7 @@ pub fn run(args: &TestArgs, context: &Context) -> anyhow::Result<i32> {
         return Ok(exit::FINDINGS);
     };
     let begun = Instant::now();
-    let report = stories(&rules, &files, args.only.as_deref(), context.lang);
+    let report = stories(&rules, &files, args.only.as_deref());
     if context.json {
         print_json(&report, context.lang);
     } else {
@@ -127,7 +127,14 @@ pub fn run(args: &TestArgs, context: &Context) -> anyhow::Result<i32> {
     Ok(if report.is_good() { exit::DONE } else { exit::FINDINGS })
 }
 
-fn print(report: &Report, args: &TestArgs, context: &Context, folder: &str, files: &indexmap::IndexMap<String, String>, milliseconds: u128) {
+fn print(
+    report: &Report,
+    args: &TestArgs,
+    context: &Context,
+    folder: &str,
+    files: &indexmap::IndexMap<String, String>,
+    milliseconds: u128,
+) {
     let lang = context.lang;
     if !report.problems.is_empty() {
         context.draw(&report.problems, folder, files);
@@ -157,7 +164,10 @@ fn print(report: &Report, args: &TestArgs, context: &Context, folder: &str, file
             continue;
         }
         shown.push(&file.workflow);
-        let measures = file.coverage.iter().map(|measure| format!("{} {}/{}", say(lang, &format!("test.{}", measure.what), &[]), measure.covered, measure.all));
+        let measures = file
+            .coverage
+            .iter()
+            .map(|measure| format!("{} {}/{}", say(lang, &format!("test.{}", measure.what), &[]), measure.covered, measure.all));
         anstream::println!("{}", say(lang, "test.coverage", &[("measures", &measures.collect::<Vec<_>>().join("  "))]));
         for measure in file.coverage.iter().filter(|measure| args.coverage && !measure.missing.is_empty()) {
             let names: Vec<&str> = measure.missing.iter().map(|name| &**name).collect();
@@ -179,6 +189,7 @@ fn print_json(report: &Report, lang: Lang) {
         let coverage = file.coverage.iter().map(|measure| (measure.what.to_string(), json!({ "covered": measure.covered, "all": measure.all, "missing": measure.missing })));
         json!({ "file": file.path, "stories": stories.collect::<Vec<_>>(), "coverage": coverage.collect::<serde_json::Map<_, _>>() })
     });
-    let out = json!({ "passed": report.passed(), "failed": report.failed(), "problems": report.problems, "files": files.collect::<Vec<_>>() });
+    let out =
+        json!({ "passed": report.passed(), "failed": report.failed(), "problems": report.problems, "files": files.collect::<Vec<_>>() });
     anstream::println!("{out}");
 }

@@ -96,6 +96,16 @@ fn branch<'a>(rules: &Rules, item: &'a Item, address: &BranchAddress, action: &s
     open.or_else(|| of_kind.iter().rev().copied().find(fits)).ok_or_else(unknown)
 }
 
+/// Whether any action, of the item or of a branch, has this name.
+pub fn is_known(rules: &Rules, name: &str) -> bool {
+    let workflow = &rules.setting.workflow;
+    let of_branch = |kind: &Name, actions: &crate::kernel::model::definition::Section<Action>| {
+        actions.contains_key(name)
+            || name.strip_prefix(&**kind).and_then(|rest| rest.strip_prefix('.')).is_some_and(|name| actions.contains_key(name))
+    };
+    workflow.actions.contains_key(name) || workflow.branches.iter().any(|(kind, branch)| of_branch(kind, &branch.actions))
+}
+
 /// With the nearest name, when one is near.
 pub fn unknown_action(rules: &Rules, name: &str) -> Refusal {
     let workflow = &rules.setting.workflow;

@@ -54,12 +54,13 @@ pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Inst
             work.finish()
         }
         None => {
-            let Some((name, action)) = rules.setting.workflow.actions.get_key_value(&command.action) else {
-                return Err(addressing::unknown_action(rules, &command.action));
+            let found = rules.setting.workflow.actions.get_key_value(&command.action);
+            let Some((name, action)) = found.filter(|(_, action)| action.creates) else {
+                return Err(match addressing::is_known(rules, &command.action) {
+                    true => refusal(RefusalCode::UnknownItem, &[("item", &command.item)]),
+                    false => addressing::unknown_action(rules, &command.action),
+                });
             };
-            if !action.creates {
-                return Err(refusal(RefusalCode::UnknownItem, &[("item", &command.item)]));
-            }
             let blank = Arc::new(fold::begin(rules, &command.item, on, today));
             let mut work = Work::new(rules, blank, now, counter);
             person_acts(&mut work, command, None, name, action, on)?;

@@ -72,10 +72,6 @@ pub fn of(work: &mut Work) -> Result<Vec<Notice>, EvalError> {
 /// With `one_mail_per`, each branch of the kind that this fact opened, else each that it cancelled; all open ones when it did neither.
 fn targets(work: &Work, tell: &Tell, declared: &definition::Notice) -> Vec<Option<u32>> {
     let Some(kind) = &declared.one_mail_per else { return vec![tell.task] };
-    let own = tell.task.and_then(|no| work.item.branch(no)).is_some_and(|branch| branch.kind == *kind);
-    if own {
-        return vec![tell.task];
-    }
     let fact = work.facts.iter().find(|fact| fact.seq == tell.seq);
     let outcomes = fact.map_or(&[][..], |fact| &fact.outcomes);
     let opened: Vec<Option<u32>> = outcomes
@@ -87,6 +83,10 @@ fn targets(work: &Work, tell: &Tell, declared: &definition::Notice) -> Vec<Optio
         .collect();
     if !opened.is_empty() {
         return opened;
+    }
+    let own = tell.task.and_then(|no| work.item.branch(no)).is_some_and(|branch| branch.kind == *kind);
+    if own {
+        return vec![tell.task];
     }
     let cancelled: Vec<Option<u32>> = outcomes
         .iter()

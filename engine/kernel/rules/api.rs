@@ -119,8 +119,11 @@ fn register_input(engine: &mut Engine, workflow: &Workflow) {
     }
     let names: BTreeSet<Name> = kinds.iter().map(|(name, _)| name.clone()).collect();
     for name in names {
-        // An input that is a pointer in one action is never something else in another: `ask` takes both from fields, or declares them apart.
-        let pointer = kinds.iter().find(|(other, kind)| *other == name && matches!(kind, Type::Branch(_))).map(|(_, kind)| kind.clone());
+        // An input that is a pointer or a list in one action is never something else in another: `ask` takes both from fields, or declares them apart.
+        let pointer = kinds
+            .iter()
+            .find(|(other, kind)| *other == name && matches!(kind, Type::Branch(_) | Type::List(_)))
+            .map(|(_, kind)| kind.clone());
         engine.register_get(name.clone(), move |input: &mut InputView| {
             input.0.read_input(pointer.as_ref(), input.0.view.input.get(&name).unwrap_or(&Value::Empty))
         });

@@ -50,7 +50,14 @@ impl Compiled {
         let mut scope = Scope::new();
         for parameter in function.takes.keys() {
             let value = arguments.get(parameter).unwrap_or(&Value::Empty);
-            scope.push_constant_dynamic(&**parameter, to_dynamic(value));
+            // A record stands for a view: any name may be asked of it.
+            let value = match value {
+                Value::Record(fields) => {
+                    fields.iter().map(|(name, value)| (name.to_string().into(), to_dynamic(value))).collect::<rhai::Map>().into()
+                }
+                value => to_dynamic(value),
+            };
+            scope.push_constant_dynamic(&**parameter, value);
         }
         let parameters: Vec<&str> = function.takes.keys().map(|parameter| &**parameter).collect();
         let source = format!("{name}({})", parameters.join(", "));

@@ -49,8 +49,11 @@ impl Difference {
     }
 }
 
-/// Every story of a file, its table tests and function tests, and what they covered.
-pub fn run(rules: &Arc<Rules>, file: &StoryFile, lang: Lang) -> (Vec<Outcomes>, Coverage) {
+/// Every story of a file, its table tests and function tests, and what they covered. Refusals are compared in the first language of
+/// the rule set.
+pub fn run(rules: &Arc<Rules>, file: &StoryFile) -> (Vec<Outcomes>, Coverage) {
+    let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
+    let lang = if english { Lang::En } else { Lang::Zh };
     let mut coverage = Coverage::default();
     let rules = with_people(rules, file);
     let mut out = Vec::new();
