@@ -3,6 +3,7 @@
 mod check;
 mod kernel;
 mod mail;
+mod sample;
 mod sheet;
 mod store;
 mod support;

@@ -25,18 +25,24 @@ impl<'f> Files<'f> {
                 ".." | "tests" | "sample" | "lang" => false,
                 "templates" => name.ends_with(".txt"),
                 "calendars" => is_yaml,
+                "directory" => is_yaml && !name.contains('/'),
                 _ => !name.contains('/') && (is_yaml || name.ends_with(".rhai")),
             };
             if !read {
                 continue;
             }
             files.own.insert(path, &all[path]);
-            if is_yaml && folder != "calendars" && path != "directory.yaml" {
+            if is_yaml && folder != "calendars" && !is_directory(path) {
                 let group = if folder.is_empty() { path } else { folder };
                 files.workflows.entry(group).or_default().push(path);
             }
         }
         files
+    }
+
+    /// `directory.yaml`, then `directory/*.yaml`.
+    pub fn directory(&self) -> impl Iterator<Item = (&'f str, &'f str)> {
+        self.own.iter().filter(|(path, _)| is_directory(path)).map(|(path, text)| (*path, *text))
     }
 
     /// Stem of the file → text.
@@ -65,6 +71,10 @@ impl<'f> Files<'f> {
         }
         found
     }
+}
+
+fn is_directory(path: &str) -> bool {
+    path == "directory.yaml" || path.starts_with("directory/")
 }
 
 fn is_yaml(path: &str) -> bool {

@@ -76,9 +76,8 @@ fn start_of(file: &str) -> Place {
 }
 
 fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> Arc<Directory> {
-    let text = files.own.get("directory.yaml");
-    let root = text.and_then(|text| parse("directory.yaml", text, problems));
-    Arc::new(root.map(|root| directory::read(&root, problems).0).unwrap_or_default())
+    let roots: Vec<Node> = files.directory().filter_map(|(path, text)| parse(path, text, problems)).collect();
+    Arc::new(directory::read(&roots, problems).0)
 }
 
 /// The calendars that can be read with their files, and the names of all.

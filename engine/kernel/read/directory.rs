@@ -1,4 +1,4 @@
-//! `directory.yaml`: units, committees and persons with their dated duties.
+//! `directory.yaml` and `directory/*.yaml`: units, committees and persons with their dated duties.
 
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
@@ -7,21 +7,33 @@ use crate::kernel::model::directory::{Dated, Directory, DutyIn, Person, Unit};
 use crate::kernel::model::problem::{Places, Problem};
 use crate::kernel::time::Date;
 
-pub fn read(root: &Node, problems: &mut Vec<Problem>) -> (Directory, Places) {
+/// The units and persons of all files together; the same id twice is a doubled key, also in two files.
+pub fn read(roots: &[Node], problems: &mut Vec<Problem>) -> (Directory, Places) {
     let mut reader = Reader::default();
     let mut places = Places::default();
-    root.record(&mut places);
     let mut directory = Directory::default();
-    if let Some(row) = reader.row(root, &["units", "persons"]) {
+    for root in roots {
+        root.record(&mut places);
+        let Some(row) = reader.row(root, &["units", "persons"]) else { continue };
         for (id, node) in row.get("units").map(|node| reader.named(node)).unwrap_or_default() {
-            directory.units.extend(unit(&mut reader, node).map(|unit| (id, unit)));
+            match directory.units.contains_key(&id) {
+                true => doubled(&mut reader, &id, node),
+                false => directory.units.extend(unit(&mut reader, node).map(|unit| (id, unit))),
+            }
         }
         for (id, node) in row.get("persons").map(|node| reader.named(node)).unwrap_or_default() {
-            directory.persons.extend(person(&mut reader, node).map(|person| (id, person)));
+            match directory.persons.contains_key(&id) {
+                true => doubled(&mut reader, &id, node),
+                false => directory.persons.extend(person(&mut reader, node).map(|person| (id, person))),
+            }
         }
     }
     problems.append(&mut reader.problems);
     (directory, places)
+}
+
+fn doubled(reader: &mut Reader, id: &Name, node: &Node) {
+    reader.problems.push(Problem::new("E002", node.at.clone()).with("name", id));
 }
 
 fn unit(reader: &mut Reader, node: &Node) -> Option<Unit> {

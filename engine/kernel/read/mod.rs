@@ -17,6 +17,7 @@ pub mod reader;
 mod repair;
 mod requests;
 pub mod story;
+pub mod steps;
 pub mod tree;
 mod values;
 pub mod workflow;

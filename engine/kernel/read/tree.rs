@@ -142,6 +142,48 @@ pub fn parse(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Opti
     (!unreadable).then_some(node)
 }
 
+/// Reads a file that is data of one shape, not rules, at once into that shape: thousands of rows, of which only the place of each row
+/// matters. Doubled and unknown keys, anchors and tags are refused here as well.
+pub fn parse_data<T: serde::de::DeserializeOwned>(file: &Arc<str>, source: &str, max_bytes: usize, problems: &mut Vec<Problem>) -> Option<T> {
+    if source.len() > max_bytes {
+        let start = Place { file: file.clone(), line: 1, column: 1, length: 1 };
+        problems.push(Problem::new("E012", start).variant("size").with("limit", max_bytes >> 10));
+        return None;
+    }
+    let mut options = options();
+    options.duplicate_keys = serde_saphyr::DuplicateKeyPolicy::Error;
+    options.merge_keys = serde_saphyr::MergeKeyPolicy::Error;
+    options.alias_limits.max_total_replayed_events = 0;
+    if let Some(budget) = &mut options.budget {
+        budget.max_depth = MAX_DEPTH;
+        budget.max_events = max_bytes;
+        budget.max_nodes = max_bytes;
+        budget.max_total_scalar_bytes = max_bytes;
+    }
+    match serde_saphyr::from_str_with_options(source, options) {
+        Ok(data) => Some(data),
+        Err(error) => {
+            repair::explain(file, source, error.without_snippet(), problems);
+            None
+        }
+    }
+}
+
+/// A row of such data and the line on which it begins.
+#[derive(Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Placed<T>(Spanned<T>);
+
+impl<T> Placed<T> {
+    pub fn line(&self) -> u32 {
+        self.0.referenced.line() as u32
+    }
+
+    pub fn into_value(self) -> T {
+        self.0.value
+    }
+}
+
 /// Spans from `serde_saphyr`; what can be put right (a tab, a full-width colon) is reported, put right, and read again.
 fn gate(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Option<(Spot, String)> {
     let mut source = source.to_string();
