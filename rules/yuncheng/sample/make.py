@@ -26,6 +26,8 @@ END = dt.date(2025, 12, 31)
 SEPTEMBER, NEW_YEAR = dt.date(2024, 9, 30), dt.date(2024, 12, 31)
 MEETING, SECOND_BATCH = dt.date(2024, 3, 21), dt.date(2024, 3, 26)
 SLOTS = [dt.time(9), dt.time(10), dt.time(11), dt.time(14, 30), dt.time(15, 30), dt.time(16, 30)]
+# A reply is drafted so many working days before it is signed; five and more make the signature late.
+DRAFTED_BEFORE = {2: 34, 3: 38, 4: 20, 5: 6, 6: 2}
 rng = random.Random(20240321)
 
 
@@ -221,11 +223,11 @@ def make_items(deputies):
     days_of_session = [dt.date(2024, 2, 26), dt.date(2024, 2, 27), dt.date(2024, 2, 28)]
     for item in items[:389]:
         item.submitted = days_of_session[min(2, (int(item.number[-3:]) - 1) * 3 // 389)]
-        item.accepted = cal.add(item.submitted, rng.choice([1, 2, 3, 3]))
+        item.accepted = cal.add(item.submitted, pick({1: 30, 2: 62, 3: 8}))
         item.assigned = SECOND_BATCH if rng.random() < 0.08 else MEETING
     for day, item in zip(sorted(spread(dt.date(2024, 4, 8), dt.date(2024, 6, 24)) for _ in range(43)), items[389:]):
         item.submitted = day
-        item.accepted = cal.add(day, rng.choice([1, 2, 2, 3]))
+        item.accepted = cal.add(day, pick({1: 30, 2: 60, 3: 10}))
         item.assigned = cal.add(item.accepted, rng.choice([2, 3, 4, 5]))
     return items
 
@@ -320,7 +322,8 @@ def handle(item):
         signed, confirmed = max(signed, sent), max(confirmed, sure)
         if n == 0:
             item.commitment_from, item.confirmed = unit, sure
-    concluded = feedback(item, signed)
+    # A rating that undoes the reply comes after its class was confirmed.
+    concluded = feedback(item, max(signed, confirmed) if "rehandle" in item.flags else signed)
     if "rehandle" in item.flags:
         concluded = rehandle(item, concluded)
     elif item.separate:
@@ -381,14 +384,14 @@ def reply(item, unit, start, co_done):
         drafted = cal.add(due, -rng.randint(0, 4)) if item.late_by > 4 else cal.add(sent, -rng.randint(2, 5))
     elif item.flags & {"extension", "key_extension"}:
         sent = spread(dt.date(2024, 7, 22), dt.date(2024, 9, 10))
-        drafted = cal.add(sent, -rng.randint(3, 7))
+        drafted = cal.add(sent, -pick(DRAFTED_BEFORE))
     elif item.inter:
         sent = spread(cal.add(counted_from, 26), min(cal.add(due, -1), dt.date(2024, 9, 12)))
-        drafted = cal.add(sent, -rng.randint(3, 6))
+        drafted = cal.add(sent, -pick(DRAFTED_BEFORE))
     else:
         early = 8 if "rehandle" in item.flags else 0
         sent = cal.add(due, -early - pick({0: 5, 1: 8, 2: 8, 3: 9, 4: 9, 5: 9, 6: 8, 8: 8, 10: 8, 12: 7, 15: 6, 18: 5, 21: 4, 24: 3}))
-        drafted = cal.add(sent, -rng.randint(3, 7))
+        drafted = cal.add(sent, -pick(DRAFTED_BEFORE))
     return draft_to_signature(item, unit, drafted, sent, max(at, co_done))
 
 
@@ -496,7 +499,7 @@ def rehandle(item, told):
     if len(rounds) not in (5, 11):
         return satisfied(item, cal.add(signed.date(), rng.randint(2, 10)), signed)
     # Round two of these fails as well: coordination.
-    bad = put(item, cal.add(signed.date(), 4), item.lead, "feedback_bad", after=max(signed, item.confirmed) if len(rounds) == 5 else signed,
+    bad = put(item, cal.add(signed.date(), 4), item.lead, "feedback_bad", after=max(signed, item.confirmed),
               attitude="basically_satisfied", result="dissatisfied", comment=rng.choice(texts.COMMENTS_BAD))
     verdict = "explained" if len(rounds) == 5 else "continue_handling"
     decided = put(item, cal.add(bad.date(), 8), office(), "decide", after=max(bad, item.confirmed), verdict=verdict, minutes=f"{item.number}-协调会纪要.pdf")
@@ -759,8 +762,9 @@ def main():
     for item in items:
         handle(item)
         follow(item)
-    steps.sort(key=lambda step: step.at)
-    assert all(cal.works(step.at.date()) and step.at.date() <= END for step in steps)
+    # What would come after the end of the clock has not happened yet.
+    steps[:] = sorted((step for step in steps if step.at.date() <= END), key=lambda step: step.at)
+    assert all(cal.works(step.at.date()) for step in steps)
     number_letters()
 
     count = lambda day: dict(sorted(Counter(class_on(item, day) for item in items).items()))
