@@ -2,7 +2,7 @@
 
 use super::fields;
 use super::phrase;
-use super::reader::{Reader, Row, nearest};
+use super::reader::{Reader, Row};
 use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
@@ -83,7 +83,7 @@ pub fn ask(reader: &mut Reader, world: &World, node: &Node, branch: Option<&Name
             }
         }
         Content::Map(_) => asks = declared(reader, world, node, branch),
-        _ => reader.wrong(node, "@kind.list"),
+        _ => reader.wrong(node, "@check.kind.list"),
     }
     asks
 }
@@ -93,13 +93,10 @@ fn field_asked(reader: &mut Reader, world: &World, node: &Node, name: &str, bran
         Some(name) => (name, false),
         None => (name, true),
     };
-    let Some(seen) = world.field(branch.map(|branch| &**branch), name) else {
-        let problem = Problem::new("E107", node.place.clone()).with("name", name);
-        let near = nearest(name, world.field_names(branch.map(|branch| &**branch)).into_iter());
-        reader.problems.push(match near {
-            Some(near) => problem.variant("ask_near").with("near", near),
-            None => problem.variant("ask"),
-        });
+    let branch = branch.map(|branch| &**branch);
+    let Some(seen) = world.field(branch, name) else {
+        let known = world.field_names(branch);
+        reader.unknown_name("E107", node, name, &known);
         return None;
     };
     Some(Ask { name: name.into(), title: seen.title, kind: seen.kind, required, records: Some(seen.of) })

@@ -1,11 +1,10 @@
 //! `deadlines` with their lengths and ladders.
 
 use super::phrase;
-use super::reader::{Reader, nearest};
+use super::reader::Reader;
 use super::tree::{Content, Node};
 use super::world::World;
 use crate::kernel::model::definition::{DayOff, Deadline, Flag, LengthRule, Rung, Scope, Wants};
-use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
 use crate::kernel::time::Length;
 
@@ -134,11 +133,8 @@ fn shared(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec
     if let Some(rungs) = world.ladders.get(&*name) {
         return reader.list(rungs).iter().filter_map(|node| rung(reader, node, scope)).collect();
     }
-    let problem = Problem::new("E107", node.place.clone()).with("name", &name);
-    reader.problems.push(match nearest(&name, world.ladders.keys().map(|name| &**name)) {
-        Some(near) => problem.variant("ladder_near").with("near", near),
-        None => problem.variant("ladder"),
-    });
+    let known: Vec<&str> = world.ladders.keys().map(|name| &**name).collect();
+    reader.unknown_name("E107", node, &name, &known);
     Vec::new()
 }
 

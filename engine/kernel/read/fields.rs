@@ -1,7 +1,7 @@
 //! `fields`, and the types that inputs, columns and functions share with them.
 
 use super::phrase;
-use super::reader::{Reader, Row, nearest};
+use super::reader::{Reader, Row};
 use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
@@ -40,7 +40,8 @@ pub fn read(
     let mut fields = Section::default();
     for (name, node) in rows {
         let Some(row) = reader.row(node, &KEYS) else { continue };
-        let Some(kind) = kind(reader, row, branches, &|field| kinds.get(field).cloned()) else { continue };
+        // A field whose type cannot be read is there all the same, so that nobody is told it is unknown.
+        let kind = kind(reader, row, branches, &|field| kinds.get(field).cloned()).unwrap_or(Type::Text);
         let scope = Scope { branch: branch.cloned(), ..Scope::default() };
         let is = row.get("is").and_then(|node| reader.expr(node, &scope, Wants::Value(kind.clone())));
         let default = row.get("default").and_then(|node| default(reader, node, &kind));
@@ -71,11 +72,7 @@ fn option_titles(reader: &mut Reader, row: Row) -> IndexMap<Name, String> {
     let titles: IndexMap<Name, String> = rows.into_iter().filter_map(|(name, node)| Some((name, reader.text(node)?))).collect();
     if let Some(Content::List(options)) = row.get("options").map(|node| &node.content) {
         let known: Vec<&str> = options.iter().filter_map(|node| node.text().map(|text| &**text)).collect();
-        for entry in node.entries().iter().filter(|entry| !known.contains(&&*entry.key.name)) {
-            let near = nearest(&entry.key.name, known.iter().copied()).unwrap_or_default();
-            let problem = Problem::new("E005", entry.key.place.clone()).with("key", &entry.key.name).with("known", known.join(", "));
-            reader.problems.push(if near.is_empty() { problem } else { problem.variant("near").with("near", near) });
-        }
+        reader.row(node, &known);
     }
     titles
 }
@@ -100,7 +97,7 @@ pub fn kind_named(reader: &mut Reader, node: &Node, text: &str, branches: &[Name
         let field = field.trim();
         let kind = fields(field.strip_prefix("item.").unwrap_or(field));
         if kind.is_none() {
-            reader.problems.push(Problem::new("E107", node.place.clone()).variant("same_as").with("name", field));
+            reader.unknown_name("E107", node, field, &[]);
         }
         return kind;
     }
@@ -234,11 +231,11 @@ pub fn literal(node: &Node, kind: &Type) -> Option<Value> {
 
 fn wanted(kind: &Type) -> &'static str {
     match kind {
-        Type::YesNo => "@kind.yes_no",
-        Type::Number | Type::Year => "@kind.number",
-        Type::Date => "@kind.date",
-        Type::Duration => "@kind.length",
-        Type::List(_) => "@kind.list",
-        _ => "@kind.text",
+        Type::YesNo => "@check.kind.yes_no",
+        Type::Number | Type::Year => "@check.kind.number",
+        Type::Date => "@check.kind.date",
+        Type::Duration => "@check.kind.length",
+        Type::List(_) => "@check.kind.list",
+        _ => "@check.kind.text",
     }
 }

@@ -9,6 +9,10 @@ use crate::kernel::model::problem::{Place, Problem};
 use crate::kernel::time::Date;
 use indexmap::IndexMap;
 
+/// Keys with which a row usually begins.
+const KEYS_OF_ROWS: [&str; 13] =
+    ["title", "type", "who", "kind", "by", "from", "to", "starts_on", "runs_in", "branch", "cron", "subject", "one_per"];
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -52,7 +56,7 @@ impl Reader {
     /// A mapping with these keys and no others.
     pub fn row<'n>(&mut self, node: &'n Node, keys: &'n [&'n str]) -> Option<Row<'n>> {
         let Content::Map(entries) = &node.content else {
-            self.wrong(node, "@kind.mapping");
+            self.wrong(node, "@check.kind.mapping");
             return None;
         };
         let mut astray = false;
@@ -80,8 +84,8 @@ impl Reader {
     pub fn need<'n>(&mut self, row: Row<'n>, key: &str) -> Option<&'n Node> {
         let found = row.get(key);
         if found.is_none() {
-            let owner = row.node.path.rsplit('.').next().unwrap_or_default();
-            self.problems.push(Problem::new("E006", row.node.at.clone()).with("key", key).with("row", owner));
+            let problem = Problem::new("E006", row.node.at.clone()).with("key", key).with("row", key_of(row.node));
+            self.problems.push(if key == "say" { problem.variant("say") } else { problem });
         }
         found
     }
@@ -93,16 +97,42 @@ impl Reader {
     /// The rows of a section, or of any mapping from names that the author chose.
     pub fn named<'n>(&mut self, node: &'n Node) -> Vec<(Name, &'n Node)> {
         match &node.content {
-            Content::Map(entries) => entries.iter().filter_map(|entry| self.named_entry(entry)).collect(),
+            Content::Map(entries) => {
+                let entries = self.inside_only(entries);
+                entries.into_iter().filter_map(|entry| self.named_entry(entry)).collect()
+            }
             Content::Empty => Vec::new(),
             _ => {
-                self.wrong(node, "@kind.mapping");
+                self.wrong(node, "@check.kind.mapping");
                 Vec::new()
             }
         }
     }
 
-    pub fn named_entry<'n>(&mut self, entry: &'n Entry) -> Option<(Name, &'n Node)> {
+    /// A row that is empty because its keys were not indented below it (E003): the keys are left out, each row is told once.
+    fn inside_only<'n>(&mut self, entries: &'n [Entry]) -> Vec<&'n Entry> {
+        let mut kept = Vec::with_capacity(entries.len());
+        let mut outside: Option<&Entry> = None;
+        for (index, entry) in entries.iter().enumerate() {
+            let strays = |entry: &Entry| {
+                KEYS_OF_ROWS.contains(&&*entry.key.name) && !matches!(entry.value.content, Content::Map(_) | Content::Empty)
+            };
+            if outside.is_some() && strays(entry) {
+                continue;
+            }
+            outside = entries.get(index + 1).filter(|next| matches!(entry.value.content, Content::Empty) && strays(next));
+            match outside {
+                Some(next) => {
+                    let problem = Problem::new("E003", next.key.place.clone()).variant("inside");
+                    self.problems.push(problem.with("key", &next.key.name).with("row", &entry.key.name));
+                }
+                None => kept.push(entry),
+            }
+        }
+        kept
+    }
+
+    fn named_entry<'n>(&mut self, entry: &'n Entry) -> Option<(Name, &'n Node)> {
         if entry.key.plain && is_old_boolean(&entry.key.name) {
             self.problems.push(Problem::new("E010", entry.key.place.clone()).with("name", &entry.key.name));
             return None;
@@ -119,7 +149,7 @@ impl Reader {
         match &node.content {
             Content::List(nodes) => nodes,
             _ => {
-                self.wrong(node, "@kind.list");
+                self.wrong(node, "@check.kind.list");
                 &[]
             }
         }
@@ -129,7 +159,7 @@ impl Reader {
         match &node.content {
             Content::Text(text) => Some(text.trim_end_matches('\n').to_string()),
             _ => {
-                self.wrong(node, "@kind.text");
+                self.wrong(node, "@check.kind.text");
                 None
             }
         }
@@ -156,7 +186,7 @@ impl Reader {
             },
             Content::Number(number) => Some(number.to_string().into()),
             _ => {
-                self.wrong(node, "@kind.name");
+                self.wrong(node, "@check.kind.name");
                 None
             }
         }
@@ -166,7 +196,7 @@ impl Reader {
         match &node.content {
             Content::List(nodes) => nodes.iter().filter_map(|node| self.name(node)).collect(),
             _ => {
-                self.wrong(node, "@kind.list_of_names");
+                self.wrong(node, "@check.kind.list_of_names");
                 Vec::new()
             }
         }
@@ -181,7 +211,7 @@ impl Reader {
             None => false,
             Some((_, Content::Bool(value))) => *value,
             Some((node, _)) => {
-                self.wrong(node, "@kind.yes_no");
+                self.wrong(node, "@check.kind.yes_no");
                 false
             }
         }
@@ -191,7 +221,7 @@ impl Reader {
         match &node.content {
             Content::Number(number) if u32::try_from(*number).is_ok() => u32::try_from(*number).ok(),
             _ => {
-                self.wrong(node, "@kind.count");
+                self.wrong(node, "@check.kind.count");
                 None
             }
         }
@@ -217,6 +247,15 @@ impl Reader {
         });
     }
 
+    /// A name that is not declared where it has to be.
+    pub fn unknown_name(&mut self, code: &'static str, node: &Node, name: &str, known: &[&str]) {
+        let problem = Problem::new(code, node.place.clone()).with("name", name).with("known", known.join(", "));
+        self.problems.push(match nearest(name, known.iter().copied()) {
+            Some(near) => problem.variant("near").with("near", near),
+            None => problem,
+        });
+    }
+
     pub fn date(&mut self, node: &Node) -> Option<Date> {
         let date = node.text().and_then(|text| phrase::date(text));
         if date.is_none() {
@@ -239,7 +278,7 @@ impl Reader {
             Content::Text(text) => text.to_string(),
             Content::Number(number) => number.to_string(),
             Content::Fraction(text) => text.to_string(),
-            _ => return self.wrong(node, "@kind.phrase"),
+            _ => return self.wrong(node, "@check.kind.phrase"),
         };
         let problem = Problem::new("E011", node.place.clone()).variant(variant);
         let digits = phrase::with_digits(&found);
@@ -255,12 +294,8 @@ impl Reader {
             Content::Text(text) => text.trim_end_matches('\n').into(),
             Content::Number(number) => number.to_string().into(),
             Content::Bool(value) => value.to_string().into(),
-            Content::Map(_) if node.style == Style::Flow => {
-                self.problems.push(Problem::new("E007", node.place.clone()).variant("braces").with("key", key_of(node)));
-                return None;
-            }
             _ => {
-                self.wrong(node, if wants == Wants::Condition { "@kind.condition" } else { "@kind.expression" });
+                self.wrong(node, if wants == Wants::Condition { "@check.kind.condition" } else { "@check.kind.expression" });
                 return None;
             }
         };
@@ -283,18 +318,21 @@ impl Reader {
 
     /// The value is of another kind than it has to be (E007).
     pub fn wrong(&mut self, node: &Node, wanted: &'static str) {
-        let text = node.text().filter(|_| wanted != "@kind.text");
+        let text = node.text().filter(|_| wanted != "@check.kind.text");
         if let Some((column, sign)) = text.and_then(|text| first_wide_colon(text)) {
             let place = Place { column: node.place.column + column, length: 1, ..node.place.clone() };
             self.problems.push(wide("colon", place, sign));
             return;
         }
+        if let Some(sign) = text.and_then(|text| text.chars().next()).filter(|sign| matches!(sign, '［' | '【' | '｛')) {
+            let place = Place { length: 1, ..node.place.clone() };
+            self.problems.push(wide("sign", place, sign));
+            return;
+        }
         let problem =
             Problem::new("E007", node.place.clone()).with("key", key_of(node)).with("wanted", wanted).with("found", node.content.kind());
-        let braces = wanted == "@kind.text" && node.style == Style::Flow && matches!(node.content, Content::Map(_));
-        self.problems.push(match (braces, wanted, &node.content) {
-            (true, ..) => problem.variant("braces"),
-            (_, "@kind.list" | "@kind.list_of_names", Content::Text(text)) => problem.variant("list").with("text", text),
+        self.problems.push(match (wanted, &node.content) {
+            ("@check.kind.list" | "@check.kind.list_of_names", Content::Text(text)) => problem.variant("list").with("text", text),
             _ => problem,
         });
     }

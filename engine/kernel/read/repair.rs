@@ -49,7 +49,7 @@ pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<
             return Some(lines.join("\n") + "\n");
         }
     }
-    problems.push(indentation(file, &lines, index).unwrap_or_else(|| unreadable(at, error, lines.get(index).copied().unwrap_or_default())));
+    problems.push(unreadable(file, &lines, index, at, error));
     None
 }
 
@@ -59,7 +59,11 @@ fn tab(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, String
     let column = margin.chars().position(|sign| sign == '\t')?;
     let length = margin.chars().skip(column).take_while(|sign| *sign == '\t').count();
     let place = Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: length as u32 };
-    Some((Problem::new("E004", place), line.replacen(&margin, &margin.replace('\t', "  "), 1)))
+    let above = lines[..index].iter().rev().find(|line| !line.trim().is_empty());
+    let wanted = above.map_or(0, |above| level_of(above) + if above.trim_end().ends_with(':') { 2 } else { 0 });
+    let entry = line.trim_start().starts_with("- ") && above.is_some_and(|above| above.trim_start().starts_with("- "));
+    let wanted = if entry { wanted.saturating_sub(2) } else { wanted };
+    Some((Problem::new("E004", place), format!("{}{}", " ".repeat(wanted), line.trim_start())))
 }
 
 /// `名称：关于`, `“…”` and `［…］` where YAML wants ASCII, and wide spaces in the margin.
@@ -97,48 +101,101 @@ fn keyboard(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, S
     None
 }
 
+/// The column, from 0, in which the keys of a line stand: behind the `- ` of a list.
+fn level_of(line: &str) -> usize {
+    let text = line.trim_start();
+    let entry = text.len() - text.trim_start_matches("- ").len();
+    line.len() - text.len() + entry
+}
+
 /// A line whose indentation fits none of those it stands under (E003).
 fn indentation(file: &Arc<str>, lines: &[&str], index: usize) -> Option<Problem> {
-    let margin = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let line = lines.get(index)?;
     if line.trim().is_empty() || !line.contains(':') && !line.trim_start().starts_with("- ") {
         return None;
     }
-    let mine = margin(line);
+    let mine = line.len() - line.trim_start_matches(' ').len();
     let above = lines[..index].iter().rev().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    let mut open = Vec::new();
-    let mut lowest = usize::MAX;
+    let mut open: Vec<usize> = Vec::new();
+    let mut nearest = None;
     for line in above {
-        let theirs = margin(line);
-        if theirs < lowest {
-            lowest = theirs;
-            open.push((theirs, *line));
+        let (level, margin) = (level_of(line), line.len() - line.trim_start().len());
+        nearest.get_or_insert((level, *line));
+        for column in [level, margin] {
+            if open.iter().all(|other| column < *other) {
+                open.push(column);
+            }
         }
     }
-    let (nearest, line_above) = open.first()?;
-    let fits = open.iter().any(|(theirs, line)| *theirs == mine || line.trim_start().starts_with("- ") && theirs + 2 == mine);
-    let too_deep = mine > *nearest && !line_above.trim_end().ends_with(':') && line_above.contains(": ");
-    (too_deep || !fits && mine < *nearest).then(|| {
+    let (level, above) = nearest?;
+    let too_deep = mine > level && !above.trim_end().ends_with(':') && above.contains(": ");
+    let between = mine < level && !open.contains(&mine);
+    (too_deep || between).then(|| {
         let place = Place { file: file.clone(), line: index as u32 + 1, column: mine as u32 + 1, length: 1 };
-        let wanted = if too_deep { *nearest } else { open.iter().map(|(theirs, _)| *theirs).find(|theirs| *theirs < mine).unwrap_or(0) };
+        // What it is nearest to, the deeper one when in doubt.
+        let wanted = open.iter().copied().min_by_key(|column| column.abs_diff(mine)).unwrap_or(level);
         Problem::new("E003", place).with("found", mine).with("wanted", wanted)
     })
 }
 
-fn unreadable(at: Place, error: &Error, line: &str) -> Problem {
+fn unreadable(file: &Arc<str>, lines: &[&str], index: usize, at: Place, error: &Error) -> Problem {
     let message = error.render();
     let detail = message.split(" at line ").next().unwrap_or_default().to_string();
-    let problem = Problem::new("E001", at);
-    let problem = if detail.contains("unclosed quote") {
-        problem.variant("quote")
-    } else if detail.contains("bracket") || detail.contains("flow mapping") || detail.contains("flow sequence") {
-        problem.variant(if line.contains(['(', '"']) && line.contains('{') { "braces" } else { "bracket" })
-    } else if detail.contains("mapping values are not allowed") {
+    let line = lines.get(index).copied().unwrap_or_default();
+    let at_sign = |index: usize, column: usize| Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: 1 };
+    let problem = Problem::new("E001", at.clone());
+    if let Error::NonFiniteFloat { .. } = error {
+        return problem.variant("disagree").with("text", line.rsplit(' ').next().unwrap_or_default());
+    }
+    if line.contains(": {{") {
+        return problem.variant("template");
+    }
+    if let Some((index, column)) = unclosed_quote(lines, index).filter(|_| detail.contains("quote")) {
+        return Problem::new("E001", at_sign(index, column)).variant("quote");
+    }
+    if line.contains('{') && line.contains(['(', '"']) && (detail.contains("flow mapping") || detail.contains("bracket")) {
+        return problem.variant("braces");
+    }
+    let bracket = detail.contains("bracket") || detail.contains("flow") || detail.contains("':' indicator");
+    if let Some((index, column)) = unclosed_bracket(lines, index).filter(|_| bracket) {
+        return Problem::new("E001", at_sign(index, column)).variant("bracket");
+    }
+    if let Some(problem) = indentation(file, lines, index) {
+        return problem;
+    }
+    if detail.contains("mapping values are not allowed") {
         problem.variant("colon")
     } else if detail.contains("simple key") {
         problem.variant("no_colon")
     } else {
-        problem
-    };
-    problem.with("detail", detail)
+        problem.with("detail", detail)
+    }
+}
+
+/// The nearest line, from here upwards, with a quotation mark that has no partner on it.
+fn unclosed_quote(lines: &[&str], index: usize) -> Option<(usize, usize)> {
+    (0..=index).rev().take(200).find_map(|index| {
+        let line = lines.get(index)?;
+        let odd = |sign: char| line.matches(sign).count() % 2 == 1;
+        let sign = if odd('"') { '"' } else { '\'' };
+        let column = line.chars().position(|other| other == sign).filter(|_| odd(sign))?;
+        Some((index, column))
+    })
+}
+
+/// The nearest line, from here upwards, with a bracket that is opened and not closed on it.
+fn unclosed_bracket(lines: &[&str], index: usize) -> Option<(usize, usize)> {
+    (0..=index).rev().take(200).find_map(|index| {
+        let mut open: Vec<usize> = Vec::new();
+        for (column, sign) in lines.get(index)?.chars().enumerate() {
+            match sign {
+                '[' | '{' => open.push(column),
+                ']' | '}' => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        open.first().map(|column| (index, *column))
+    })
 }

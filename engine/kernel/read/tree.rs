@@ -355,6 +355,12 @@ impl<'a> Walk<'a> {
                 let nodes = pairs.map(|(index, (spot, plain))| self.node(spot, plain, format!("{path}[{index}]").into(), None)).collect();
                 (Content::List(nodes), if raw.starts_with('[') { Style::Flow } else { Style::Plain })
             }
+            (Shape::Map(_), Shape::Map(_)) if self.source[self.start(spot)..].starts_with("{{") => {
+                let whole = self.template(spot);
+                let key = path.rsplit('.').next().unwrap_or_default().to_string();
+                self.problems.push(Problem::new("E007", place.clone()).variant("braces").with("key", key));
+                (Content::Text(whole.into()), Style::Plain)
+            }
             (Shape::Map(spots), Shape::Map(plains)) if spots.len() == plains.len() => {
                 let flow = raw.starts_with('{');
                 let entries = self.entries(spots, plains, &path, flow);
@@ -425,16 +431,28 @@ impl<'a> Walk<'a> {
         let place = self.place(spot);
         let raw = self.raw(spot);
         self.floor = self.end(spot);
-        let name: Name = match self.scalar(&spot.0.value, &plain.0, raw, &place) {
+        let scalar = match &spot.0.value {
+            Shape::List(_) | Shape::Map(_) => Content::Empty,
+            value => self.scalar(value, &plain.0, raw, &place),
+        };
+        let name: Name = match scalar {
             Content::Text(text) => text,
             Content::Number(_) | Content::Bool(_) => raw.into(),
             _ => {
                 self.problems
-                    .push(Problem::new("E007", place).variant("key").with("wanted", "@kind.text").with("found", spot.0.value.kind()));
+                    .push(Problem::new("E007", place).variant("key").with("wanted", "@check.kind.text").with("found", spot.0.value.kind()));
                 return None;
             }
         };
         Some(Key { name, place, plain: !raw.starts_with(['"', '\'']) })
+    }
+
+    /// The text of a `{{ … }}` that was written without quotation marks.
+    fn template(&mut self, spot: &Spot) -> &'a str {
+        let rest = &self.source[self.start(spot)..];
+        let end = rest.find("}}").map_or(rest.len(), |at| at + 2);
+        self.floor = self.start(spot) + end;
+        &rest[..end]
     }
 
     fn style(&self, spot: &Spot, raw: &str) -> Style {
@@ -489,12 +507,12 @@ impl<'a> Walk<'a> {
 impl<N> Shape<N> {
     fn kind(&self) -> &'static str {
         match self {
-            Shape::Null => "@kind.nothing",
-            Shape::Bool(_) => "@kind.yes_no",
-            Shape::Int(_) | Shape::Float(_) => "@kind.number",
-            Shape::Text(_) => "@kind.text",
-            Shape::List(_) => "@kind.list",
-            Shape::Map(_) => "@kind.mapping",
+            Shape::Null => "@check.kind.nothing",
+            Shape::Bool(_) => "@check.kind.yes_no",
+            Shape::Int(_) | Shape::Float(_) => "@check.kind.number",
+            Shape::Text(_) => "@check.kind.text",
+            Shape::List(_) => "@check.kind.list",
+            Shape::Map(_) => "@check.kind.mapping",
         }
     }
 }
@@ -503,12 +521,12 @@ impl Content {
     /// The catalogue's word for it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Content::Empty => "@kind.nothing",
-            Content::Bool(_) => "@kind.yes_no",
-            Content::Number(_) | Content::Fraction(_) => "@kind.number",
-            Content::Text(_) => "@kind.text",
-            Content::List(_) => "@kind.list",
-            Content::Map(_) => "@kind.mapping",
+            Content::Empty => "@check.kind.nothing",
+            Content::Bool(_) => "@check.kind.yes_no",
+            Content::Number(_) | Content::Fraction(_) => "@check.kind.number",
+            Content::Text(_) => "@check.kind.text",
+            Content::List(_) => "@check.kind.list",
+            Content::Map(_) => "@check.kind.mapping",
         }
     }
 }

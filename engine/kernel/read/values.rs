@@ -21,7 +21,7 @@ pub fn table(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Op
 
 fn table_row(reader: &mut Reader, world: &World, node: &Node) -> Option<TableRow> {
     if !matches!(node.content, Content::Map(_)) {
-        reader.wrong(node, "@kind.mapping");
+        reader.wrong(node, "@check.kind.mapping");
         return None;
     }
     let mut cells = Vec::new();
@@ -120,7 +120,7 @@ fn param_value(reader: &mut Reader, node: &Node) -> Option<(Value, Type)> {
             _ => (Value::Text(text.clone()), Type::Text),
         }),
         _ => {
-            reader.wrong(node, "@kind.phrase");
+            reader.wrong(node, "@check.kind.phrase");
             None
         }
     }
