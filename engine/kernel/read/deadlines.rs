@@ -1,10 +1,11 @@
 //! `deadlines` with their lengths and ladders.
 
 use super::phrase;
-use super::reader::Reader;
+use super::reader::{Reader, nearest};
 use super::tree::{Content, Node};
 use super::world::World;
 use crate::kernel::model::definition::{DayOff, Deadline, Flag, LengthRule, Rung, Scope, Wants};
+use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
 use crate::kernel::time::Length;
 
@@ -134,7 +135,12 @@ fn shared(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec
         return reader.list(rungs).iter().filter_map(|node| rung(reader, node, scope)).collect();
     }
     let known: Vec<&str> = world.ladders.keys().map(|name| &**name).collect();
-    reader.unknown_name("E107", node, &name, &known);
+    let near = nearest(&name, known.iter().copied());
+    let problem = Problem::new("E107", node.place.clone()).with("name", &name).with("known", known.join(", "));
+    reader.problems.push(match near {
+        Some(near) => problem.variant("ladder_near").with("near", near),
+        None => problem.variant("ladder"),
+    });
     Vec::new()
 }
 
