@@ -1,6 +1,7 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
 mod check;
+mod app;
 mod kernel;
 mod mail;
 mod sample;

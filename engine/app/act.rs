@@ -7,7 +7,7 @@ use super::{App, LoadError, deciding, name};
 use crate::kernel::decide;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
-use crate::kernel::model::decision::{Accepted, Refusal, RefusalCode};
+use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
 use crate::kernel::model::item::Item;
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Instant;
@@ -179,16 +179,8 @@ impl App {
         now: Instant,
     ) -> Result<Result<Accepted, Refusal>, LoadError> {
         loop {
-            let unknown = RefCell::new(BTreeSet::new());
-            let counter = |counter: &str| {
-                let value = self.desk().counters.get(counter).copied();
-                value.unwrap_or_else(|| {
-                    unknown.borrow_mut().insert(counter.to_string());
-                    0
-                })
-            };
-            let decision = deciding(|| decide::act(rules, item, command, now, &counter))?;
-            let unknown = unknown.into_inner();
+            let (decision, unknown) = self.decide_with_counters(rules, item, command, now);
+            let decision = decision?;
             if unknown.is_empty() {
                 return Ok(decision);
             }
@@ -197,6 +189,26 @@ impl App {
                 self.desk().counters.entry(counter).or_insert(value);
             }
         }
+    }
+
+    /// The decision, and the counters that it would have needed.
+    fn decide_with_counters(
+        &self,
+        rules: &Rules,
+        item: Option<&Arc<Item>>,
+        command: &Command,
+        now: Instant,
+    ) -> (Result<Decision, LoadError>, BTreeSet<String>) {
+        let unknown = RefCell::new(BTreeSet::new());
+        let counter = |counter: &str| {
+            let value = self.desk().counters.get(counter).copied();
+            value.unwrap_or_else(|| {
+                unknown.borrow_mut().insert(counter.to_string());
+                0
+            })
+        };
+        let decision = deciding(|| decide::act(rules, item, command, now, &counter));
+        (decision, unknown.into_inner())
     }
 
     /// The item's workflow; for a new item the one in which the action makes items.

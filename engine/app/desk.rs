@@ -106,7 +106,10 @@ impl App {
         let mut found = Vec::with_capacity(ids.len());
         for ((id, workflow), known) in ids.iter().zip(known) {
             found.push(match known {
-                Some(held) => held.on(day_of(now, held.rules.setting.workflow.timezone)),
+                Some(held) => {
+                    let settled = held.on(day_of(now, held.rules.setting.workflow.timezone));
+                    settled.map(|settled| self.place(id, Some(&held), settled))
+                }
                 None => match facts.remove(*id) {
                     Some(Ok(facts)) => self
                         .derive(id, workflow, &facts, now)
