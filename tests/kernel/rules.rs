@@ -9,7 +9,8 @@ use duban::kernel::model::item;
 use duban::kernel::model::problem::{Place, Places, Problem};
 use duban::kernel::model::value::{Fields, Type, Value};
 use duban::kernel::rules::{Scripts, Setting, View};
-use duban::kernel::time::Date;
+use duban::kernel::time::{Date, Length, Unit};
+use duban::kernel::words::{Lang, has, say};
 use indexmap::IndexMap;
 use std::sync::Arc;
 
@@ -54,6 +55,57 @@ fn section<T>(rows: impl IntoIterator<Item = (&'static str, T)>) -> Section<T> {
     rows.into_iter().map(|(name, row)| (Name::from(name), row)).collect()
 }
 
+fn ask(name: &str, kind: Type, required: bool) -> Ask {
+    Ask { name: name.into(), title: String::new(), kind, required, records: None }
+}
+
+fn action(ask: Vec<Ask>) -> Action {
+    Action {
+        title: String::new(),
+        records_as: "done".into(),
+        by: Vec::new(),
+        not_by: None,
+        creates: false,
+        from: Vec::new(),
+        to: None,
+        choose: Vec::new(),
+        ask,
+        require: Vec::new(),
+        effects: Effects::default(),
+        sequence: Vec::new(),
+        request: None,
+    }
+}
+
+fn deadline(branch: Option<&str>, counts_as: Option<&str>) -> Deadline {
+    Deadline {
+        title: String::new(),
+        branch: branch.map(Name::from),
+        starts_on: Vec::new(),
+        ends_on: Vec::new(),
+        runs_in: Vec::new(),
+        anchor: None,
+        length: LengthRule::Fixed(Length::new(1, Unit::Month)),
+        when: None,
+        pauses_in: Vec::new(),
+        quiet_in: Vec::new(),
+        pauses_move_cap: false,
+        extended_by: Vec::new(),
+        extended_to: Vec::new(),
+        no_later_than: None,
+        day_off: None,
+        by_hour: None,
+        ladder: Vec::new(),
+        closes: Vec::new(),
+        counts_as: counts_as.map(Name::from),
+        of_request: false,
+    }
+}
+
+fn param(kind: Type, value: Value) -> Param {
+    Param { kind, values: vec![ParamValue { from: day("2005-01-01"), value, source: None }] }
+}
+
 fn day(text: &str) -> Date {
     text.parse().unwrap()
 }
@@ -82,7 +134,18 @@ fn workflow() -> Workflow {
             ("co_units", field(Type::List(Box::new(Type::Unit)))),
         ]),
         states: states(&["draft", "handling", "closed"]),
-        actions: Section::new(),
+        actions: section([
+            (
+                "reply",
+                action(vec![
+                    ask("promised_on", Type::Date, true),
+                    ask("class", choice(&["A", "B", "C"]), true),
+                    ask("all_agree", Type::YesNo, false),
+                    ask("promises", Type::List(Box::new(Type::Record("assignment".into()))), false),
+                ]),
+            ),
+            ("accept", action(Vec::new())),
+        ]),
         branches: section([(
             "assignment",
             Branch {
@@ -99,10 +162,13 @@ fn workflow() -> Workflow {
                 sealed_until: None,
             },
         )]),
-        deadlines: Section::new(),
+        deadlines: section([("reply", deadline(None, Some("statutory"))), ("opinion", deadline(Some("assignment"), None))]),
         requests: Section::new(),
         tables: Section::new(),
-        params: Section::new(),
+        params: section([
+            ("max_replies", param(Type::Number, Value::Number(2))),
+            ("term", param(Type::Duration, Value::Length(Length::new(3, Unit::Month)))),
+        ]),
         functions: Section::new(),
         notices: Section::new(),
         sweeps: Section::new(),
@@ -212,4 +278,104 @@ fn expressions_read_the_views() {
     ] {
         assert_eq!(eval(source), Value::Bool(expected), "{source}");
     }
+}
+
+/// Code, variant, column and length of every problem of an expression inside an action of the item.
+fn problems(source: &str) -> Vec<(&'static str, &'static str, u32, u32)> {
+    let scope = Scope { action: Some("reply".into()), ..Scope::default() };
+    let (mut workflow, mut expr) = (workflow(), with_expression(workflow(), source, Wants::Condition).1);
+    expr.scope = scope;
+    workflow.expressions.push(expr);
+    let found = compile(&workflow).1;
+    found.iter().for_each(has_words);
+    found.iter().map(|problem| (problem.code, problem.variant.unwrap_or(""), problem.place.column - 8, problem.place.length)).collect()
+}
+
+/// Every mistake has a sentence and a help in both languages, with a value for every name in them.
+fn has_words(problem: &Problem) {
+    for lang in [Lang::Zh, Lang::En] {
+        for part in ["", ".help"] {
+            let of_variant = problem.variant.map(|variant| format!("check.{}.{variant}{part}", problem.code));
+            let key = of_variant.into_iter().chain([format!("check.{}{part}", problem.code)]).find(|key| has(lang, key));
+            let key = key.unwrap_or_else(|| panic!("no words for {problem:?}{part}"));
+            let values: Vec<(&str, &str)> = problem.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let text = say(lang, &key, &values);
+            assert!(!text.contains("{name}") && !text.contains("{known}") && !text.contains("{of}"), "{key}: {text}");
+            let shown = problem.values.iter().filter_map(|(_, value)| value.strip_prefix('@'));
+            shown.for_each(|key| assert!(has(lang, key), "{key}"));
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_their_place() {
+    let table: &[(&str, &[(&str, &str, u32, u32)])] = &[
+        (r#"item.class == "B""#, &[]),
+        ("item.replys < 2", &[("E210", "near", 6, 6)]),
+        ("item.replies < 2 && item.hots_unit == input.clas", &[("E210", "near", 26, 9), ("E210", "near", 45, 4)]),
+        (r#"item.class == "D""#, &[("E216", "", 15, 3)]),
+        (r#"item.class in ["A", "D"]"#, &[("E216", "", 21, 3)]),
+        (r#"item.state == "handlng""#, &[("E216", "near", 15, 9)]),
+        ("item.class == B", &[("E211", "quotes", 15, 1)]),
+        (r#"itme.class == "B""#, &[("E211", "near", 1, 4)]),
+        (r#"item.replies == "2""#, &[("E213", "", 14, 2)]),
+        ("item.replies", &[("E213", "wanted", 1, 12)]),
+        ("item.replies && true", &[("E213", "condition", 6, 7), ("W217", "yes", 17, 4)]),
+        ("item.promised_on > today", &[("E214", "", 6, 11)]),
+        ("is_set(item.promised_on) && item.promised_on > today", &[]),
+        ("!is_set(item.promised_on) || item.promised_on > today", &[]),
+        ("(item.promised_on ?? today) > today", &[]),
+        ("input.promised_on > today", &[]),
+        ("input.all_agree", &[("E214", "", 1, 15)]),
+        ("input.all_agree ?? false", &[]),
+        (r#"input.promised_on > "2024-06-30""#, &[("W220", "", 21, 12)]),
+        (r#"input.promised_on > "June""#, &[("E213", "", 19, 1)]),
+        (r#"item.class < "B""#, &[("E213", "order", 12, 1)]),
+        ("task.points > 1", &[("E228", "", 1, 4)]),
+        ("each.points > 1", &[("E211", "each", 1, 4)]),
+        ("fits(item)", &[("E212", "", 1, 4)]),
+        ("days_betwen(today, today) > 1", &[("E212", "near", 1, 11)]),
+        ("days_between(today) > 1", &[("E238", "number", 1, 12)]),
+        ("days_between(today, 3) > 1", &[("E238", "", 21, 1)]),
+        (r#"add(today, "3 moons") > today"#, &[("E238", "length", 12, 9)]),
+        (r#"add(today, "3 months") > today"#, &[]),
+        ("add(today, param.term) > today", &[]),
+        ("add(today, param.max_replies) > today", &[("E238", "", 18, 11)]),
+        (r#"branches.assignment.all_in_state(["opn", "done"])"#, &[("E216", "near", 35, 5)]),
+        (r#"branches.assignment.worst("points") == "A""#, &[("E238", "", 27, 8)]),
+        (r#"branches.assignment.worst("clas") == "A""#, &[("E210", "near", 27, 6)]),
+        (r#"branches.assignment.worst("class") == "D""#, &[("E216", "", 39, 3)]),
+        (r#"branches.assignmnt.any"#, &[("E210", "near", 10, 9)]),
+        (r#"branches.assignment.any_late("opinon")"#, &[("E210", "near", 30, 8)]),
+        (r#"item.any_late("statutory")"#, &[]),
+        ("due.opinion.was_late", &[("E210", "of_branch", 5, 7)]),
+        ("due.reply.days_left <= 30", &[]),
+        ("due.reply.date > today", &[("E214", "", 11, 4)]),
+        ("item.close()", &[("E215", "method", 6, 5)]),
+        ("item.co_units[0] == item.host_unit", &[("E215", "index", 14, 1)]),
+        ("item?.class == item.class", &[("E215", "question_dot", 5, 2), ("W217", "yes", 13, 2)]),
+        ("`${item.class}` == item.number", &[("E215", "interpolation", 1, 15)]),
+        ("item.class == 'B'", &[("E215", "quotes", 15, 3)]),
+        ("item.replies % 2 == 0", &[("E215", "operator", 14, 1)]),
+        ("item.class = \"B\"", &[("E201", "equals", 12, 1)]),
+        ("item.replies <", &[("E201", "end", 14, 1)]),
+        ("", &[("E201", "end", 1, 1)]),
+        ("item.replies < 2; true", &[("E201", "unexpected", 17, 1)]),
+        ("|x| x", &[("E215", "word", 1, 1)]),
+        ("for x in item.co_units {}", &[("E215", "word", 1, 3)]),
+        ("eval(\"1\")", &[("E215", "word", 1, 4)]),
+        ("print(1)", &[("E215", "word", 1, 5)]),
+        ("sleep(1)", &[("E212", "", 1, 5)]),
+        ("if item.replies > 1 { true }", &[("E234", "no_else", 1, 2)]),
+        ("if item.replies > 1 { true } else { 1 }", &[("E234", "", 35, 1)]),
+        (r#"switch item.class { "A" => true, "B" => false }"#, &[("E235", "", 1, 6)]),
+        (r#"switch item.class { "A" => true, "X" => true, _ => false }"#, &[("E216", "", 34, 3)]),
+        (r#"switch item.class { "A" | "B" => true, "C" => false }"#, &[("E235", "empty", 1, 6)]),
+        (r#"switch input.class { "A" | "B" => true, "C" => false }"#, &[]),
+        ("item.类别 == \"丙\"", &[("E216", "", 12, 3)]),
+        ("件.类型 == \"甲\"", &[("E210", "near", 3, 2)]),
+    ];
+    let wrong: Vec<_> =
+        table.iter().filter(|(source, expected)| problems(source) != *expected).map(|(source, _)| (source, problems(source))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

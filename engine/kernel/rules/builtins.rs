@@ -1,7 +1,7 @@
 //! The built-in functions of rules: a fixed list, all pure. Those that need the calendar or the directory find them in
 //! the context of the evaluation.
 
-use super::engine::{Answer, error, kind_of};
+use super::engine::{Answer, date_of, error, kind_of};
 use super::names::{FUNCTIONS, spellings};
 use super::view::{Shared, texts_to_dynamic};
 use crate::kernel::time::{Date, Length, Unit};
@@ -47,9 +47,7 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_fn(name, |date: Date| i64::from(date.month()));
     }
     for name in spellings(FUNCTIONS, "date") {
-        engine.register_fn(name, |text: ImmutableString| -> Answer<Date> {
-            text.parse().map_err(|_| error(format!("`{text}` is not a date")))
-        });
+        engine.register_fn(name, |text: ImmutableString| date_of(&text));
     }
     // `contains` of a list stands among the operators, because Rhai calls it for `in`; here are its other spelling and texts.
     for name in spellings(FUNCTIONS, "contains") {

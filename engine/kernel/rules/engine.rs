@@ -119,7 +119,23 @@ fn operators(engine: &mut Engine) {
             Err(error(format!("{} {operator} {} cannot be computed", kind_of(&a), kind_of(&b))))
         });
     }
+    // A constant that reads as a date, which the check warns about.
+    macro_rules! with_text {
+        ($($operator:literal $holds:expr;)*) => {$(
+            engine.register_fn($operator, |date: Date, text: ImmutableString| date_of(&text).map(|other| $holds(date, other)));
+            engine.register_fn($operator, |text: ImmutableString, date: Date| date_of(&text).map(|other| $holds(other, date)));
+        )*};
+    }
+    with_text! {
+        "==" |a, b| a == b;
+        "!=" |a, b| a != b;
+        "<" |a, b| a < b;
+        "<=" |a, b| a <= b;
+        ">" |a, b| a > b;
+        ">=" |a, b| a >= b;
+    }
     // `x in list` is `contains(list, x)` to Rhai.
+    engine.register_fn("contains", |_: (), _: Dynamic| false);
     engine.register_fn("contains", |list: &mut Array, entry: Dynamic| -> Answer<bool> {
         for other in list.iter() {
             if same(other, &entry)? {
@@ -189,6 +205,10 @@ pub(super) fn kind_of(value: &Dynamic) -> &'static str {
 
 pub(super) fn error(what: impl Into<String>) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(what.into()), Position::NONE))
+}
+
+pub(super) fn date_of(text: &str) -> Answer<Date> {
+    text.parse().map_err(|_| error(format!("`{text}` is not a date")))
 }
 
 fn too_large() -> Box<EvalAltResult> {

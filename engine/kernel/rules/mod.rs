@@ -19,6 +19,7 @@ mod builtins;
 mod engine;
 mod names;
 mod program;
+mod typing;
 mod view;
 
 pub use api::NEVER;

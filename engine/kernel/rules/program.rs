@@ -3,7 +3,7 @@
 use super::engine::{self, kind_of};
 use super::names::{VIEWS, canonical};
 use super::view::{Context, Shared, from_dynamic, to_dynamic};
-use super::{Derived, EvalError, View, api};
+use super::{Derived, EvalError, View, api, typing};
 use crate::kernel::model::definition::{Expr, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Places, Problem};
@@ -87,28 +87,29 @@ fn reason(error: &EvalAltResult) -> String {
     }
 }
 
+/// Checks everything, and compiles it when there is no error.
 pub(super) fn compile(
     workflow: &Workflow,
     functions: &IndexMap<String, String>,
-    _places: &Places,
-    _directory: &Directory,
+    places: &Places,
+    directory: &Directory,
 ) -> (Option<Compiled>, Vec<Problem>) {
     let mut engine = engine::build(workflow);
-    let mut library = AST::empty();
-    for text in functions.values() {
-        if let Ok(ast) = engine.compile(text) {
-            library = library.merge(&ast);
-        }
+    engine.set_strict_variables(false);
+    let checked = typing::check(&engine, workflow, functions, places, directory);
+    if !checked.sound {
+        return (None, checked.problems);
     }
     let mut programs = Vec::with_capacity(workflow.expressions.len());
     for expr in &workflow.expressions {
         match program(&mut engine, &expr.source) {
             Ok(program) => programs.push(program),
-            Err(_) => return (None, Vec::new()),
+            // Signs of a Chinese keyboard: told when the YAML was read.
+            Err(_) => return (None, checked.problems),
         }
     }
-    let derived = Vec::new();
-    (Some(Compiled { engine, functions: library.shared_lib().clone(), programs, derived }), Vec::new())
+    let functions = checked.library.shared_lib().clone();
+    (Some(Compiled { engine, functions, programs, derived: checked.derived }), checked.problems)
 }
 
 /// Compiles an expression with a scope of only those views that it reads.
