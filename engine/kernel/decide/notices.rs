@@ -69,7 +69,7 @@ pub fn of(work: &mut Work) -> Result<Vec<Notice>, EvalError> {
     Ok(out)
 }
 
-/// With `one_mail_per`, each branch of the kind that this fact opened, else each that it cancelled; all open ones when it did neither.
+/// With `one_mail_per`, each branch of the kind that this fact opened; else the one it was done on, or each that it cancelled; else all open ones.
 fn targets(work: &Work, tell: &Tell, declared: &definition::Notice) -> Vec<Option<u32>> {
     let Some(kind) = &declared.one_mail_per else { return vec![tell.task] };
     let fact = work.facts.iter().find(|fact| fact.seq == tell.seq);
