@@ -150,11 +150,21 @@ impl<'a> World<'a> {
             "task" => Ty::Task(scope.branch.clone()?),
             "each" => Ty::of(scope.each.as_ref()?),
             "actor" if scope.action.is_some() || scope.request.is_some() => Ty::Actor,
-            "input" => match (&scope.action, &scope.request) {
-                (Some(action), _) => self.input(scope.branch.as_ref(), action).map_or(Ty::Unknown, Ty::Input),
-                (None, Some(request)) => self.request_input(request).map_or(Ty::Unknown, Ty::Input),
-                (None, None) => return None,
-            },
+            "input" if scope.action.is_none() && scope.request.is_none() => return None,
+            "input" => {
+                // Deciding a request shows what was asked, beside what the decision itself asks for.
+                let action = scope.action.as_ref().and_then(|action| self.input(scope.branch.as_ref(), action));
+                let request = scope.request.as_ref().and_then(|request| self.request_input(request));
+                match (action, request) {
+                    (Some(action), Some(request)) => {
+                        let more = request.fields.iter().filter(|(name, _)| action.fields.iter().all(|(other, _)| other != name));
+                        let fields = action.fields.iter().chain(more).cloned().collect();
+                        Ty::Input(Rc::new(InputOf { action: action.action.clone(), fields }))
+                    }
+                    (Some(input), None) | (None, Some(input)) => Ty::Input(input),
+                    (None, None) => Ty::Unknown,
+                }
+            }
             _ => return None,
         })
     }
