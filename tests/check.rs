@@ -9,8 +9,9 @@ use duban::kernel::check;
 use duban::kernel::model::definition::*;
 use duban::kernel::model::problem::{Places, Problem};
 use duban::kernel::model::value::{Type, Value};
+use duban::kernel::read::gate;
 use duban::kernel::read::phrase;
-use duban::kernel::read::tree::{self, Content, Node};
+use duban::kernel::read::tree::{Content, Node};
 use duban::kernel::rules::{RuleSet, Rules};
 use duban::kernel::time::{Length, Unit};
 use duban::kernel::words::{self, Lang};
@@ -214,7 +215,7 @@ fn the_hash_names_the_files_that_were_read() {
 fn places_count_in_characters() {
     let mut problems = Vec::new();
     let text = "流程: { 名称: \"占道：许可\", 说明: 两个 }\n列表:\n  - 甲\n  - |\n    第一行\n";
-    let node = tree::parse(&Arc::from("a.yaml"), text, &mut problems).unwrap();
+    let node = gate::parse(&Arc::from("a.yaml"), text, &mut problems).unwrap();
     assert_eq!(problems, []);
     let mut places = Places::default();
     node.record(&mut places);
@@ -322,7 +323,7 @@ fn yaml_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn agree(name: &str, text: &str) -> bool {
     let mut problems = Vec::new();
-    let node = tree::parse(&Arc::from(name), text, &mut problems);
+    let node = gate::parse(&Arc::from(name), text, &mut problems);
     let Some(node) = node.filter(|_| !problems.iter().any(Problem::is_error)) else { return false };
     let value: serde_yaml::Value =
         serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{name}: the gate lets through what serde_yaml refuses: {error}"));

@@ -1,7 +1,7 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
-mod check;
 mod app;
+mod check;
 mod kernel;
 mod mail;
 mod sample;

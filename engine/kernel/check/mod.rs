@@ -10,8 +10,8 @@ use crate::kernel::model::definition::Workflow;
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::read::reader::nearest;
-use crate::kernel::read::tree::{self, Node};
-use crate::kernel::read::{calendar, characters, directory, workflow};
+use crate::kernel::read::tree::Node;
+use crate::kernel::read::{calendar, characters, directory, gate, workflow};
 use crate::kernel::rules::{RuleSet, Rules, Scripts, Setting};
 use files::Files;
 use indexmap::IndexMap;
@@ -32,7 +32,12 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
     for (group, paths) in &sorted.workflows {
         if let Some((rules, calendar_file)) = one_workflow(&sorted, group, paths, &directory, &calendars, &mut problems) {
             used.insert(calendar_file);
-            workflows.insert(rules.setting.workflow.name.clone(), rules);
+            let name = rules.setting.workflow.name.clone();
+            if workflows.contains_key(&name) {
+                let place = rules.places.find("workflow").cloned().unwrap_or_else(|| start_of(group));
+                problems.push(Problem::new("E016", place).variant("same_name").with("name", &name));
+            }
+            workflows.insert(name, rules);
         }
     }
     if sorted.workflows.is_empty() {
@@ -68,7 +73,7 @@ fn hinders(problem: &Problem) -> bool {
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
-    tree::parse(&Arc::from(path), text, problems)
+    gate::parse(&Arc::from(path), text, problems)
 }
 
 fn start_of(file: &str) -> Place {
@@ -144,7 +149,9 @@ fn one_workflow<'f>(
     let (read, places) = workflow::read(&readable, problems);
     let functions = files.functions(group);
     for (path, text) in &functions {
-        characters::scan_code(&Arc::from(path.as_str()), text, problems);
+        let file = Arc::from(path.as_str());
+        characters::scan(&file, text, problems);
+        characters::scan_code(&file, text, problems);
     }
     let hindered = problems[before..].iter().any(hinders);
     let workflow = read.filter(|_| !hindered)?;

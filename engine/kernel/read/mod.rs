@@ -1,6 +1,6 @@
 //! YAML into nouns: rule sets, the directory and calendars. Every mistake becomes a `Problem` with its place, and reading goes on.
 //!
-//! `tree` is the only file that knows the YAML libraries. What is read may still be wrong in meaning: that is for `check`.
+//! `gate` is the only file that knows the YAML libraries. What is read may still be wrong in meaning: that is for `check`.
 
 mod actions;
 mod branches;
@@ -9,6 +9,7 @@ pub mod characters;
 mod deadlines;
 pub mod directory;
 mod fields;
+pub mod gate;
 mod imports;
 mod notices;
 mod people;
@@ -16,9 +17,10 @@ pub mod phrase;
 pub mod reader;
 mod repair;
 mod requests;
-pub mod story;
 pub mod steps;
+pub mod story;
 pub mod tree;
 mod values;
+mod walk;
 pub mod workflow;
 mod world;

@@ -46,8 +46,8 @@ pub fn field(text: &str) -> Option<FieldRef> {
     let (of, field) = text.split_once('.')?;
     let of = match of {
         "item" | "件" => Holder::Item,
-        "task" => Holder::Task,
-        "input" => Holder::Input,
+        "task" | "任务" | "本办理" => Holder::Task,
+        "input" | "输入" => Holder::Input,
         _ => return None,
     };
     is_name(field).then(|| FieldRef { of, field: field.into() })

@@ -4,6 +4,7 @@
 use super::characters::{ascii_for, wide};
 use crate::kernel::model::problem::{Place, Problem};
 use serde_saphyr::Error;
+use serde_saphyr::budget::BudgetBreach;
 use std::sync::Arc;
 
 pub fn place(file: &Arc<str>, source: &str, line: u32, column: u32) -> Place {
@@ -31,8 +32,16 @@ pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<
             problems.push(Problem::new("E008", at).variant("tag"));
             return None;
         }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            problems.push(Problem::new("E012", at).variant("depth").with("limit", super::gate::MAX_DEPTH));
+            return None;
+        }
         Error::Budget { .. } => {
-            problems.push(Problem::new("E012", at).variant("depth").with("limit", super::tree::MAX_DEPTH));
+            problems.push(Problem::new("E012", at));
+            return None;
+        }
+        Error::DuplicateMappingKey { key, .. } => {
+            problems.push(Problem::new("E002", at).variant("again").with("name", key.as_deref().unwrap_or_default()));
             return None;
         }
         _ => {}

@@ -1,6 +1,6 @@
 //! Action files: what people did and when, in the step form of the stories. Whether they may is left to the kernel.
 
-use super::tree::{self, Placed};
+use super::gate::{self, Placed};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::problem::{Place, Problem};
@@ -62,7 +62,7 @@ struct Written {
 
 /// Reads an action file. Every mistake is added to `problems`; there is nothing when there was one.
 pub fn read(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Option<ActionFile> {
-    let written: Written = tree::parse_data(file, source, MAX_BYTES, problems)?;
+    let written: Written = gate::parse_data(file, source, MAX_BYTES, problems)?;
     let before = problems.len();
     let steps = written.steps.into_iter().filter_map(|step| one(file, step.line(), step.into_value(), problems)).collect();
     (problems.len() == before).then_some(ActionFile { title: written.title, steps })
@@ -82,7 +82,8 @@ fn one(file: &Arc<str>, line: u32, step: Step, problems: &mut Vec<Problem>) -> O
         problems.push(Problem::new("E005", place.clone()).with("key", key));
     }
     let mut missing = |key: &str| problems.push(Problem::new("E006", place.clone()).with("key", key).with("row", "steps"));
-    for (key, there) in [("at", step.at.is_some()), ("by", step.by.is_some()), ("item", step.item.is_some()), ("do", step.action.is_some())] {
+    for (key, there) in [("at", step.at.is_some()), ("by", step.by.is_some()), ("item", step.item.is_some()), ("do", step.action.is_some())]
+    {
         if !there {
             missing(key);
         }
