@@ -5,6 +5,7 @@
 mod act;
 pub mod caches;
 mod desk;
+mod import;
 mod sweep;
 mod wake;
 

@@ -364,4 +364,10 @@ impl Write for Finish {
         }
         Ok(counted)
     }
+
+    /// Escalations that were mailed, by the person who was told.
+    pub async fn count_escalations(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_ESCALATIONS).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(person, count)| (person, count as u64)).collect())
+    }
 }

@@ -92,6 +92,7 @@ statements! {
     NOTICE_LATER = "update notice set not_before = $2 where status = 'ready' and key in (select value ->> 0 from json_each($1))";
     NOTICE_COUNT = "select n.kind, n.notice, n.status, coalesce(m.status, ''), count(*) from notice n left join mail m on m.id = n.mail
         group by n.kind, n.notice, n.status, coalesce(m.status, '') order by 1, 2, 3, 4";
+    NOTICE_ESCALATIONS = "select person, count(*) from notice where kind = 'escalation' and status = 'mailed' group by person order by person";
     MAIL_PUT = "insert into mail (id, person, address, bytes, status, attempts, next_try, fence, created_at)
         values ($1, $2, $3, $4, 'ready', 0, $5, 0, $5)";
     MAIL_CLAIM = "update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3

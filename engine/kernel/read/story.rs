@@ -16,6 +16,8 @@ pub fn actions(path: &str, text: &str) -> Result<Vec<Step>, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Actions {
+        #[serde(default, rename = "title")]
+        _title: Option<String>,
         steps: Vec<Step>,
     }
     typed(path, text).map(|actions: Actions| actions.steps)

@@ -1,0 +1,385 @@
+//! A sample office through its years: a list is imported, what people did is done at its moments, and the engine runs in between on a
+//! clock set by hand. Everything goes through the same app as in a live office.
+
+use crate::app::send::Post;
+use crate::app::{ActError, App};
+use crate::clock::Clock;
+use crate::files;
+use crate::kernel::calendar::window::start_of_day;
+use crate::kernel::model::Name;
+use crate::kernel::model::command::{BranchAddress, Command};
+use crate::kernel::model::definition::NoticeKind;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::model::step::Step;
+use crate::kernel::read::story;
+use crate::kernel::report::{Figures, Tally};
+use crate::kernel::rules::{RuleSet, Rules};
+use crate::kernel::simulate::run::moment;
+use crate::kernel::time::{Date, Instant};
+use crate::sheet::{self, Row, SheetProblem};
+use crate::store::StoreError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What is shown, as `sample/demo.yaml` says it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub title: String,
+    pub workflow: String,
+    pub clock: Span,
+    pub import: ImportPlan,
+    /// Files of actions.
+    pub actions: Vec<String>,
+    pub reports: Vec<ReportPlan>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    pub from: Date,
+    /// Included.
+    pub until: Date,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportPlan {
+    pub name: String,
+    pub file: String,
+    /// The local time at which each step of a row is entered on its day.
+    pub at: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportPlan {
+    pub report: Name,
+    pub as_of: Date,
+    pub title: String,
+}
+
+/// What came of it; every figure is computed from the facts and the outbox.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    pub title: String,
+    pub items: usize,
+    pub actions: usize,
+    /// Actions that were refused: item, action, sentence's values.
+    pub refused: Vec<RefusedStep>,
+    pub facts: u64,
+    pub reports: Vec<ShownReport>,
+    /// Mails by kind of notice: kind, notices carried, and those no longer owed.
+    pub notices: Vec<NoticesByKind>,
+    pub mails: u64,
+    /// Escalations by the body that was told.
+    pub escalations: Vec<(String, u64)>,
+    pub database: PathBuf,
+    pub mail_folder: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedStep {
+    pub item: Name,
+    pub action: Name,
+    pub at: String,
+    #[serde(skip)]
+    pub why: Arc<ActError>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownReport {
+    pub title: String,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticesByKind {
+    pub kind: NoticeKind,
+    pub notice: Name,
+    pub title: String,
+    pub mailed: u64,
+    pub cancelled: u64,
+    pub waiting: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error(transparent)]
+    Files(#[from] files::FilesError),
+    #[error("the plan of the demo `{path}`: {source}")]
+    Plan { path: PathBuf, source: serde_yaml::Error },
+    #[error("`{0}`")]
+    Actions(PathBuf, Box<Problem>),
+    #[error("the rule set has no {what} `{name}`")]
+    Unknown { what: &'static str, name: String },
+    #[error("the workbook cannot be read: {0}")]
+    Sheet(#[from] sheet::Error),
+    #[error("the workbook has mistakes")]
+    Rows(Vec<SheetProblem>),
+    #[error("`{0}` is not a moment")]
+    Moment(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Eval(#[from] crate::kernel::rules::EvalError),
+}
+
+/// One thing that happens.
+enum Event<'a> {
+    Row { row: &'a Row, step: usize },
+    Step(&'a Step),
+}
+
+/// Everything that was read before anything happens.
+pub struct Script {
+    pub plan: Plan,
+    rules: Arc<Rules>,
+    rows: Vec<Row>,
+    steps: Vec<Step>,
+}
+
+impl Script {
+    /// Reads `sample/` of a rule set's folder.
+    pub fn read(folder: &Path, rules: &RuleSet) -> Result<Script, DemoError> {
+        let sample = folder.join("sample");
+        let path = sample.join("demo.yaml");
+        let plan: Plan = serde_yaml::from_str(&files::text(&path)?).map_err(|source| DemoError::Plan { path, source })?;
+        let unknown = |what, name: &str| DemoError::Unknown { what, name: name.to_string() };
+        let rules = rules.workflows.get(plan.workflow.as_str()).ok_or_else(|| unknown("workflow", &plan.workflow))?.clone();
+        let workflow = &rules.setting.workflow;
+        let import = workflow.imports.get(plan.import.name.as_str()).ok_or_else(|| unknown("import", &plan.import.name))?;
+        if let Some(missing) = plan.reports.iter().find(|wanted| !workflow.reports.contains_key(&wanted.report)) {
+            return Err(unknown("report", &missing.report));
+        }
+        let reading = sheet::read_import(&sample.join(&plan.import.file), import, &workflow.fields, &rules.setting.directory)?;
+        let rows = reading.rows_or_problems(false).map_err(DemoError::Rows)?;
+        let mut steps = Vec::new();
+        for name in &plan.actions {
+            let path = sample.join(name);
+            let text = files::text(&path)?;
+            steps.extend(story::actions(name, &text).map_err(|problem| DemoError::Actions(path, Box::new(problem)))?);
+        }
+        Ok(Script { plan, rules, rows, steps })
+    }
+
+    pub fn begins(&self) -> Instant {
+        start_of_day(self.plan.clock.from, self.rules.setting.workflow.timezone)
+    }
+
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.rules.setting.workflow.timezone
+    }
+
+    /// All events by their moment; at one moment rows before steps, each in the order of its file.
+    fn timeline(&self) -> Result<BTreeMap<Instant, Vec<Event<'_>>>, DemoError> {
+        let zone = self.zone();
+        let at = |text: &str| moment(text, zone).ok_or_else(|| DemoError::Moment(text.to_string()));
+        let mut timeline: BTreeMap<Instant, Vec<Event>> = BTreeMap::new();
+        for row in &self.rows {
+            for (index, step) in row.steps.iter().enumerate() {
+                let moment = at(&format!("{} {}", step.on, self.plan.import.at))?;
+                timeline.entry(moment).or_default().push(Event::Row { row, step: index });
+            }
+        }
+        for step in &self.steps {
+            let moment = at(step.at.as_deref().unwrap_or_default())?;
+            timeline.entry(moment).or_default().push(Event::Step(step));
+        }
+        Ok(timeline)
+    }
+}
+
+/// Runs the script to its end; `progress` is told the day reached.
+pub async fn run(app: &Arc<App>, post: &Arc<Post>, script: &Script, progress: impl Fn(Date)) -> Result<Outcome, DemoError> {
+    let zone = script.zone();
+    let mut outcome = Outcome::default();
+    let mut driver = Driver { app, post, stop: CancellationToken::new() };
+    for (moment, events) in script.timeline()? {
+        driver.advance(moment, |now| progress(now.with_timezone(&zone).date_naive())).await?;
+        driver.set(moment);
+        // Steps of one moment follow each other, and share a commit where nothing depends on the answer.
+        let mut acting = Vec::with_capacity(events.len());
+        for event in &events {
+            let command = match event {
+                Event::Row { row, step } => match app.command_of_row(&script.rules, &script.plan.import.name, row, *step, None).await {
+                    Ok(command) => command,
+                    Err(why) => {
+                        outcome.refuse(&row.item.clone().unwrap_or_else(|| "".into()), &row.steps[*step].action, moment, why);
+                        continue;
+                    }
+                },
+                Event::Step(step) => command_of_step(step),
+            };
+            outcome.actions += 1;
+            let begun = app.begin_act(&command).await;
+            acting.push((command, begun));
+        }
+        for (command, begun) in acting {
+            if let Err(why) = app.done(begun).await {
+                outcome.refuse(&command.item, &command.action, moment, why);
+            }
+        }
+    }
+    let end = start_of_day(script.plan.clock.until + chrono::Days::new(1), zone);
+    driver.advance(end, |now| progress(now.with_timezone(&zone).date_naive())).await?;
+    driver.set(end);
+    driver.tick().await?;
+    Ok(outcome)
+}
+
+/// What happened on the way.
+#[derive(Default)]
+pub struct Outcome {
+    pub actions: usize,
+    pub refused: Vec<RefusedStep>,
+}
+
+impl Outcome {
+    fn refuse(&mut self, item: &Name, action: &Name, at: Instant, why: ActError) {
+        let at = at.to_rfc3339();
+        self.refused.push(RefusedStep { item: item.clone(), action: action.clone(), at, why: Arc::new(why) });
+    }
+}
+
+fn command_of_step(step: &Step) -> Command {
+    let text = |text: &Option<Name>| text.clone().unwrap_or_else(|| "".into());
+    let (item, action, by) = (text(&step.item), text(&step.action), text(&step.by));
+    let branch = step.branch.clone().unwrap_or_default();
+    Command {
+        id: format!("sample/{}/{item}/{branch}/{action}", step.at.as_deref().unwrap_or_default()).into(),
+        item,
+        branch: step.branch.clone().map(BranchAddress::Named),
+        action,
+        input: step.with.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        by,
+        via: None,
+        effective_on: step.effective_on,
+        seen_rev: None,
+    }
+}
+
+/// The scheduler on a clock set by hand.
+struct Driver<'a> {
+    app: &'a Arc<App>,
+    post: &'a Arc<Post>,
+    stop: CancellationToken,
+}
+
+/// Items worked in one tick.
+const BATCH: u32 = 512;
+
+impl Driver<'_> {
+    fn set(&mut self, now: Instant) {
+        if let Clock::Set(_) = &self.app.clock {
+            self.app.clock.set(now);
+        }
+    }
+
+    /// Stops at every moment before `until` at which something is owed.
+    async fn advance(&mut self, until: Instant, reached: impl Fn(Instant)) -> Result<(), DemoError> {
+        while let Some(next) = self.next_moment().await?.filter(|next| *next < until) {
+            let now = next.max(self.app.now());
+            self.set(now);
+            reached(now);
+            self.tick().await?;
+        }
+        Ok(())
+    }
+
+    async fn next_moment(&self) -> Result<Option<Instant>, DemoError> {
+        let wake = self.app.store.next_wake_up().await?;
+        let mail = self.app.store.next_mail_moment().await?;
+        Ok([wake, mail, self.app.next_slot()].into_iter().flatten().min())
+    }
+
+    async fn tick(&mut self) -> Result<(), DemoError> {
+        while self.app.wake_due(BATCH).await?.looked_at > 0 {}
+        self.app.sweep_due().await?;
+        while self.app.render_due(self.post).await?.notices > 0 {}
+        self.app.send_due(self.post, &self.stop).await?;
+        Ok(())
+    }
+}
+
+/// The figures at the end.
+pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path, mail_folder: &Path) -> Result<Shown, DemoError> {
+    let rules = &script.rules;
+    let workflow = &rules.setting.workflow;
+    let mut tallies = Vec::new();
+    for wanted in &script.plan.reports {
+        let (name, report) = workflow.reports.get_key_value(&wanted.report).ok_or_else(|| DemoError::Unknown { what: "report", name: wanted.report.to_string() })?;
+        tallies.push((wanted.title.clone(), Tally::new(rules, name, report, wanted.as_of)));
+    }
+    let (mut items, mut facts, mut after) = (0, 0, String::new());
+    loop {
+        let ids = app.store.ids(Some(&workflow.name), false, &after, BATCH).await?;
+        let Some(last) = ids.last() else { break };
+        after = last.clone();
+        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+        for (id, recorded) in app.store.items(&asked).await? {
+            let recorded = recorded?;
+            items += 1;
+            facts += recorded.len() as u64;
+            for (_, tally) in &mut tallies {
+                tally.count(&id, &recorded, None)?;
+            }
+        }
+    }
+    let reports = tallies.into_iter().map(|(title, tally)| ShownReport { title, figures: tally.figures() }).collect();
+    let mails = app.store.count_mails().await?.into_iter().filter(|(status, _)| status == "sent").map(|(_, count)| count).sum();
+    Ok(Shown {
+        title: script.plan.title.clone(),
+        items,
+        actions: outcome.actions,
+        refused: outcome.refused,
+        facts,
+        reports,
+        notices: notices_by_kind(app, rules).await?,
+        mails,
+        escalations: escalations(app, rules).await?,
+        database: database.to_path_buf(),
+        mail_folder: mail_folder.to_path_buf(),
+    })
+}
+
+async fn notices_by_kind(app: &App, rules: &Rules) -> Result<Vec<NoticesByKind>, DemoError> {
+    let counts = app.store.count_notices().await?;
+    let mut out = Vec::new();
+    for (name, notice) in &rules.setting.workflow.notices {
+        let count = |wanted: &[&str]| {
+            let fits = |count: &&crate::store::outbox::NoticeCount| count.notice == **name && wanted.contains(&count.status.as_str());
+            counts.iter().filter(fits).map(|count| count.count).sum()
+        };
+        out.push(NoticesByKind {
+            kind: notice.kind,
+            notice: name.clone(),
+            title: notice.title.clone(),
+            mailed: count(&["mailed"]),
+            cancelled: count(&["cancelled"]),
+            waiting: count(&["ready", "parked"]),
+        });
+    }
+    Ok(out)
+}
+
+/// How many escalations reached each unit, worst first: the unit of the person's first duty, else the person.
+async fn escalations(app: &App, rules: &Rules) -> Result<Vec<(String, u64)>, DemoError> {
+    let directory = &rules.setting.directory;
+    let mut out: Vec<(String, u64)> = Vec::new();
+    for (person, count) in app.store.count_escalations().await? {
+        let known = directory.persons.get(person.as_str());
+        let unit = known.and_then(|person| person.duties.first()).and_then(|duty| directory.units.get(&duty.value.unit));
+        let title = unit.map_or_else(|| known.map_or(person.clone(), |person| person.title.clone()), |unit| unit.title.clone());
+        match out.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, sum)) => *sum += count,
+            None => out.push((title, count)),
+        }
+    }
+    out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(out)
+}
