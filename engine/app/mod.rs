@@ -6,6 +6,7 @@ mod act;
 pub mod caches;
 mod desk;
 mod import;
+pub mod send;
 mod sweep;
 mod wake;
 

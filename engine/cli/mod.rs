@@ -1,6 +1,8 @@
 //! The command line: one file a command. Each parses, calls the kernel or the app, and prints for people or, with `--json`, for programs.
 
 pub mod date;
+pub mod demo;
+pub mod figures;
 pub mod problems;
 pub mod test;
 
@@ -63,6 +65,8 @@ pub struct Global {
 pub enum Command {
     /// Count a deadline on the official calendar: duban date 2025-11-30 "3 months"
     Date(date::DateArgs),
+    /// A sample office through its years: list in, reminders and escalations out
+    Demo(demo::DemoArgs),
     /// Run the stories beside a rule set
     Test(test::TestArgs),
 }
@@ -127,6 +131,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
             let args = date::DateArgs { json: args.json || context.json, ..args };
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
         }
+        Command::Demo(args) => demo::run(&args, &context),
         Command::Test(args) => test::run(&args, &context),
     }
 }

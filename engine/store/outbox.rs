@@ -228,6 +228,12 @@ impl Store {
         Ok(rows.into_iter().map(|(status, count)| (status, count as u64)).collect())
     }
 
+    /// Escalations that were mailed, by the person who was told.
+    pub async fn count_escalations(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_ESCALATIONS).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(person, count)| (person, count as u64)).collect())
+    }
+
     /// How many notices of which kind ended how.
     pub async fn count_notices(&self) -> Result<Vec<NoticeCount>, StoreError> {
         let rows: Vec<(String, String, String, String, i64)> =
@@ -363,11 +369,5 @@ impl Write for Finish {
             counted.push(done == 1);
         }
         Ok(counted)
-    }
-
-    /// Escalations that were mailed, by the person who was told.
-    pub async fn count_escalations(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_ESCALATIONS).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(|(person, count)| (person, count as u64)).collect())
     }
 }

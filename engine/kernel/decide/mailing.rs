@@ -76,9 +76,16 @@ pub fn envelopes(notices: &[Notice]) -> Vec<Envelope> {
         envelopes[envelope].notices.push(place);
     }
     for envelope in envelopes.iter_mut().filter(|envelope| envelope.key.is_empty()) {
-        // A notice goes into one mail only, so its smallest key tells the mail from every other one.
-        let first = envelope.notices.iter().map(|place| &notices[*place]).min_by(|a, b| a.key.cmp(&b.key));
-        envelope.key = first.map(|notice| format!("{}/{}/{}", notice.bundle, notice.person, notice.key)).unwrap_or_default();
+        envelope.key = key(envelope.notices.iter().map(|place| &notices[*place]));
     }
     envelopes
+}
+
+/// The key of a mail that carries these notices. A notice goes into one mail only, so its smallest key tells the mail from every other.
+pub fn key<'a>(notices: impl IntoIterator<Item = &'a Notice>) -> String {
+    let first = notices.into_iter().min_by(|a, b| a.key.cmp(&b.key));
+    first.map_or_else(String::new, |notice| match &*notice.bundle {
+        "" => notice.key.clone(),
+        bundle => format!("{bundle}/{}/{}", notice.person, notice.key),
+    })
 }

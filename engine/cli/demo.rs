@@ -1,0 +1,192 @@
+//! `duban demo`: a sample office through its years on a clock set by hand, with every figure computed from the facts.
+
+use super::{Context, exit};
+use crate::app::App;
+use crate::app::send::Post;
+use crate::clock::Clock;
+use crate::demo::{self, DemoError, Script, Shown};
+use crate::kernel::check;
+use crate::kernel::model::definition::NoticeKind;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::words::{Lang, say};
+use crate::mail::guard::Guard;
+use crate::mail::{Address, Folder, Transport};
+use crate::store::{Opening, Store};
+use crate::{app, files};
+use anyhow::Context as _;
+use clap::Args;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Where the database and the mails of the demo go; what an earlier demo left there is replaced
+    #[arg(long, default_value = "demo")]
+    pub folder: PathBuf,
+}
+
+/// The database of a demo, by which its folder is known.
+const DATABASE: &str = "demo.db";
+const MAILS: &str = "mails";
+
+pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
+    let begun = Instant::now();
+    let rules_folder = context.settings.rules_folder()?;
+    let texts = files::rule_set(&rules_folder)?;
+    let (rules, problems) = check::load(&texts);
+    let Some(rules) = rules else {
+        let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
+        context.draw(&errors, &rules_folder.display().to_string(), &texts);
+        return Ok(exit::FINDINGS);
+    };
+    let script = match Script::read(&rules_folder, &rules) {
+        Ok(script) => script,
+        Err(DemoError::Actions(path, problem)) => {
+            let name = problem.place.file.to_string();
+            let texts = indexmap::IndexMap::from([(name, files::text(&path)?)]);
+            context.draw(&[*problem], "", &texts);
+            return Ok(exit::FINDINGS);
+        }
+        Err(DemoError::Rows(problems)) => {
+            for problem in &problems {
+                anstream::eprintln!("{} {}", problem.place(), problem.sentence(context.lang));
+            }
+            return Ok(exit::FINDINGS);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    clear(&args.folder, context.lang)?;
+    let database = args.folder.join(DATABASE);
+    let mails = args.folder.join(MAILS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("starting the runtime")?;
+    let shown = runtime.block_on(play(&script, rules, &database, &mails, context))?;
+    if context.json {
+        anstream::println!("{}", serde_json::to_string(&shown)?);
+    } else {
+        print(&shown, context.lang, begun.elapsed().as_secs_f64());
+    }
+    Ok(if shown.refused.is_empty() { exit::DONE } else { exit::FINDINGS })
+}
+
+async fn play(script: &Script, rules: crate::kernel::rules::RuleSet, database: &Path, mails: &Path, context: &Context) -> anyhow::Result<Shown> {
+    let clock = Clock::set_to(script.begins());
+    let opening = Opening { new_instance: "demo".into(), ..Opening::default() };
+    let store = Store::open(database, opening, clock.now()).await?;
+    let app = Arc::new(App::open(store, Arc::new(rules), clock).await?);
+    let frames = files::mail_frames(context.settings.templates.as_deref())?;
+    let transport = Transport::Folder(Folder::open(mails, script.zone()).with_context(|| format!("making the folder `{}`", mails.display()))?);
+    let from = Address::parse(&context.settings.mail.from)?;
+    let post = Arc::new(Post::new(Some(transport), frames, from, Guard::default(), "demo".into()));
+    let bar = progress(script, context);
+    let outcome = demo::run(&app, &post, script, |day| {
+        let days = (day - script.plan.clock.from).num_days().max(0) as u64;
+        if days > bar.position() {
+            bar.set_position(days);
+            bar.set_message(day.to_string());
+        }
+    })
+    .await;
+    bar.finish_and_clear();
+    let shown = demo::show(&app, script, outcome?, database, mails).await?;
+    app.store.clone().close().await;
+    Ok(shown)
+}
+
+fn progress(script: &Script, context: &Context) -> ProgressBar {
+    let days = (script.plan.clock.until - script.plan.clock.from).num_days().max(0) as u64;
+    if context.quiet || context.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(days);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {msg}  {eta}") {
+        bar.set_style(style.progress_chars("██░"));
+    }
+    bar.set_prefix(say(context.lang, "demo.running", &[]));
+    bar
+}
+
+/// Empties the folder of an earlier demo. A folder with anything else in it is left alone.
+fn clear(folder: &Path, lang: Lang) -> anyhow::Result<()> {
+    if folder.exists() {
+        let is_demo = folder.join(DATABASE).is_file();
+        let is_empty = std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()).unwrap_or(false);
+        anyhow::ensure!(is_demo || is_empty, "{}", say(lang, "demo.not_ours", &[("folder", &folder.display().to_string())]));
+        let _lock = is_demo.then(|| crate::store::lock::Lock::take(&folder.join(DATABASE))).transpose()?;
+        for name in [DATABASE.to_string(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
+            let path = folder.join(name);
+            if path.is_file() {
+                std::fs::remove_file(&path).with_context(|| format!("removing `{}`", path.display()))?;
+            }
+        }
+        if folder.join(MAILS).is_dir() {
+            std::fs::remove_dir_all(folder.join(MAILS)).context("removing the mails of the demo before")?;
+        }
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("making the folder `{}`", folder.display()))
+}
+
+fn print(shown: &Shown, lang: Lang, seconds: f64) {
+    anstream::println!("{}", shown.title.bold());
+    let counted = [("items", shown.items.to_string()), ("actions", shown.actions.to_string()), ("facts", shown.facts.to_string())];
+    anstream::println!("{}\n", words(lang, "demo.counted", &counted));
+    for report in &shown.reports {
+        anstream::println!("{}", super::figures::table(&report.title, &report.figures, lang));
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    for kind in [NoticeKind::Message, NoticeKind::Reminder, NoticeKind::Escalation] {
+        let of_kind = || shown.notices.iter().filter(|notice| notice.kind == kind);
+        let sum: u64 = of_kind().map(|notice| notice.mailed).sum();
+        let cancelled: u64 = of_kind().map(|notice| notice.cancelled).sum();
+        let key = match kind {
+            NoticeKind::Message => "demo.message",
+            NoticeKind::Reminder => "demo.reminder",
+            NoticeKind::Escalation => "demo.escalation",
+        };
+        let note = if cancelled > 0 { say(lang, "demo.cancelled", &[("count", &cancelled.to_string())]) } else { String::new() };
+        table.add_row([say(lang, key, &[]), sum.to_string(), note]);
+    }
+    right(&mut table, 1);
+    anstream::println!("{}", words(lang, "demo.mails", &[("mails", shown.mails.to_string())]).bold());
+    anstream::println!("{table}\n");
+    anstream::println!("{}", say(lang, "demo.escalations", &[]).bold());
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    for (unit, count) in &shown.escalations {
+        table.add_row([unit.clone(), count.to_string()]);
+    }
+    right(&mut table, 1);
+    anstream::println!("{table}\n");
+    for refused in shown.refused.iter().take(20) {
+        let why = match &*refused.why {
+            app::ActError::Refused(refusal) => crate::kernel::words::refusal(lang, refusal),
+            error => error.to_string(),
+        };
+        anstream::println!("{} {} {} {}: {why}", "✗".red(), refused.at, refused.item, refused.action);
+    }
+    if !shown.refused.is_empty() {
+        anstream::println!("{}", words(lang, "demo.refused", &[("count", shown.refused.len().to_string())]));
+    }
+    let places = [("database", shown.database.display().to_string()), ("mails", shown.mail_folder.display().to_string())];
+    anstream::println!("{}", words(lang, "demo.places", &places));
+    let first = shown.reports.first().map(|report| (report.figures.report.to_string(), report.figures.as_of.to_string())).unwrap_or_default();
+    let next = [("database", shown.database.display().to_string()), ("report", first.0), ("day", first.1), ("seconds", format!("{seconds:.1}"))];
+    anstream::println!("{}", words(lang, "demo.next", &next));
+}
+
+fn right(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+fn words(lang: Lang, key: &str, values: &[(&str, String)]) -> String {
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    say(lang, key, &values)
+}
