@@ -78,7 +78,7 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             report.problems.push(Problem::new("E901", place).variant("test_of").with("name", &file.test_of));
             continue;
         };
-        let (outcomes, coverage) = run::run(workflow, &file);
+        let (outcomes, coverage) = run::run(workflow, &rules.templates, &file);
         let name = workflow.setting.workflow.name.to_string();
         covered.entry(name.clone()).or_default().add(&coverage);
         bars.push((report.files.len(), file.coverage.clone()));

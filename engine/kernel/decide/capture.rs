@@ -1,7 +1,7 @@
 //! What templates may show of an item, captured as JSON at the moment of the fact: persons and units by their titles, no secret field.
 
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Field, Section};
+use crate::kernel::model::definition::{Ask, Field, Request, Section};
 use crate::kernel::model::fact::{Fact, RungKey};
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::value::{Fields, Type, Value};
@@ -17,6 +17,7 @@ pub fn base(rules: &Rules, item: &Item, task: Option<u32>, fact: Option<&Fact>, 
     out.insert("due".into(), dues(rules, item, task, rung, today));
     out.insert("branches".into(), branches(rules, item));
     out.insert("param".into(), params(rules, today));
+    out.insert("request".into(), requests(rules, item, task));
     out.insert("letter".into(), json!(rules.setting.workflow.letter));
     out.insert("today".into(), json!(today.to_string()));
     if let Some(fact) = fact {
@@ -181,6 +182,18 @@ fn branches(rules: &Rules, item: &Item) -> Json {
         item.branches.iter().filter(|branch| branch.kind == *kind).map(|branch| branch_values(rules, item, branch.no)).collect()
     };
     Json::Object(kinds.map(|kind| (kind.to_string(), Json::Array(of(kind)))).collect())
+}
+
+/// What was asked last in each request, of the branch at hand or of the item; nothing where it was never asked.
+fn requests(rules: &Rules, item: &Item, task: Option<u32>) -> Json {
+    let of = |(name, request): (&Name, &Request)| {
+        let holder = if request.branch.is_some() { task } else { None };
+        let asked = item.requests.iter().rev().find(|asked| asked.request == *name && asked.branch == holder);
+        let value = |ask: &Ask| asked.and_then(|asked| asked.input.get(&ask.name)).unwrap_or(&Value::Empty);
+        let fields: Map<String, Json> = request.ask.iter().map(|ask| (ask.name.to_string(), typed(rules, &ask.kind, value(ask)))).collect();
+        (name.to_string(), Json::Object(fields))
+    };
+    Json::Object(rules.setting.workflow.requests.iter().map(of).collect())
 }
 
 fn params(rules: &Rules, today: Date) -> Json {

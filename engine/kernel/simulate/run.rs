@@ -15,10 +15,12 @@ use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::step::{CalendarYear, Expect, ExpectedMail, ExpectedSkip, Step};
 use crate::kernel::model::story::{Story, StoryFile};
 use crate::kernel::model::value::{Fields, Type, Value};
+use crate::kernel::render;
 use crate::kernel::rules::{Rules, Setting};
 use crate::kernel::time::{Date, Instant};
 use crate::kernel::words::{self, Lang};
 use chrono::{NaiveDateTime, TimeZone, Utc};
+use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,15 +52,15 @@ impl Difference {
 }
 
 /// Every story of a file, its table tests and function tests, and what they covered. Refusals are compared in the first language of
-/// the rule set.
-pub fn run(rules: &Arc<Rules>, file: &StoryFile) -> (Vec<Outcomes>, Coverage) {
+/// the rule set. Every mail that is sent is worded with the rule set's templates, so that one that cannot be worded is found here.
+pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryFile) -> (Vec<Outcomes>, Coverage) {
     let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
     let lang = if english { Lang::En } else { Lang::Zh };
     let mut coverage = Coverage::default();
     let rules = with_people(rules, file);
     let mut out = Vec::new();
     for story in &file.tests {
-        let mut telling = Telling::new(&rules, file, story, lang);
+        let mut telling = Telling::new(&rules, templates, file, story, lang);
         telling.tell();
         coverage.add(&telling.world.coverage);
         out.push(Outcomes { name: story.name.clone(), steps: story.steps.len(), days: telling.days(), differences: telling.differences });
@@ -69,6 +71,7 @@ pub fn run(rules: &Arc<Rules>, file: &StoryFile) -> (Vec<Outcomes>, Coverage) {
 }
 
 struct Telling<'a> {
+    templates: &'a IndexMap<Name, String>,
     file: &'a StoryFile,
     story: &'a Story,
     lang: Lang,
@@ -76,13 +79,14 @@ struct Telling<'a> {
     id: Name,
     step: usize,
     seen_mails: usize,
+    worded: usize,
     seen_facts: usize,
     began: Instant,
     differences: Vec<Difference>,
 }
 
 impl<'a> Telling<'a> {
-    fn new(rules: &Arc<Rules>, file: &'a StoryFile, story: &'a Story, lang: Lang) -> Self {
+    fn new(rules: &Arc<Rules>, templates: &'a IndexMap<Name, String>, file: &'a StoryFile, story: &'a Story, lang: Lang) -> Self {
         let zone = rules.setting.workflow.timezone;
         let first = story.from.as_deref().or_else(|| story.steps.iter().find_map(|step| step.at.as_deref().or(step.advance_to.as_deref())));
         let began = first
@@ -90,6 +94,7 @@ impl<'a> Telling<'a> {
             .unwrap_or_else(|| Utc.with_ymd_and_hms(2026, 3, 20, 1, 0, 0).single().unwrap_or_default());
         let id = file.item.get("number").and_then(Value::as_text).cloned().unwrap_or_else(|| "story-1".into());
         Telling {
+            templates,
             file,
             story,
             lang,
@@ -97,6 +102,7 @@ impl<'a> Telling<'a> {
             id,
             step: 0,
             seen_mails: 0,
+            worded: 0,
             seen_facts: 0,
             began,
             differences: Vec::new(),
@@ -203,6 +209,7 @@ impl<'a> Telling<'a> {
             // What leaves at once is part of this step.
             self.world.advance_to(self.world.now);
         }
+        self.word_mails();
         if let Some(expect) = &step.expect {
             self.expect(expect);
         } else {
@@ -350,6 +357,27 @@ impl<'a> Telling<'a> {
             ["unit", "person"].iter().any(|field| branch.fields.get(*field).and_then(Value::as_text).is_some_and(is_meant))
         };
         of_kind().rev().find(fits).map(|branch| branch.no)
+    }
+
+    /// Words every mail sent since the last step, as it would go out.
+    fn word_mails(&mut self) {
+        let mut failed: Vec<(String, String)> = Vec::new();
+        for Sent { notice, .. } in &self.world.sent[self.worded..] {
+            let Some(declared) = self.world.rules.setting.workflow.notices.get(&notice.notice) else { continue };
+            let subject = render::line_in(self.lang, &declared.subject, &notice.values);
+            let body = self.templates.get(&declared.template).map(|template| render::text_in(self.lang, template, &notice.values));
+            let errors = [subject.err(), body.and_then(Result::err)];
+            for error in errors.into_iter().flatten() {
+                let entry = (notice.notice.to_string(), error.to_string());
+                if !failed.contains(&entry) {
+                    failed.push(entry);
+                }
+            }
+        }
+        self.worded = self.world.sent.len();
+        for (notice, what) in failed {
+            self.differs("wording", vec![("notice", notice), ("what", what)]);
+        }
     }
 
     fn expect_mails(&mut self, wanted: &[ExpectedMail]) {
