@@ -115,8 +115,9 @@ def make_deputies():
     for county, count in texts.COUNTIES.items():
         for _ in range(count):
             while True:
-                surname, first, second = rng.choice(list(texts.SURNAMES)), rng.choice(list(texts.FIRST)), rng.choice(list(texts.SECOND))
-                name = surname + (first + second if rng.random() < 0.86 else second)
+                surname = rng.choice(texts.COMMON if rng.random() < 0.5 else list(texts.SURNAMES))
+                first, second = rng.choice(list(texts.FIRST)), rng.choice(list(texts.SECOND))
+                name = surname + first + second if rng.random() < 0.86 else surname + (second := rng.choice(texts.ENDS_OF_TWO))
                 if name not in taken and first != second:
                     break
             taken.add(name)
@@ -175,9 +176,13 @@ def zh(day):
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def plan_for(by):
-    mid = by - dt.timedelta(days=40)
-    return rng.choice(texts.PLANS).format(by=zh(by), mid=f"{mid.year}年{mid.month}月")
+def is_built(item):
+    return bool(texts.IS_BUILT.search(item.title))
+
+
+def plan_for(item, since, by):
+    mid = since + (by - since) * 0.6
+    return rng.choice(texts.PLANS[is_built(item)]).format(by=zh(by), mid=f"{mid.year}年{mid.month}月")
 
 
 # ---------------------------------------------------------------------------------------------------------------- items
@@ -263,6 +268,8 @@ def choose_paths(items):
     turn("C", "CA25", 4)
     turn("C", "CBA25", 6)
     turn("C", "CB25", 4)
+    for item in rng.sample([item for item in items if item.path == "B" and plain(item) and not item.flags], 6):
+        item.flags.add("class_changed")
 
 
 def choose_flags(items):
@@ -296,7 +303,6 @@ def choose_flags(items):
         item.late_by = days
         free.remove(item)
     take("draft_rejected", 14)
-    take("class_changed", 6)
     take("late_sign_in", 7)
     take("late_contact", 9)
     take("late_opinion", 8, lambda item: item.co)
@@ -398,7 +404,7 @@ def reply(item, unit, start, co_done):
 def draft_to_signature(item, unit, drafted, sent, after):
     branch = f"assignment {unit}"
     # A unit that thinks too well of its work proposes A; the committee puts it right.
-    changed = "class_changed" in item.flags and item.september == "B"
+    changed = "class_changed" in item.flags
     given = grounds(item, "A" if changed else item.unit_class, sent)
     case, reviewer, principal = people.of("case_officer", unit), people.reviewer(unit), people.of("principal", unit)
     file = f"{item.number}-答复函-{people.title[unit]}.pdf"
@@ -414,7 +420,7 @@ def grounds(item, letter, sent):
     given = {"class": letter}
     if letter == "B":
         item.promised = promise(item, sent)
-        given.update(plan=plan_for(item.promised), promised_on=item.promised)
+        given.update(plan=plan_for(item, sent, item.promised), promised_on=item.promised)
     if letter == "C":
         given["reason"] = rng.choice(texts.REASONS)
     return given
@@ -454,7 +460,7 @@ def extension(item, unit, after):
 def confirm(item, unit, sent):
     branch, officer = f"commitment {unit}", people.officer(unit)
     at = sent
-    if "class_changed" in item.flags and item.september == "B":
+    if "class_changed" in item.flags:
         given = grounds(item, "B", sent.date())
         at = put(item, cal.add(at.date(), rng.choice([2, 3, 4])), officer, "change_class", branch, at, because=rng.choice(texts.CHANGED), **given)
     return put(item, cal.add(at.date(), rng.choice([1, 2, 3, 4, 5, 6, 8])), officer, "confirm_class", branch, at)
@@ -576,16 +582,16 @@ def track(item, unit, since, promised, claim):
         if day >= until or cal.roll(day) > END:
             break
         percent, words = texts.PROGRESS[min(reports, 4 if claim else 3)]
-        words = texts.STUCK if not claim and reports > 1 and rng.random() < 0.5 else words
+        words = (texts.STUCK if not claim and reports > 1 and rng.random() < 0.5 else words)[is_built(item)]
         at = put(item, day, officer, "report_progress", branch, at, progress=rng.choice(words), percent=percent + rng.choice([0, 2, 5]) if percent < 95 else 95)
         reports += 1
     if not claim:
         return None
-    claimed = put(item, claim, principal, "claim_done", branch, at, progress=rng.choice(texts.DONE), evidence=f"{item.number}-办结证明.pdf")
+    claimed = put(item, claim, principal, "claim_done", branch, at, progress=rng.choice(texts.DONE[is_built(item)]), evidence=f"{item.number}-办结证明.pdf")
     last = NEW_YEAR if item.path == "BA24" else END
     if rng.random() < 0.05 and cal.add(claimed.date(), 30) < last:
         back = put(item, cal.add(claimed.date(), rng.randint(4, 8)), committee, "reject", branch, claimed, remarks=rng.choice(texts.REJECTED))
-        claimed = put(item, cal.add(back.date(), rng.randint(8, 14)), principal, "claim_done", branch, back, progress=rng.choice(texts.DONE), evidence=f"{item.number}-办结证明（补充）.pdf")
+        claimed = put(item, cal.add(back.date(), rng.randint(8, 14)), principal, "claim_done", branch, back, progress=rng.choice(texts.DONE[is_built(item)]), evidence=f"{item.number}-办结证明（补充）.pdf")
     verified = put(item, min(cal.add(claimed.date(), rng.randint(3, 12)), cal.add(last, -1)), committee, "verify", branch, claimed)
     assert verified.date() <= last, (item.number, verified)
     item.became["A"] = verified
@@ -618,13 +624,13 @@ def shelve(item, unit):
     if not turn:
         return
     if item.path in ("CA24", "CA25"):
-        claimed = put(item, turn, principal, "claim_done", branch, at, progress=rng.choice(texts.DONE), evidence=f"{item.number}-办结证明.pdf")
+        claimed = put(item, turn, principal, "claim_done", branch, at, progress=rng.choice(texts.DONE[is_built(item)]), evidence=f"{item.number}-办结证明.pdf")
         item.became["A"] = put(item, cal.add(claimed.date(), rng.randint(3, 10)), committee, "verify", branch, claimed)
         return settled(item, unit, item.became["A"])
     becomes_a = item.path in ("CB24A25", "CBA25")
     claim = spread(max(dt.date(2025, 1, 8), turn + dt.timedelta(days=60)), dt.date(2025, 12, 3)) if becomes_a else None
     promised = cal.roll(claim + dt.timedelta(days=rng.randint(3, 40))) if claim else rng.choice([dt.date(2026, 3, 31), dt.date(2026, 6, 30), dt.date(2026, 12, 31)])
-    at = put(item, turn, rng.choice([principal, committee]), "conditions_met", branch, at, plan=plan_for(promised), promised_on=promised)
+    at = put(item, turn, rng.choice([principal, committee]), "conditions_met", branch, at, plan=plan_for(item, turn, promised), promised_on=promised)
     item.became["B"] = at
     track(item, unit, at, promised, claim)
 
