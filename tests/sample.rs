@@ -1,11 +1,19 @@
-//! The shipped sample is read: the list with its blemishes, and what people did.
+//! The shipped sample, run through the kernel in memory: the list, two years of actions, the engine's own moments. Nothing is refused,
+//! and the published figures come out of the facts.
 
 use crate::support::rule_set::files_of;
-use duban::kernel::model::Name;
-use duban::kernel::read::steps;
-use duban::kernel::rules::{RuleSet, Rules};
-use duban::kernel::words::Lang;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use duban::kernel::check;
+use duban::kernel::derive::{fold, roles};
+use duban::kernel::model::Name;
+use duban::kernel::model::command::Command;
+use duban::kernel::model::definition::NoticeKind;
+use duban::kernel::read::steps::{self, ActionFile};
+use duban::kernel::report::{Figures, figures};
+use duban::kernel::rules::{RuleSet, Rules};
+use duban::kernel::simulate::world::World;
+use duban::kernel::time::Instant;
+use duban::kernel::words::{self, Lang};
 use duban::sheet::{Row, read_import};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,16 +43,61 @@ fn list() -> Vec<Row> {
     reading.rows
 }
 
-#[test]
-fn the_action_files_are_read() {
-    for (year, fewest) in [(2024, 4_000), (2025, 800)] {
-        let name = format!("{year}年办理.yaml");
-        let text = std::fs::read_to_string(folder().join("sample").join(&name)).unwrap();
-        let mut problems = Vec::new();
-        let file = steps::read(&name.into(), &text, &mut problems).unwrap_or_else(|| panic!("{problems:#?}"));
-        assert!(file.steps.len() > fewest && file.steps.is_sorted_by_key(|step| step.at));
-        assert!(file.steps.iter().all(|step| RULE_SET.directory.persons.contains_key(&step.by)));
+fn actions(year: i32) -> ActionFile {
+    let name = format!("{year}年办理.yaml");
+    let text = std::fs::read_to_string(folder().join("sample").join(&name)).unwrap();
+    let mut problems = Vec::new();
+    let file = steps::read(&name.into(), &text, &mut problems);
+    file.unwrap_or_else(|| panic!("{problems:#?}"))
+}
+
+/// Everything that people do, by the moment at which they do it.
+fn everything(world: &World) -> Vec<(Instant, String, Command)> {
+    let rules = &world.rules;
+    let zone = rules.setting.workflow.timezone;
+    let instant = |at: NaiveDateTime| zone.from_local_datetime(&at).earliest().unwrap().with_timezone(&Utc);
+    let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
+    let mut all = Vec::new();
+    for row in list() {
+        let id = row.item.clone().unwrap();
+        for (index, step) in row.steps.into_iter().enumerate() {
+            let blank = Arc::new(fold::begin(rules, &id, step.on, step.on));
+            let by = roles::holders(rules, &blank, &step.by, None, step.on).unwrap()[0].clone();
+            let command = Command {
+                id: format!("import {} {index}", row.number).into(),
+                item: id.clone(),
+                branch: None,
+                action: step.action,
+                input: step.input,
+                by,
+                via: None,
+                effective_on: None,
+                seen_rev: None,
+            };
+            all.push((instant(step.on.and_time(nine)), format!("row {}", row.number), command));
+        }
     }
+    for year in [2024, 2025] {
+        for (index, step) in actions(year).steps.iter().enumerate() {
+            all.push((instant(step.at), format!("{year}:{}", step.line), step.command(format!("{year} {index}").into())));
+        }
+    }
+    all.sort_by_key(|(at, _, _)| *at);
+    all
+}
+
+fn figures_of(world: &World, report: &str, day: NaiveDate) -> Figures {
+    let (name, report) = world.rules.setting.workflow.reports.get_key_value(report).unwrap();
+    let items = world.items.iter().map(|(id, kept)| (&**id, kept.facts.as_slice()));
+    figures(&world.rules, name, report, items, day, None).unwrap()
+}
+
+fn counts(figures: &Figures) -> Vec<(&str, u64)> {
+    figures.rows.iter().filter(|row| row.count > 0).map(|row| (row.value.as_str(), row.count)).collect()
+}
+
+fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
 #[test]
@@ -56,4 +109,45 @@ fn the_list_is_read_with_its_blemishes() {
     let titles: BTreeSet<_> = rows.iter().map(|row| row.steps[0].input[&Name::from("title")].as_text().unwrap().clone()).collect();
     assert_eq!(titles.len(), 432, "every title is its own");
     assert!(titles.iter().all(|title| title.starts_with("关于") && title.ends_with("的建议") && !title.contains([' ', '\u{3000}'])));
+}
+
+#[test]
+fn two_years_run_without_a_refusal_and_the_figures_come_out() {
+    let start = Utc.with_ymd_and_hms(2024, 2, 25, 16, 0, 0).unwrap();
+    let end = Utc.with_ymd_and_hms(2025, 12, 31, 15, 0, 0).unwrap();
+    let mut world = World::new(rules(), start);
+    let mut refused = Vec::new();
+    for (at, source, command) in everything(&world) {
+        if at > world.now {
+            world.advance_to(at);
+        }
+        if let Err(refusal) = world.act(&command) {
+            let sentence = words::refusal(Lang::Zh, &refusal);
+            refused.push(format!("{source} {at} {} {} {:?}: {sentence} {refusal:?}", command.item, command.action, command.branch));
+        }
+    }
+    world.advance_to(end);
+
+    assert_eq!(refused.len(), 0, "{:#?}", &refused[..refused.len().min(12)]);
+    assert!(world.quarantined.is_empty(), "{:#?}", world.quarantined);
+
+    let committees: BTreeSet<_> = world
+        .sent
+        .iter()
+        .filter(|sent| &*sent.notice.role == "counterpart_committee" && sent.notice.kind == NoticeKind::Escalation)
+        .map(|sent| sent.notice.person.clone())
+        .collect();
+    assert!(committees.len() >= 5, "escalations reach several committees: {committees:?}");
+    for kind in [NoticeKind::Message, NoticeKind::Reminder, NoticeKind::Escalation] {
+        assert!(world.sent.iter().filter(|sent| sent.notice.kind == kind).count() > 500, "{kind:?}");
+    }
+
+    let september = figures_of(&world, "ledger", day(2024, 9, 30));
+    assert_eq!((counts(&september), september.total, september.share), (vec![("A", 167), ("B", 230), ("C", 35)], 432, Some(3866)));
+    let december = figures_of(&world, "ledger", day(2024, 12, 31));
+    assert_eq!((counts(&december), december.total, december.share), (vec![("A", 261), ("B", 140), ("C", 31)], 432, Some(6042)));
+    let carried = figures_of(&world, "carried", day(2025, 1, 1));
+    assert_eq!((counts(&carried), carried.total), (vec![("B", 140), ("C", 31)], 171));
+    let after_a_year = figures_of(&world, "carried", day(2025, 12, 31));
+    assert_eq!((after_a_year.rows[0].count, after_a_year.total, after_a_year.share), (113, 171, Some(6608)));
 }

@@ -8,3 +8,4 @@ mod mailing;
 mod render;
 mod rules;
 mod window;
+mod steps;

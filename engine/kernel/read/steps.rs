@@ -79,7 +79,7 @@ fn one(file: &Arc<str>, line: u32, step: Step, problems: &mut Vec<Problem>) -> O
         ("refused", step.refused.is_some()),
     ];
     for (key, _) in only_in_stories.iter().filter(|(_, written)| *written) {
-        problems.push(Problem::new("E005", place.clone()).with("key", key));
+        problems.push(Problem::new("E005", place.clone()).with("key", key).with("known", "at, by, item, branch, do, with, effective_on"));
     }
     let mut missing = |key: &str| problems.push(Problem::new("E006", place.clone()).with("key", key).with("row", "steps"));
     for (key, there) in [("at", step.at.is_some()), ("by", step.by.is_some()), ("item", step.item.is_some()), ("do", step.action.is_some())]
