@@ -496,22 +496,28 @@ def rehandle(item, told):
         branch = f"assignment {unit}"
         at = put(item, cal.add(told.date(), rng.randint(2, 6)), officer, "record_contact", branch, told, contact_way="visit", contact_by=rng.choice(["deputy_head", "principal"]), note=rng.choice(texts.NOTES))
         sent = cal.add(told.date(), rng.randint(13, 19))
-        signed = draft_to_signature(item, unit, cal.add(sent, -4), sent, at)
-        return signed, confirm(item, unit, signed)
+        return draft_to_signature(item, unit, cal.add(sent, -4), sent, at)
 
     item.unit_class = item.september
-    signed, item.confirmed = round_again(told)
+    signed = round_again(told)
+    if item.september == "A":
+        # Class A is confirmed only when the deputy is no longer dissatisfied.
+        content = satisfied(item, cal.add(signed.date(), rng.randint(2, 6)), signed)
+        item.confirmed = confirm(item, unit, content)
+        return content
+    item.confirmed = confirm(item, unit, signed)
     rounds.append(item.number)
-    if len(rounds) not in (5, 11):
+    if len(rounds) not in (2, 5):
         return satisfied(item, cal.add(signed.date(), rng.randint(2, 10)), signed)
     # Round two of these fails as well: coordination.
     bad = put(item, cal.add(signed.date(), 4), item.lead, "feedback_bad", after=max(signed, item.confirmed),
               attitude="basically_satisfied", result="dissatisfied", comment=rng.choice(texts.COMMENTS_BAD))
-    verdict = "explained" if len(rounds) == 5 else "continue_handling"
-    decided = put(item, cal.add(bad.date(), 8), office(), "decide", after=max(bad, item.confirmed), verdict=verdict, minutes=f"{item.number}-协调会纪要.pdf")
+    verdict = "explained" if len(rounds) == 2 else "continue_handling"
+    decided = put(item, cal.add(bad.date(), 8), office(), "decide", after=bad, verdict=verdict, minutes=f"{item.number}-协调会纪要.pdf")
     if verdict == "explained":
         return decided
-    signed, item.confirmed = round_again(decided)
+    signed = round_again(decided)
+    item.confirmed = confirm(item, unit, signed)
     return satisfied(item, cal.add(signed.date(), 4), signed)
 
 
