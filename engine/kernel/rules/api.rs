@@ -126,9 +126,7 @@ fn register_input(engine: &mut Engine, workflow: &Workflow) {
             .iter()
             .find(|(other, kind)| *other == name && matches!(kind, Type::Branch(_) | Type::List(_)))
             .map(|(_, kind)| kind.clone());
-        engine.register_get(name.clone(), move |input: &mut InputView| {
-            input.0.read_input(pointer.as_ref(), input.0.view.input.get(&name).unwrap_or(&Value::Empty))
-        });
+        engine.register_get(name.clone(), move |input: &mut InputView| input.0.read_input(pointer.as_ref(), input.0.input(&name)));
     }
 }
 
@@ -389,13 +387,10 @@ fn register_params(engine: &mut Engine, workflow: &Workflow) {
 }
 
 fn register_requests(engine: &mut Engine, workflow: &Workflow) {
-    for (name, request) in &workflow.requests {
-        let (name, of_branch) = (name.clone(), request.branch.is_some());
-        engine.register_get(name.clone(), move |requests: &mut RequestsView| {
-            let view = &requests.0.view;
-            let branch = if of_branch { view.task } else { None };
-            let latest = view.item.requests.iter().rev().find(|asked| asked.request == name && asked.branch == branch);
-            AskedView { context: requests.0.clone(), asked: latest.cloned() }
+    for name in workflow.requests.keys().cloned() {
+        engine.register_get(name.clone(), move |requests: &mut RequestsView| AskedView {
+            context: requests.0.clone(),
+            asked: latest_ask(&requests.0.view, &name),
         });
     }
     let names: BTreeSet<Name> = workflow.requests.values().flat_map(|request| request.ask.iter().map(|ask| ask.name.clone())).collect();

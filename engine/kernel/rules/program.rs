@@ -31,7 +31,7 @@ impl Compiled {
     pub(super) fn run(self: &Arc<Self>, expr: &Expr, view: &View) -> Result<Value, EvalError> {
         let failed = |what: String| EvalError { path: expr.path.clone(), source_text: expr.source.clone(), what };
         let program = self.programs.get(expr.id as usize).ok_or_else(|| failed("was never compiled".to_string()))?;
-        let context: Shared = Arc::new(Context { view: view.clone(), compiled: self.clone() });
+        let context: Shared = Context::new(view, self, expr.scope.request.as_deref());
         let mut scope = Scope::new();
         for (name, view) in &program.variables {
             let value = api::variable(view, &context).ok_or_else(|| failed(format!("there is no `{name}` here")))?;
@@ -46,7 +46,7 @@ impl Compiled {
     pub(super) fn call_function(self: &Arc<Self>, name: &str, arguments: &Fields, view: &View) -> Result<Value, EvalError> {
         let failed = |what: String| EvalError { path: format!("functions.{name}").into(), source_text: name.into(), what };
         let Some(function) = view.setting.workflow.functions.get(name) else { return Err(failed("is not declared".to_string())) };
-        let context: Shared = Arc::new(Context { view: view.clone(), compiled: self.clone() });
+        let context: Shared = Context::new(view, self, None);
         let mut scope = Scope::new();
         for parameter in function.takes.keys() {
             let value = arguments.get(parameter).unwrap_or(&Value::Empty);

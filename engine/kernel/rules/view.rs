@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct Context {
     pub view: View,
     pub compiled: Arc<Compiled>,
+    /// What was asked by the request that is decided here: `input` shows it beside the decision's own input.
+    pub asked: Option<Arc<Asked>>,
 }
 
 pub(super) type Shared = Arc<Context>;
@@ -71,6 +73,17 @@ pub(super) struct AskedView {
 pub(super) struct RecordView(pub Arc<Fields>);
 
 impl Context {
+    pub fn new(view: &View, compiled: &Arc<Compiled>, request: Option<&str>) -> Shared {
+        let asked = request.and_then(|request| latest_ask(view, request));
+        Arc::new(Context { view: view.clone(), compiled: compiled.clone(), asked })
+    }
+
+    /// What was put in under a name.
+    pub fn input(&self, name: &str) -> &Value {
+        let asked = || self.asked.as_ref().and_then(|asked| asked.input.get(name));
+        self.view.input.get(name).or_else(asked).unwrap_or(&Value::Empty)
+    }
+
     pub fn today(&self) -> Date {
         self.view.today
     }
@@ -105,6 +118,13 @@ impl Context {
             _ => Dynamic::UNIT,
         }
     }
+}
+
+/// The latest ask of a request, of the item or of the branch at hand.
+pub(super) fn latest_ask(view: &View, request: &str) -> Option<Arc<Asked>> {
+    let of_branch = view.setting.workflow.requests.get(request)?.branch.is_some();
+    let branch = if of_branch { view.task } else { None };
+    view.item.requests.iter().rev().find(|asked| *asked.request == *request && asked.branch == branch).cloned()
 }
 
 impl ClockView {

@@ -11,18 +11,15 @@ use crate::kernel::time::{Date, Length};
 use rhai::{Expr, FnCallExpr, Position};
 
 pub(super) fn call(walker: &mut Walker, call: &FnCallExpr, at: Position) -> Ty {
-    if let Some(token) = &call.op_token {
+    // `x in list` is a call of `contains(list, x)` to Rhai, told apart by the word that stands there.
+    if walker.text.is_word("in", at) || call.name == "contains" && call.is_operator_call() {
+        return walker.operator("in", call, at);
+    }
+    if call.is_operator_call() {
         return match (call.name.as_str(), call.args.as_slice()) {
-            ("!", [inner]) if call.args.len() == 1 => {
-                walker.condition(inner);
-                Ty::YesNo
-            }
-            // `x in list` is `contains(list, x)` to Rhai.
-            ("contains", _) => walker.operator("in", call, at),
-            (name, _) => {
-                debug_assert_eq!(token.to_string(), name);
-                walker.operator(name, call, at)
-            }
+            ("!", [inner]) if walker.condition(inner) => Ty::YesNo,
+            ("!", [_]) => Ty::Unknown,
+            (name, _) => walker.operator(name, call, at),
         };
     }
     let name = call.name.as_str();
@@ -171,7 +168,7 @@ fn members(walker: &mut Walker, call: &FnCallExpr, at: Position) -> Ty {
             let mut known = groups;
             known.sort();
             known.dedup();
-            let problem = Problem::new("E216", walker.text.place(*group_at)).with("of", "@type.group");
+            let problem = Problem::new("E216", walker.text.place(*group_at)).with("of", "@type.groups");
             walker.problems.push(with_known(problem, group, &known));
         }
         [Expr::StringConstant(..)] => {}

@@ -84,7 +84,7 @@ fn expression(engine: &Engine, world: &World, expr: &Expr, at: &At, problems: &m
     };
     let length = expr.source.chars().count();
     if length > LONG || expr.source.trim_end().contains('\n') {
-        problems.push(Problem::new("W225", text.whole()).with("length", length));
+        problems.push(Problem::new("W225", Place { length: 1, ..text.whole() }).with("length", length));
     }
     let mut walker = Walker::inline(world, &text, &expr.scope);
     walker.any_task = expr.path.starts_with("roles.");

@@ -47,10 +47,18 @@ impl Text {
     /// The place of the word or sign at a position.
     pub fn place(&self, position: Position) -> Place {
         let (Some(line), Some(column)) = (position.line(), position.position()) else { return self.whole() };
+        // What is missing behind the end of a file is marked at its last word.
+        if let Some(last) = self.tokens.last().filter(|last| !self.indented && last.line < line) {
+            return self.token(last);
+        }
         let length = self.tokens.iter().find(|token| is_at(token, position)).map_or(1, |token| token.length.max(1));
         // What is missing at the end is marked at the last letter.
         let last = if self.indented && line == 1 { self.length as usize } else { usize::MAX };
         self.at(line, column.clamp(1, last), length)
+    }
+
+    pub fn is_word(&self, word: &str, position: Position) -> bool {
+        self.tokens.iter().any(|token| is_at(token, position) && token.text == word)
     }
 
     pub fn token(&self, token: &Token) -> Place {

@@ -116,7 +116,7 @@ impl Ty {
         matches!(self, Ty::Text | Ty::Words(_) | Ty::Choice(_) | Ty::Person | Ty::Unit | Ty::File | Ty::Link | Ty::Unknown)
     }
 
-    /// The key of its name in the catalogue.
+    /// Its name in a sentence: a key of the catalogue, or a word of the language itself.
     pub fn name(&self) -> &'static str {
         match self.inner() {
             Ty::Unknown | Ty::Nothing | Ty::Optional(_) => "@type.nothing",
@@ -133,16 +133,16 @@ impl Ty {
             Ty::List(_) => "@type.list",
             Ty::Record(_) => "@type.record",
             Ty::Task(_) | Ty::AnyTask => "@type.branch",
-            Ty::Item
-            | Ty::Input(_)
-            | Ty::Due(_)
-            | Ty::Clock
-            | Ty::Branches
-            | Ty::Set(_)
-            | Ty::Actor
-            | Ty::Param
-            | Ty::Requests(_)
-            | Ty::Asked(_) => "@type.view",
+            Ty::Item => "`item`",
+            Ty::Input(_) => "`input`",
+            Ty::Due(_) => "`due`",
+            Ty::Clock => "@type.deadline",
+            Ty::Branches => "`branches`",
+            Ty::Set(_) => "@type.branches",
+            Ty::Actor => "`actor`",
+            Ty::Param => "`param`",
+            Ty::Requests(_) => "`request`",
+            Ty::Asked(_) => "@type.request",
         }
     }
 }

@@ -251,7 +251,6 @@ impl<'w> Walker<'w> {
                 let problem = Problem::new("E210", self.text.place(at)).with("of", of.name());
                 let problem = match self.world.branch_of_deadline(of, name) {
                     Some(branch) => problem.variant("of_branch").with("branch", branch),
-                    None if no_such.known.is_empty() => problem.variant("none"),
                     None => problem,
                 };
                 self.problems.push(with_known(problem, name, &no_such.known));
@@ -282,7 +281,8 @@ impl<'w> Walker<'w> {
     }
 
     /// Something that has to be yes or no.
-    pub fn condition(&mut self, expr: &Expr) {
+    /// Gives whether it is, or might be.
+    pub fn condition(&mut self, expr: &Expr) -> bool {
         let ty = self.infer(expr);
         match ty.inner() {
             Ty::YesNo if ty.is_optional() => {
@@ -295,8 +295,10 @@ impl<'w> Walker<'w> {
                 let problem = self.tell("E213", mark(expr));
                 problem.variant = Some("condition");
                 problem.values.push(("found", name.to_string()));
+                return false;
             }
         }
+        true
     }
 
     fn coalesce(&mut self, parts: &[Expr], at: Position) -> Ty {
@@ -463,9 +465,9 @@ impl<'w> Walker<'w> {
         }
         let Ty::Words(words) = given.inner() else { return false };
         let (options, of): (Vec<&str>, &str) = match wanted {
-            Ty::Choice(options) => (options.iter().map(|option| &**option).collect(), "@type.choice"),
-            Ty::Unit => (self.world.directory.units.keys().map(|unit| &**unit).collect(), "@type.unit"),
-            Ty::Person => (self.world.directory.persons.keys().map(|person| &**person).collect(), "@type.person"),
+            Ty::Choice(options) => (options.iter().map(|option| &**option).collect(), "@type.options"),
+            Ty::Unit => (self.world.directory.units.keys().map(|unit| &**unit).collect(), "@type.units"),
+            Ty::Person => (self.world.directory.persons.keys().map(|person| &**person).collect(), "@type.persons"),
             Ty::Date if words.iter().all(|word| word.text.parse::<crate::kernel::time::Date>().is_ok()) => {
                 for word in words {
                     self.tell("W220", word.at).values.push(("text", word.text.clone()));
@@ -520,6 +522,7 @@ impl<'w> Walker<'w> {
                     if let Some(problem) = self.problems.last_mut() {
                         problem.variant = Some("compute");
                     }
+                    return Ty::Unknown;
                 }
                 Ty::Number
             }
@@ -596,7 +599,7 @@ fn filled_by(condition: &Expr, holds: bool, filled: &mut Vec<String>) {
                     }
                 }
             }
-            ("contains", [_, entry]) if holds && call.is_operator_call() => filled.extend(path_of(entry)),
+            ("contains", [_, entry]) if holds => filled.extend(path_of(entry)),
             _ => {}
         },
         _ => {}
