@@ -8,3 +8,4 @@ mod sample;
 mod sheet;
 mod store;
 mod support;
+mod tidy;

@@ -124,7 +124,7 @@ impl Scripts {
     /// Whether an expression reads `input`, so that it can only be asked at sending. Names inside texts count too, which only postpones the question.
     pub fn reads_input(&self, expr: &Expr) -> bool {
         let mut words = expr.source.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.any(|word| word == "input" || word == "输入")
+        words.any(|word| names::canonical(names::VIEWS, word) == "input")
     }
 
     /// Calls a declared function with values by parameter name, for tests of functions; records stand for views.
