@@ -2,6 +2,7 @@
 
 mod compose;
 mod peer;
+mod send;
 mod smtp;
 mod transports;
 

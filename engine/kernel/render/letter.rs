@@ -52,9 +52,9 @@ pub struct FrameError {
 /// Why a letter could not be written: the wording (its place among those given), or a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LetterError {
-    #[error("the subject: {0}")]
+    #[error("the subject, {1}")]
     Subject(usize, RenderError),
-    #[error("the text: {0}")]
+    #[error("the text, {1}")]
     Body(usize, RenderError),
     #[error(transparent)]
     Frame(#[from] FrameError),
