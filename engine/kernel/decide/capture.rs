@@ -28,11 +28,12 @@ pub fn base(rules: &Rules, item: &Item, task: Option<u32>, fact: Option<&Fact>, 
     Json::Object(out)
 }
 
-/// The base values with `to` and `copy_of`.
-pub fn addressed(rules: &Rules, base: &Json, person: &Name, role: &Name, copy_of: &[Name], today: Date) -> Json {
+/// The base values with `to`, `reader` and `copy_of`. Who is copied in reads the letter to the main addressee: `to` is the latter.
+pub fn addressed(rules: &Rules, base: &Json, reader: (&Name, &Name), to: (&Name, &Name), copy_of: &[Name], today: Date) -> Json {
     let mut out = base.clone();
     if let Json::Object(map) = &mut out {
-        map.insert("to".into(), person_values(rules, Some(person), Some(role), today));
+        map.insert("to".into(), person_values(rules, Some(to.0), Some(to.1), today));
+        map.insert("reader".into(), person_values(rules, Some(reader.0), Some(reader.1), today));
         map.insert("copy_of".into(), Json::Array(copy_of.iter().map(|person| json!(person_title(rules, person))).collect()));
     }
     out

@@ -135,8 +135,10 @@ fn address(
             }
             _ => String::new(),
         };
+        let main_addressee =
+            if copy_of.is_empty() { (&person, &role) } else { to.first().map_or((&person, &role), |(person, role)| (person, role)) };
         out.push(Notice {
-            values: capture::addressed(work.rules, &base, &person, &role, &copy_of, work.today),
+            values: capture::addressed(work.rules, &base, (&person, &role), main_addressee, &copy_of, work.today),
             key,
             item: work.item.id.clone(),
             workflow: work.item.workflow.clone(),
@@ -158,8 +160,8 @@ fn address(
         let role = declared.to[0].role.clone();
         add("".into(), role, Vec::new(), Some("nobody".into()));
     }
-    for (person, role) in to {
-        add(person, role, Vec::new(), None);
+    for (person, role) in &to {
+        add(person.clone(), role.clone(), Vec::new(), None);
     }
     for (person, role) in cc {
         add(person, role, main.clone(), None);

@@ -153,7 +153,7 @@ fn about(lang: Lang, values: &Json) -> Map<String, Json> {
         ("basis", "/letter/rules_name"),
         ("late", "/letter/late"),
         ("reply_to", "/letter/reply_to"),
-        ("role", "/to/role_title"),
+        ("role", if values.get("reader").is_some() { "/reader/role_title" } else { "/to/role_title" }),
         ("copy_of", "/copy_of"),
         ("deadline", "/due/this/title"),
         ("today", "/today"),
