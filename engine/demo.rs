@@ -7,17 +7,16 @@ use crate::clock::Clock;
 use crate::files;
 use crate::kernel::calendar::window::start_of_day;
 use crate::kernel::model::Name;
-use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::definition::NoticeKind;
 use crate::kernel::model::problem::Problem;
-use crate::kernel::model::step::Step;
-use crate::kernel::read::story;
+use crate::kernel::read::steps::{self, TimedStep};
 use crate::kernel::report::{Figures, Tally};
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::simulate::run::moment;
 use crate::kernel::time::{Date, Instant};
 use crate::sheet::{self, Row, SheetProblem};
 use crate::store::StoreError;
+use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -114,7 +113,7 @@ pub enum DemoError {
     #[error("the plan of the demo `{path}`: {source}")]
     Plan { path: PathBuf, source: serde_yaml::Error },
     #[error("`{0}`")]
-    Actions(PathBuf, Box<Problem>),
+    Actions(PathBuf, Vec<Problem>),
     #[error("the rule set has no {what} `{name}`")]
     Unknown { what: &'static str, name: String },
     #[error("the workbook cannot be read: {0}")]
@@ -132,7 +131,7 @@ pub enum DemoError {
 /// One thing that happens.
 enum Event<'a> {
     Row { row: &'a Row, step: usize },
-    Step(&'a Step),
+    Step(&'a str, &'a TimedStep),
 }
 
 /// Everything that was read before anything happens.
@@ -140,7 +139,8 @@ pub struct Script {
     pub plan: Plan,
     rules: Arc<Rules>,
     rows: Vec<Row>,
-    steps: Vec<Step>,
+    /// Each with the file it stands in.
+    steps: Vec<(String, TimedStep)>,
 }
 
 impl Script {
@@ -158,13 +158,17 @@ impl Script {
         }
         let reading = sheet::read_import(&sample.join(&plan.import.file), import, &workflow.fields, &rules.setting.directory)?;
         let rows = reading.rows_or_problems(false).map_err(DemoError::Rows)?;
-        let mut steps = Vec::new();
+        let mut done = Vec::new();
         for name in &plan.actions {
             let path = sample.join(name);
             let text = files::text(&path)?;
-            steps.extend(story::actions(name, &text).map_err(|problem| DemoError::Actions(path, Box::new(problem)))?);
+            let mut problems = Vec::new();
+            let Some(file) = steps::read(&Arc::from(name.as_str()), &text, &mut problems) else {
+                return Err(DemoError::Actions(path, problems));
+            };
+            done.extend(file.steps.into_iter().map(|step| (name.clone(), step)));
         }
-        Ok(Script { plan, rules, rows, steps })
+        Ok(Script { plan, rules, rows, steps: done })
     }
 
     pub fn begins(&self) -> Instant {
@@ -186,9 +190,9 @@ impl Script {
                 timeline.entry(moment).or_default().push(Event::Row { row, step: index });
             }
         }
-        for step in &self.steps {
-            let moment = at(step.at.as_deref().unwrap_or_default())?;
-            timeline.entry(moment).or_default().push(Event::Step(step));
+        for (file, step) in &self.steps {
+            let moment = zone.from_local_datetime(&step.at).earliest().ok_or_else(|| DemoError::Moment(step.at.to_string()))?;
+            timeline.entry(moment.to_utc()).or_default().push(Event::Step(file, step));
         }
         Ok(timeline)
     }
@@ -213,7 +217,7 @@ pub async fn run(app: &Arc<App>, post: &Arc<Post>, script: &Script, progress: im
                         continue;
                     }
                 },
-                Event::Step(step) => command_of_step(step),
+                Event::Step(file, step) => step.command(format!("{file}:{}", step.line).into()),
             };
             outcome.actions += 1;
             let begun = app.begin_act(&command).await;
@@ -243,23 +247,6 @@ impl Outcome {
     fn refuse(&mut self, item: &Name, action: &Name, at: Instant, why: ActError) {
         let at = at.to_rfc3339();
         self.refused.push(RefusedStep { item: item.clone(), action: action.clone(), at, why: Arc::new(why) });
-    }
-}
-
-fn command_of_step(step: &Step) -> Command {
-    let text = |text: &Option<Name>| text.clone().unwrap_or_else(|| "".into());
-    let (item, action, by) = (text(&step.item), text(&step.action), text(&step.by));
-    let branch = step.branch.clone().unwrap_or_default();
-    Command {
-        id: format!("sample/{}/{item}/{branch}/{action}", step.at.as_deref().unwrap_or_default()).into(),
-        item,
-        branch: step.branch.clone().map(BranchAddress::Named),
-        action,
-        input: step.with.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        by,
-        via: None,
-        effective_on: step.effective_on,
-        seen_rev: None,
     }
 }
 
@@ -312,7 +299,10 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
     let workflow = &rules.setting.workflow;
     let mut tallies = Vec::new();
     for wanted in &script.plan.reports {
-        let (name, report) = workflow.reports.get_key_value(&wanted.report).ok_or_else(|| DemoError::Unknown { what: "report", name: wanted.report.to_string() })?;
+        let (name, report) = workflow
+            .reports
+            .get_key_value(&wanted.report)
+            .ok_or_else(|| DemoError::Unknown { what: "report", name: wanted.report.to_string() })?;
         tallies.push((wanted.title.clone(), Tally::new(rules, name, report, wanted.as_of)));
     }
     let (mut items, mut facts, mut after) = (0, 0, String::new());

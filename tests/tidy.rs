@@ -160,7 +160,15 @@ fn only_those_named_touch_the_outside() {
 #[test]
 fn no_word_of_a_procedure_in_the_engine() {
     let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
-    let language = ["kernel/words/", "kernel/read/phrase.rs", "kernel/time.rs", "kernel/rules/names.rs", "kernel/read/characters.rs", "kernel/read/values.rs", "sheet/value.rs"];
+    let language = [
+        "kernel/words/",
+        "kernel/read/phrase.rs",
+        "kernel/time.rs",
+        "kernel/rules/names.rs",
+        "kernel/read/characters.rs",
+        "kernel/read/values.rs",
+        "sheet/value.rs",
+    ];
     let mut faults = Vec::new();
     for (file, text) in sources() {
         if language.iter().any(|allowed| file.starts_with(allowed)) {
@@ -177,7 +185,8 @@ fn no_word_of_a_procedure_in_the_engine() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let silent: Vec<String> = sources().into_iter().filter(|(_, text)| !text.starts_with("//!") && !text.starts_with("#![doc")).map(|(file, _)| file).collect();
+    let silent: Vec<String> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!") && !text.starts_with("#![doc")).map(|(file, _)| file).collect();
     assert!(silent.is_empty(), "without a first sentence: {}", silent.join(", "));
 }
 
@@ -185,7 +194,8 @@ fn every_file_says_what_it_is_for() {
 fn both_catalogues_have_the_same_keys_and_values() {
     use duban::kernel::words::{Lang, catalogue};
     let names = |text: &str| {
-        let mut names: Vec<String> = text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_string()).collect();
+        let mut names: Vec<String> =
+            text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_string()).collect();
         names.sort();
         names.dedup();
         names

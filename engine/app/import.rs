@@ -12,7 +12,14 @@ use std::sync::Arc;
 
 impl App {
     /// The command of one step of a row. Its id comes from the list, row and step, so that importing the same list again changes nothing.
-    pub async fn command_of_row(&self, rules: &Arc<Rules>, list: &str, row: &Row, step: usize, via: Option<&str>) -> Result<Command, ActError> {
+    pub async fn command_of_row(
+        &self,
+        rules: &Arc<Rules>,
+        list: &str,
+        row: &Row,
+        step: usize,
+        via: Option<&str>,
+    ) -> Result<Command, ActError> {
         let id: Name = match &row.item {
             Some(item) => item.clone(),
             None => format!("{list}-{}", row.number).into(),

@@ -47,10 +47,10 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     };
     let script = match Script::read(&rules_folder, &rules) {
         Ok(script) => script,
-        Err(DemoError::Actions(path, problem)) => {
-            let name = problem.place.file.to_string();
+        Err(DemoError::Actions(path, problems)) => {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let texts = indexmap::IndexMap::from([(name, files::text(&path)?)]);
-            context.draw(&[*problem], "", &texts);
+            context.draw(&problems, "", &texts);
             return Ok(exit::FINDINGS);
         }
         Err(DemoError::Rows(problems)) => {
@@ -74,13 +74,20 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     Ok(if shown.refused.is_empty() { exit::DONE } else { exit::FINDINGS })
 }
 
-async fn play(script: &Script, rules: crate::kernel::rules::RuleSet, database: &Path, mails: &Path, context: &Context) -> anyhow::Result<Shown> {
+async fn play(
+    script: &Script,
+    rules: crate::kernel::rules::RuleSet,
+    database: &Path,
+    mails: &Path,
+    context: &Context,
+) -> anyhow::Result<Shown> {
     let clock = Clock::set_to(script.begins());
     let opening = Opening { new_instance: "demo".into(), ..Opening::default() };
     let store = Store::open(database, opening, clock.now()).await?;
     let app = Arc::new(App::open(store, Arc::new(rules), clock).await?);
     let frames = files::mail_frames(context.settings.templates.as_deref())?;
-    let transport = Transport::Folder(Folder::open(mails, script.zone()).with_context(|| format!("making the folder `{}`", mails.display()))?);
+    let transport =
+        Transport::Folder(Folder::open(mails, script.zone()).with_context(|| format!("making the folder `{}`", mails.display()))?);
     let from = Address::parse(&context.settings.mail.from)?;
     let post = Arc::new(Post::new(Some(transport), frames, from, Guard::default(), "demo".into()));
     let bar = progress(script, context);
@@ -175,8 +182,10 @@ fn print(shown: &Shown, lang: Lang, seconds: f64) {
     }
     let places = [("database", shown.database.display().to_string()), ("mails", shown.mail_folder.display().to_string())];
     anstream::println!("{}", words(lang, "demo.places", &places));
-    let first = shown.reports.first().map(|report| (report.figures.report.to_string(), report.figures.as_of.to_string())).unwrap_or_default();
-    let next = [("database", shown.database.display().to_string()), ("report", first.0), ("day", first.1), ("seconds", format!("{seconds:.1}"))];
+    let first =
+        shown.reports.first().map(|report| (report.figures.report.to_string(), report.figures.as_of.to_string())).unwrap_or_default();
+    let next =
+        [("database", shown.database.display().to_string()), ("report", first.0), ("day", first.1), ("seconds", format!("{seconds:.1}"))];
     anstream::println!("{}", words(lang, "demo.next", &next));
 }
 

@@ -12,7 +12,11 @@ pub fn table(title: &str, figures: &Figures, lang: Lang) -> String {
     for row in &figures.rows {
         let name = if row.title.is_empty() { say(lang, "report.without", &[]) } else { row.title.clone() };
         let mark = if figures.share_of.as_ref().is_some_and(|option| **option == *row.value) { " ←" } else { "" };
-        table.add_row([name, row.count.to_string(), format!("{}{mark}", percent(crate::kernel::report::hundredths_of_percent(row.count, figures.total)))]);
+        table.add_row([
+            name,
+            row.count.to_string(),
+            format!("{}{mark}", percent(crate::kernel::report::hundredths_of_percent(row.count, figures.total))),
+        ]);
     }
     table.add_row([say(lang, "report.total", &[]), figures.total.to_string(), String::new()]);
     for column in [1, 2] {

@@ -3,6 +3,7 @@
 mod calendar;
 mod cron;
 mod date_question;
+mod derive;
 mod letter;
 mod mailing;
 mod render;

@@ -1,7 +1,6 @@
-//! Files of rule tests and of actions, which share the form of a step. Their shape is checked by serde; positions are the reader's.
+//! Files of rule tests. Their shape is checked by serde; positions are the reader's.
 
 use crate::kernel::model::problem::{Place, Problem};
-use crate::kernel::model::step::Step;
 use crate::kernel::model::story::StoryFile;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -9,18 +8,6 @@ use std::sync::Arc;
 /// The stories of one file, or what is wrong with its shape (E901).
 pub fn stories(path: &str, text: &str) -> Result<StoryFile, Problem> {
     typed(path, text)
-}
-
-/// The steps of a file of actions: a list under `steps:`.
-pub fn actions(path: &str, text: &str) -> Result<Vec<Step>, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Actions {
-        #[serde(default, rename = "title")]
-        _title: Option<String>,
-        steps: Vec<Step>,
-    }
-    typed(path, text).map(|actions: Actions| actions.steps)
 }
 
 fn typed<T: for<'de> Deserialize<'de>>(path: &str, text: &str) -> Result<T, Problem> {
