@@ -475,11 +475,13 @@ proptest! {
         let path = ["permit.yaml", "directory.yaml", "calendars/cn.yaml"][which];
         files[path] = edited(&files[path], &edits);
         let (rules, problems) = check::load(&files);
-        prop_assert_eq!(rules.is_none(), problems.iter().any(Problem::is_error));
+        prop_assert_eq!(rules.is_none(), problems.iter().any(Problem::is_error), "{:?} in {}\n{}", problems, path, files[path]);
         for lang in [Lang::Zh, Lang::En] {
             let drawing = Drawing { lang, colour: true, folder: "rules/x", files: &files };
             for problem in &problems {
-                prop_assert!(words::has(lang, &format!("check.{}", problem.code)), "{} has no text", problem.code);
+                let variant = problem.variant.map(|variant| format!("check.{}.{variant}", problem.code));
+                let told = variant.into_iter().chain([format!("check.{}", problem.code)]).any(|key| words::has(lang, &key));
+                prop_assert!(told, "{} {:?} has no text", problem.code, problem.variant);
                 prop_assert!(!drawing.draw(problem).is_empty());
             }
         }
