@@ -90,6 +90,21 @@ fn problems_are_the_same_for_programs() {
 }
 
 #[test]
+fn duban_check_answers_by_its_exit_code() {
+    let check = |folder: PathBuf| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duban"));
+        command.arg("check").arg(folder).args(["--json", "--lang", "en"]).current_dir(env!("CARGO_TARGET_TMPDIR"));
+        let output = command.output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        (output.status.code(), json)
+    };
+    let (code, json) = check(fixture("good/permit"));
+    assert_eq!((code, json["good"].as_bool()), (Some(0), Some(true)));
+    let (code, json) = check(fixture("bad/E002-two_files"));
+    assert_eq!((code, json["good"].as_bool(), json["problems"][0]["code"].as_str()), (Some(1), Some(false), Some("E002")));
+}
+
+#[test]
 fn both_catalogues_have_the_same_texts() {
     let keys = |lang| words::catalogue(lang).keys().cloned().collect::<std::collections::BTreeSet<String>>();
     let (zh, en) = (keys(Lang::Zh), keys(Lang::En));

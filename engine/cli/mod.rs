@@ -1,5 +1,6 @@
 //! The command line: one file a command. Each parses, calls the kernel or the app, and prints for people or, with `--json`, for programs.
 
+pub mod check;
 pub mod date;
 pub mod demo;
 pub mod figures;
@@ -63,6 +64,8 @@ pub struct Global {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Tell everything that is wrong with a rule set, with its place and what to do
+    Check(check::CheckArgs),
     /// Count a deadline on the official calendar: duban date 2025-11-30 "3 months"
     Date(date::DateArgs),
     /// A sample office through its years: list in, reminders and escalations out
@@ -127,6 +130,7 @@ pub fn run() -> i32 {
 fn execute(cli: Cli) -> anyhow::Result<i32> {
     let context = Context::new(&cli.global)?;
     match cli.command {
+        Command::Check(args) => check::run(&args, &context),
         Command::Date(args) => {
             let args = date::DateArgs { json: args.json || context.json, ..args };
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())

@@ -40,6 +40,8 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
             workflows.insert(name, rules);
         }
     }
+    let wording = sorted.own.iter().filter(|(path, _)| path.starts_with("templates/"));
+    problems.extend(wording.filter_map(|(path, text)| characters::not_utf8(&Arc::from(*path), text)));
     if sorted.workflows.is_empty() {
         let file = sorted.own.keys().next().copied().unwrap_or_default();
         problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
@@ -150,6 +152,7 @@ fn one_workflow<'f>(
     let functions = files.functions(group);
     for (path, text) in &functions {
         let file = Arc::from(path.as_str());
+        problems.extend(characters::not_utf8(&file, text));
         characters::scan(&file, text, problems);
         characters::scan_code(&file, text, problems);
     }

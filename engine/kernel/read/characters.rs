@@ -35,6 +35,14 @@ pub fn scan(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Bytes that are no UTF-8 were read as U+FFFD: the first of them (E001).
+pub fn not_utf8(file: &Arc<str>, source: &str) -> Option<Problem> {
+    let (index, line) = source.lines().enumerate().find(|(_, line)| line.contains('\u{fffd}'))?;
+    let column = line.chars().take_while(|sign| *sign != '\u{fffd}').count();
+    let place = Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: 1 };
+    Some(Problem::new("E001", place).variant("encoding"))
+}
+
 fn is_invisible(sign: char) -> bool {
     matches!(sign, '\u{ad}' | '\u{a0}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -24,6 +24,10 @@ pub fn parse(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new("E012", start).variant("size").with("limit", MAX_BYTES >> 10));
         return None;
     }
+    if let Some(problem) = characters::not_utf8(file, source) {
+        problems.push(problem);
+        return None;
+    }
     characters::scan(file, source, problems);
     let (spots, source) = spans(file, source, problems)?;
     let before = problems.len();
