@@ -5,7 +5,7 @@
 
 use super::desk::{Held, QueueError, Queued};
 use super::{App, LoadError, deciding, name, reason};
-use crate::kernel::calendar::cron::Cron;
+use crate::kernel::calendar::cron::{self, Cron};
 use crate::kernel::decide;
 use crate::kernel::model::definition::IfMissed;
 use crate::kernel::rules::Rules;
@@ -14,15 +14,14 @@ use crate::store::save::NotSaved;
 use crate::store::slots::Slot;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Items that are read at once.
 const PAGE: u32 = 256;
-/// No sweep is behind by more slots than this.
+/// A tick carries out no more slots of one sweep than this.
 const MOST_SLOTS: usize = 1000;
-/// A slot that is seen later than this was missed.
-const ON_TIME: TimeDelta = TimeDelta::minutes(10);
 /// An item that moves under the sweep is asked again so often.
 const ATTEMPTS: usize = 10;
 
@@ -67,20 +66,11 @@ impl App {
                 self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
                 continue;
             };
-            let mut slots = cron.slots(zone, last.at, now, MOST_SLOTS);
-            if declared.if_missed != IfMissed::RunEach {
-                slots.drain(..slots.len().saturating_sub(1));
-            }
-            for found in slots {
+            for found in slots(&cron, declared.if_missed, zone, last.at, now) {
                 let slot = Slot { sweep: key.clone(), slot: found.name, at: found.at };
-                if !self.store.claim_slot(&slot, now).await? {
-                    continue;
+                if self.store.claim_slot(&slot, now).await? {
+                    self.carry_out(slot, now, &mut swept).await?;
                 }
-                if declared.if_missed == IfMissed::Skip && now - slot.at > ON_TIME {
-                    self.store.finish_slot(&slot, now).await?;
-                    continue;
-                }
-                self.carry_out(slot, now, &mut swept).await?;
             }
             self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
         }
@@ -252,6 +242,23 @@ impl App {
         swept.set_aside += 1;
         Ok(false)
     }
+}
+
+/// The slots to run now, also when so many were missed that the kernel names them in several portions.
+fn slots(cron: &Cron, if_missed: IfMissed, zone: Tz, last: Instant, now: Instant) -> Vec<cron::Slot> {
+    // What was skipped leaves no trace, so old times are not gone through again at every slot.
+    let mut last = if if_missed == IfMissed::Skip { last.max(now - TimeDelta::days(1)) } else { last };
+    let mut slots = Vec::new();
+    while slots.len() < MOST_SLOTS {
+        let more = decide::due_slots(cron, if_missed, zone, last, now);
+        let Some(latest) = more.last() else { break };
+        last = latest.at;
+        if if_missed != IfMissed::RunEach {
+            slots.clear();
+        }
+        slots.extend(more);
+    }
+    slots
 }
 
 struct Round<'a> {
