@@ -5,12 +5,14 @@
 mod act;
 pub mod caches;
 mod desk;
+mod doctor;
 mod import;
 pub mod send;
 mod sweep;
 mod wake;
 
 pub use act::{ActError, Acting, Done};
+pub use doctor::Finding;
 pub use sweep::Swept;
 pub use wake::Woken;
 

@@ -20,6 +20,8 @@ pub struct Listed {
     pub dues: serde_json::Value,
     pub wake_at: Option<Instant>,
     pub quarantine: Option<String>,
+    /// When it was last decided on.
+    pub changed_at: Instant,
 }
 
 /// Which items a list shows. Empty parts do not restrict.
@@ -55,7 +57,7 @@ pub struct SetAside {
 }
 
 type Row =
-    (String, String, i64, String, String, Option<String>, Option<String>, Option<String>, String, String, Option<i64>, Option<String>);
+    (String, String, i64, String, String, Option<String>, Option<String>, Option<String>, String, String, Option<i64>, Option<String>, i64);
 
 impl Store {
     /// One item's line.
@@ -160,7 +162,7 @@ impl Store {
 }
 
 fn listed(row: Row) -> Result<Listed, StoreError> {
-    let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine) = row;
+    let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at) = row;
     let damaged = |what: &str| StoreError::Damaged(format!("{what} of `{id}` cannot be read"));
     let day = |text: Option<String>| text.map(|text| text.parse().map_err(|_| damaged("a date"))).transpose();
     Ok(Listed {
@@ -170,6 +172,7 @@ fn listed(row: Row) -> Result<Listed, StoreError> {
         fields: serde_json::from_str(&fields).map_err(|_| damaged("the fields"))?,
         dues: serde_json::from_str(&dues).map_err(|_| damaged("the due dates"))?,
         wake_at: wake_at.map(instant).transpose()?,
+        changed_at: instant(changed_at)?,
         id,
         workflow,
         state,

@@ -61,8 +61,8 @@ statements! {
     ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where id = $1";
     FACTS_OF = "select seq, json, cause_key, hash from fact where item = $1 order by seq";
     FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.item = j.value ->> 0 order by f.item, f.seq";
-    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine from item where id = $1";
-    ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine from item
+    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item where id = $1";
+    ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item
         where ($1 is null or workflow = $1) and ($2 is null or state = $2) and ($3 = 0 or ended_on is null)
             and ($4 is null or search like $4 escape '\\') and id > $5
         order by id limit $6";

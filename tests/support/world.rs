@@ -56,7 +56,8 @@ impl World {
     }
 }
 
-async fn app(folder: &Path, now: &str) -> Arc<App> {
+/// The office in a folder.
+pub async fn app(folder: &Path, now: &str) -> Arc<App> {
     let now = moment(now);
     let opening = Opening { new_instance: "office".into(), page_limit: None };
     let store = Store::open(&folder.join("duban.db"), opening, now).await.unwrap();

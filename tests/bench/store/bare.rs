@@ -130,15 +130,16 @@ async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<
     let mut written = Vec::with_capacity(group.len());
     for Ask { rows, .. } in group {
         let (id, rev, head, wake_at, fields, search) = &rows.item;
-        let moved = sqlx::query("update item set rev = $2, head = $3, wake_at = $4, fields = $5, search = $6 where id = $1 and rev = $2 - 1")
-            .bind(id)
-            .bind(rev)
-            .bind(head)
-            .bind(wake_at)
-            .bind(fields)
-            .bind(search)
-            .execute(&mut *connection)
-            .await?;
+        let moved =
+            sqlx::query("update item set rev = $2, head = $3, wake_at = $4, fields = $5, search = $6 where id = $1 and rev = $2 - 1")
+                .bind(id)
+                .bind(rev)
+                .bind(head)
+                .bind(wake_at)
+                .bind(fields)
+                .bind(search)
+                .execute(&mut *connection)
+                .await?;
         written.push(moved.rows_affected() == 1);
         let (item, seq, json, hash) = &rows.fact;
         sqlx::query("insert into fact (item, seq, json, cause_key, hash) values ($1, $2, $3, null, $4)")

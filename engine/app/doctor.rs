@@ -1,0 +1,113 @@
+//! Is what is stored what the facts say? One item at a time: its chain, its caches, its wake-up, its notices. It mends nothing.
+
+use super::{App, LoadError, caches, contained};
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide;
+use crate::kernel::derive;
+use crate::kernel::time::Instant;
+use crate::store::StoreError;
+use std::collections::{BTreeMap, HashSet};
+
+/// Something that must never be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{item}: {what}")]
+pub struct Finding {
+    pub item: String,
+    pub what: String,
+}
+
+impl App {
+    /// Everything that is wrong with an item's record. Caches are held against the derivation for the day on which they were written.
+    pub async fn examine(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        let mut find = |what: String| findings.push(Finding { item: id.to_string(), what });
+        match self.store.check_chain(id).await {
+            Ok(()) => {}
+            Err(StoreError::Damaged(what)) => find(what),
+            Err(error) => return Err(error),
+        }
+        let (recorded, row) = match (self.store.item(id).await, self.store.listed(id).await) {
+            (Ok(Some(recorded)), Ok(Some(row))) => (recorded, row),
+            (Err(StoreError::Damaged(what)), _) | (_, Err(StoreError::Damaged(what))) => {
+                find(what);
+                return Ok(findings);
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+            (Ok(_), Ok(_)) => {
+                find("there is no such item".into());
+                return Ok(findings);
+            }
+        };
+        let mut causes = HashSet::new();
+        for fact in &recorded.facts {
+            if fact.cause.key().is_some_and(|key| !causes.insert(key)) {
+                find(format!("fact {} has the cause of an earlier one", fact.seq));
+            }
+        }
+
+        match self.derived_caches(id, &row.workflow, &recorded.facts, row.changed_at) {
+            Err(LoadError::Store(error)) => return Err(error),
+            // What cannot be derived has been set aside, with its reason.
+            Err(error) => find(error.to_string()),
+            Ok(None) => find("it has no facts".into()),
+            Ok(Some((caches, wake_at))) => {
+                let stored = [
+                    ("state", row.state.clone(), caches.state),
+                    ("title", row.title.clone(), caches.title),
+                    ("end", format!("{:?}", row.ended_on), format!("{:?}", caches.ended_on)),
+                    ("due date", format!("{:?}", row.due_on), format!("{:?}", caches.due_on)),
+                    ("fields", row.fields.to_string(), json(&caches.fields)),
+                    ("due dates", row.dues.to_string(), json(&caches.dues)),
+                ];
+                for (name, stored, derived) in stored {
+                    if stored != derived {
+                        find(format!("the {name} `{stored}` is stored, `{derived}` follows from the facts"));
+                    }
+                }
+                let late = match (row.wake_at, wake_at) {
+                    (Some(stored), Some(derived)) => stored > derived,
+                    (None, Some(_)) => true,
+                    (_, None) => false,
+                };
+                if late && row.quarantine.is_none() {
+                    find(format!("it is to be woken at {:?}, but owes something at {wake_at:?}", row.wake_at));
+                }
+            }
+        }
+
+        let mut told: BTreeMap<(u64, String), usize> = BTreeMap::new();
+        for fact in &recorded.facts {
+            for (notice, persons) in &fact.told {
+                *told.entry((fact.seq, notice.to_string())).or_default() += persons.len();
+            }
+        }
+        for notice in self.store.notices_of(id).await? {
+            match told.get_mut(&(notice.seq, notice.notice.clone())) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => find(format!("the notice `{}` is recorded without its fact", notice.key)),
+            }
+        }
+        for ((seq, notice), _) in told.into_iter().filter(|(_, left)| *left > 0) {
+            find(format!("fact {seq} told `{notice}`, but the notice is missing"));
+        }
+        Ok(findings)
+    }
+
+    fn derived_caches(
+        &self,
+        id: &str,
+        workflow: &str,
+        facts: &[crate::kernel::model::fact::Fact],
+        at: Instant,
+    ) -> Result<Option<(crate::store::save::Caches, Option<Instant>)>, LoadError> {
+        let rules = self.workflow(workflow)?;
+        let today = day_of(at, rules.setting.workflow.timezone);
+        let item = contained(|| derive::derive(&rules, id, facts, today))??;
+        Ok(item.map(|item| (caches::of(&rules, &item), decide::wake_up(&item))))
+    }
+}
+
+/// The same text for the same JSON.
+fn json(text: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(text).map(|json| json.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! A process is killed at any moment, again and again: nothing that was acknowledged is lost, nothing is done twice, and every cache is what
+//! the facts say.
+//!
+//! The process that is killed is this test binary again, running the test called `worker`.
+
+use crate::support::world::{app, command, submit};
+use duban::app::App;
+use duban::kernel::model::fact::Cause;
+use duban::kernel::model::value::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+const FOLDER: &str = "DUBAN_CRASH_FOLDER";
+const LIFE: &str = "DUBAN_CRASH_LIFE";
+const LIVES: u64 = 6;
+const CALLERS: usize = 16;
+
+/// Works until it is killed, and says what was acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the process that is killed by the test below"]
+async fn worker() {
+    // Nobody will kill it.
+    let (Ok(folder), Ok(life)) = (std::env::var(FOLDER), std::env::var(LIFE)) else { return };
+    let app = app(Path::new(&folder), "2026-03-02 10:00").await;
+    // Every life begins a little later than the last one ended.
+    if let Some(last) = app.store.high_water().await.unwrap() {
+        app.clock.set(last);
+    }
+    for caller in 0..CALLERS {
+        let (app, life) = (app.clone(), life.clone());
+        tokio::spawn(async move {
+            for n in 0.. {
+                let item = format!("{life}-{caller}-{n}");
+                let mut commands = vec![submit(&item)];
+                for weight in 1..4 {
+                    let mut weigh = command(&item, "weigh", "carl", [("weight", Value::Number(weight))]);
+                    weigh.id = format!("{item} weigh {weight}").into();
+                    commands.push(weigh);
+                }
+                if n % 2 == 0 {
+                    commands.push(command(&item, "answer", "carl", []));
+                }
+                for command in commands {
+                    let done = app.act(&command).await.unwrap();
+                    acknowledge(&format!("{}\t{}\t{}\t{}", command.by, command.id, done.item, done.rev));
+                }
+            }
+        });
+    }
+    loop {
+        app.clock.set(app.clock.now() + chrono::TimeDelta::hours(7));
+        app.wake_due(64).await.unwrap();
+        app.sweep_due().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+/// One write, so that a line is never cut in two by another.
+fn acknowledge(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("ACK\t{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+fn start(folder: &Path, life: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["crash::worker", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .env(LIFE, life.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Lets it work until it has acknowledged something and `then` has passed, kills it, and gives the lines that it had written.
+fn kill(mut child: Child, then: Duration) -> Vec<String> {
+    let mut out = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        out.read_to_end(&mut text).map(|_| text)
+    });
+    std::thread::sleep(then);
+    assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {}", stderr(&mut child));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let text = String::from_utf8(reader.join().unwrap().unwrap()).unwrap();
+    // The last line may have been cut.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().filter_map(|line| line.split_once("ACK\t")).map(|(_, line)| line.to_string()).collect()
+}
+
+fn stderr(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_the_process_loses_nothing_that_was_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = Vec::new();
+    for life in 0..LIVES {
+        let child = start(folder.path(), life);
+        // Different moments of its work, the same in each run of this test.
+        acknowledged.extend(kill(child, Duration::from_millis(400 + life * 137 % 500)));
+    }
+    assert!(acknowledged.len() > 100, "too little was done to prove anything: {}", acknowledged.len());
+
+    let app = app(folder.path(), "2026-03-02 10:00").await;
+    assert!(app.store.unclean, "the lock tells that it did not end in good order");
+    for line in &acknowledged {
+        let [by, id, item, rev] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        assert!(app.store.answered(by, id).await.unwrap().is_some(), "lost: {line}");
+        let recorded = app.store.item(item).await.unwrap().unwrap_or_else(|| panic!("lost: {line}"));
+        let place = recorded.facts.get(rev.parse::<usize>().unwrap() - 1).unwrap_or_else(|| panic!("lost: {line}"));
+        assert!(matches!(&place.cause, Cause::Command { id: recorded } if &**recorded == id), "{line}: {place:?}");
+    }
+    all_is_as_the_facts_say(&app).await;
+}
+
+async fn all_is_as_the_facts_say(app: &Arc<App>) {
+    let (mut numbers, mut counted, mut after) = (BTreeSet::new(), 0, String::new());
+    loop {
+        let ids = app.store.ids(None, false, &after, 500).await.unwrap();
+        let Some(last) = ids.last() else { break };
+        after = last.clone();
+        for id in &ids {
+            assert_eq!(app.examine(id).await.unwrap(), [], "{id}");
+            let recorded = app.store.item(id).await.unwrap().unwrap();
+            let mut commands: HashMap<&str, u64> = HashMap::new();
+            for fact in &recorded.facts {
+                if let Cause::Command { id } = &fact.cause {
+                    assert_eq!(commands.insert(id, fact.seq), None, "done twice");
+                    assert!(app.store.answered(fact.actor.person.as_deref().unwrap(), id).await.unwrap().is_some());
+                }
+            }
+            let row = app.store.listed(id).await.unwrap().unwrap();
+            numbers.insert(row.fields["number"].as_str().unwrap().to_string());
+            counted += 1;
+        }
+    }
+    assert_eq!(numbers.len(), counted, "every number was given once");
+    let last: i64 = app.store.counter("request/number").await.unwrap();
+    assert_eq!(last, counted as i64, "and none was lost");
+}
