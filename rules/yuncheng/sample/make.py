@@ -286,8 +286,8 @@ def choose_flags(items):
         return chosen
 
     key_units = Counter()
-    for item in take("key", 15, lambda item: item.hard == 2 and (key_units.update([item.host]) or key_units[item.host] == 1)):
-        item.flags.add("key_extension") if item.title.startswith("关于推进运城盐湖") else None
+    key = take("key", 15, lambda item: item.hard == 2 and (key_units.update([item.host]) or key_units[item.host] == 1))
+    key[0].flags.add("key_extension")
     take("extension", 11, lambda item: item.hard >= 2)
     take("extension_refused", 2, lambda item: item.hard >= 2)
     take("hand_back", 9, lambda item: item.assigned == MEETING and not item.co and item.helpers and people.kind[item.helpers[0]] == "gov")
