@@ -1,6 +1,7 @@
 //! Tests of the pure kernel, one file a module.
 
 mod calendar;
+mod check;
 mod cron;
 mod date_question;
 mod derive;

@@ -2,7 +2,24 @@
 //! each family of checks over what was read has a file of its own.
 
 mod allow;
+mod at;
+mod cover;
+mod directory;
 mod files;
+mod flow;
+mod graph;
+mod holders;
+mod lengths;
+mod names;
+mod notices;
+mod placeholders;
+mod reports;
+mod roles;
+mod sealed;
+mod sweeps;
+mod tables;
+mod time;
+mod unused;
 
 use crate::kernel::calendar::{Calendar, CalendarData, CalendarMistake};
 use crate::kernel::model::Name;
@@ -11,8 +28,9 @@ use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::read::reader::nearest;
 use crate::kernel::read::tree::Node;
-use crate::kernel::read::{calendar, characters, directory, gate, workflow};
+use crate::kernel::read::{self, calendar, characters, gate, workflow};
 use crate::kernel::rules::{RuleSet, Rules, Scripts, Setting};
+use at::{Checked, Surroundings};
 use files::Files;
 use indexmap::IndexMap;
 use std::collections::HashSet;
@@ -27,10 +45,11 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
     let mut problems = Vec::new();
     let directory = read_directory(&sorted, &mut problems);
     let calendars = read_calendars(&sorted, &mut problems);
+    let templates = sorted.templates();
     let mut workflows = IndexMap::new();
     let mut used: HashSet<&str> = sorted.own.keys().copied().collect();
     for (group, paths) in &sorted.workflows {
-        if let Some((rules, calendar_file)) = one_workflow(&sorted, group, paths, &directory, &calendars, &mut problems) {
+        if let Some((rules, calendar_file)) = one_workflow(&sorted, group, paths, &directory, &templates, &calendars, &mut problems) {
             used.insert(calendar_file);
             let name = rules.setting.workflow.name.clone();
             if workflows.contains_key(&name) {
@@ -54,7 +73,7 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
         files.iter().filter(|(path, _)| used.contains(path.as_str())).map(|(path, text)| (path.clone(), text.clone())).collect();
     let hash = hash(&kept);
     let workflows = workflows.into_iter().map(|(name, rules)| (name, Arc::new(Rules { hash: hash.clone(), ..rules }))).collect();
-    (Some(RuleSet { hash, workflows, directory, templates: sorted.templates(), files: kept }), problems)
+    (Some(RuleSet { hash, workflows, directory, templates, files: kept }), problems)
 }
 
 /// Sorted, each once, without what was allowed and without what only follows from another problem on the same line.
@@ -84,7 +103,9 @@ fn start_of(file: &str) -> Place {
 
 fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> Arc<Directory> {
     let roots: Vec<Node> = files.directory().filter_map(|(path, text)| parse(path, text, problems)).collect();
-    Arc::new(directory::read(&roots, problems).0)
+    let (directory, places) = read::directory::read(&roots, problems);
+    problems.extend(directory::in_itself(&directory, &places));
+    Arc::new(directory)
 }
 
 /// The calendars that can be read with their files, and the names of all.
@@ -135,6 +156,7 @@ fn one_workflow<'f>(
     group: &str,
     paths: &[&str],
     directory: &Arc<Directory>,
+    templates: &IndexMap<Name, String>,
     calendars: &Calendars<'f>,
     problems: &mut Vec<Problem>,
 ) -> Option<(Rules, &'f str)> {
@@ -164,9 +186,31 @@ fn one_workflow<'f>(
     }
     let (scripts, found) = Scripts::compile(&workflow, &functions, &places, directory);
     problems.extend(found);
-    let (path, data) = calendar?;
-    let setting = Setting { workflow, calendar: Calendar::new(data.clone()), directory: directory.clone() };
-    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: scripts?, places }, *path))
+    let path = calendar.map(|(path, _)| *path);
+    let calendar = calendar.map(|(_, data)| Calendar::new(data.clone()));
+    let around = Surroundings { places: &places, directory, templates, functions: &functions, calendar: calendar.as_ref() };
+    problems.extend(families(&Checked::new(&workflow, around)));
+    let setting = Setting { workflow, calendar: calendar?, directory: directory.clone() };
+    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: scripts?, places }, path?))
+}
+
+/// Every family of checks over a workflow that could be read.
+fn families(at: &Checked) -> Vec<Problem> {
+    let families = [
+        names::check,
+        unused::check,
+        directory::check,
+        flow::check,
+        cover::check,
+        roles::check,
+        time::check,
+        tables::check,
+        notices::check,
+        sealed::check,
+        sweeps::check,
+        reports::check,
+    ];
+    families.iter().flat_map(|check| check(at)).collect()
 }
 
 fn unknown_calendar(workflow: &Workflow, places: &Places, known: &[Name]) -> Problem {

@@ -102,6 +102,9 @@ pub fn param(reader: &mut Reader, node: &Node) -> Option<Param> {
         }
         values.push(ParamValue { from, value, source });
     }
+    if matches!(&node.content, Content::List(rows) if rows.is_empty()) {
+        reader.problems.push(Problem::new("E516", node.at.clone()));
+    }
     values.sort_by_key(|row| row.from);
     kind.map(|kind| Param { kind, values })
 }

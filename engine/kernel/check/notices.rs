@@ -1,0 +1,182 @@
+//! What people are told: every notice is sent by something and reaches somebody, and its wording reads only what is there
+//! (E405, W601 to E607, E611). The sentences of refusals are read here too.
+
+use super::at::{Checked, list, nearest};
+use super::placeholders::{Place, Seen};
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::*;
+use crate::kernel::model::problem::{self, Problem};
+use crate::kernel::render;
+use std::collections::HashSet;
+
+/// Characters of a subject that are the same in every mail; more do not fit into a line of the inbox.
+const LONGEST_SUBJECT: usize = 60;
+
+pub fn check(at: &Checked) -> Vec<Problem> {
+    let mut look = Look { at, problems: Vec::new(), told: HashSet::new() };
+    for (name, notice) in &at.workflow.notices {
+        look.notice(name, notice);
+    }
+    look.sentences();
+    look.problems
+}
+
+/// Where a notice is told: by actions, rungs and sweeps.
+pub fn places<'a>(at: &Checked<'a>, notice: &Name) -> Vec<Place<'a>> {
+    let mut places: Vec<Place> = Vec::new();
+    for act in at.acts() {
+        if act.effects().iter().any(|(effects, _)| effects.tell.contains(notice)) {
+            places.push(Place::of_act(act));
+        }
+    }
+    for (name, deadline) in &at.workflow.deadlines {
+        if deadline.ladder.iter().any(|rung| rung.tell.contains(notice)) {
+            places.push(Place { branch: deadline.branch.as_ref(), deadline: Some((name, deadline)), ..Place::default() });
+        }
+    }
+    for sweep in at.workflow.sweeps.values().filter(|sweep| sweep.tell.contains(notice)) {
+        places.push(Place { branch: sweep.over.as_ref(), ..Place::default() });
+    }
+    if let Some(kind) = at.workflow.notices.get(notice).and_then(|notice| notice.one_mail_per.as_ref()) {
+        places.iter_mut().for_each(|place| place.branch = Some(kind));
+    }
+    places
+}
+
+struct Look<'c, 'a> {
+    at: &'c Checked<'a>,
+    problems: Vec<Problem>,
+    /// A wording read by several notices is complained of once.
+    told: HashSet<(Name, String)>,
+}
+
+impl<'a> Look<'_, 'a> {
+    fn notice(&mut self, name: &'a Name, notice: &'a Notice) {
+        let at = self.at;
+        let path = |key: &str| format!("notices.{name}.{key}");
+        let places = places(at, name);
+        if places.is_empty() {
+            self.problems.push(at.problem("W601", &format!("notices.{name}@")).with("notice", name));
+        }
+        let system = |recipient: &Recipient| &*recipient.role == "system" && recipient.or.is_none();
+        if notice.to.iter().all(system) {
+            self.problems.push(at.problem("E604", &path("to@")).with("notice", name));
+        }
+        for (index, copy) in notice.cc.iter().enumerate() {
+            if notice.to.iter().any(|recipient| recipient.role == copy.role) {
+                self.problems.push(at.problem("W605", &path(&format!("cc[{index}]"))).with("notice", name).with("role", &copy.role));
+            }
+        }
+        let fixed = fixed_characters(&notice.subject);
+        if fixed > LONGEST_SUBJECT {
+            self.problems.push(at.problem("W606", &path("subject")).with("count", fixed).with("most", LONGEST_SUBJECT));
+        }
+        let subject = at.place(&path("subject"));
+        self.wording(&notice.subject, &subject, None, &places);
+        match at.templates.get(&notice.template) {
+            None => {
+                let problem = at.unknown("E607", &path("template"), &notice.template, at.templates.keys().map(|name| &**name));
+                self.problems.push(problem.with("notice", name));
+            }
+            Some(text) => {
+                let file: Name = format!("templates/{}.txt", notice.template).into();
+                if text.trim().is_empty() {
+                    let place = problem::Place { file: file.clone(), line: 1, column: 1, length: 1 };
+                    self.problems.push(Problem::new("E611", place).with("template", &notice.template));
+                }
+                let place = problem::Place { file, line: 1, column: 1, length: 1 };
+                self.wording(text, &place, Some(text), &places);
+            }
+        }
+    }
+
+    /// E602, E603, E405. With `text`, the place of a name is looked for in it.
+    fn wording(&mut self, template: &str, place: &problem::Place, text: Option<&str>, places: &[Place<'a>]) {
+        let names = match render::names_read(template) {
+            Ok(names) => names,
+            Err(error) => {
+                let line = if text.is_some() { error.line } else { place.line };
+                let place = problem::Place { line, ..place.clone() };
+                if self.told.insert((place.file.clone(), format!("{}:{}", place.line, error.what))) {
+                    self.problems.push(Problem::new("E602", place).variant("unreadable").with("what", &error.what));
+                }
+                return;
+            }
+        };
+        for name in names {
+            let found = places.iter().map(|place| place.sees(self.at, &name)).find(|seen| *seen != Seen::Yes);
+            let Some(seen) = found else { continue };
+            let place = text.and_then(|text| where_in(text, &name, place)).unwrap_or_else(|| place.clone());
+            if !self.told.insert((place.file.clone(), format!("{}:{}:{name}", place.line, place.column))) {
+                continue;
+            }
+            self.problems.push(match seen {
+                Seen::Secret => Problem::new("E405", place).with("name", &name),
+                Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", &name),
+                Seen::Unknown(known) => {
+                    let near = nearest(&name, known.iter().map(String::as_str));
+                    let problem = Problem::new("E602", place).with("name", &name).with("known", list(&known));
+                    match near {
+                        Some(near) => problem.variant("near").with("near", near),
+                        None => problem,
+                    }
+                }
+                Seen::Yes => continue,
+            });
+        }
+    }
+
+    /// The sentences of `require`, `always` and `closes`.
+    fn sentences(&mut self) {
+        let at = self.at;
+        for act in at.acts() {
+            let place = Place { sentence: true, ..Place::of_act(act) };
+            for require in &act.action.require {
+                self.wording(&require.say, &at.place(&format!("{}.say", require.path)), None, std::slice::from_ref(&place));
+            }
+        }
+        let place = Place { sentence: true, ..Place::default() };
+        for require in &at.workflow.always {
+            self.wording(&require.say, &at.place(&format!("{}.say", require.path)), None, std::slice::from_ref(&place));
+        }
+        for (name, deadline) in &at.workflow.deadlines {
+            for (action, sentence) in &deadline.closes {
+                let act = at.acts().iter().find(|act| act.branch == deadline.branch.as_ref() && act.name == action).cloned();
+                let place = Place { branch: deadline.branch.as_ref(), act, deadline: None, sentence: true };
+                self.wording(sentence, &at.place(&format!("deadlines.{name}.closes.{action}")), None, std::slice::from_ref(&place));
+            }
+        }
+    }
+}
+
+/// Where a name stands in a text of many lines.
+fn where_in(text: &str, name: &str, file: &problem::Place) -> Option<problem::Place> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
+    for (number, line) in text.lines().enumerate() {
+        for (byte, _) in line.match_indices(name) {
+            let before = line[..byte].chars().next_back().is_some_and(is_part);
+            let after = line[byte + name.len()..].chars().next().is_some_and(|letter| is_part(letter) && letter != '.');
+            if !before && !after {
+                let column = line[..byte].chars().count() as u32 + 1;
+                return Some(problem::Place {
+                    file: file.file.clone(),
+                    line: number as u32 + 1,
+                    column,
+                    length: name.chars().count() as u32,
+                });
+            }
+        }
+    }
+    None
+}
+
+fn fixed_characters(subject: &str) -> usize {
+    let mut fixed = 0;
+    let mut rest = subject;
+    while let Some(open) = rest.find('{').filter(|open| rest[*open..].starts_with("{{") || rest[*open..].starts_with("{%")) {
+        fixed += rest[..open].chars().count();
+        let close = if rest[open..].starts_with("{{") { "}}" } else { "%}" };
+        rest = rest[open..].find(close).map_or("", |end| &rest[open + end + 2..]);
+    }
+    fixed + rest.chars().count()
+}

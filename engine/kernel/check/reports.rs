@@ -1,0 +1,72 @@
+//! Reports and imports: what they count by and what they fill in is there and of a fitting kind (E106, E107, E213, E216, E705 to E707).
+
+use super::at::{Act, Checked};
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::*;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::model::value::Type;
+
+pub fn check(at: &Checked) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    at.workflow.reports.iter().for_each(|(name, report)| counted(at, name, report, &mut problems));
+    at.workflow.imports.iter().for_each(|(name, import)| filled(at, name, import, &mut problems));
+    problems
+}
+
+fn counted(at: &Checked, name: &Name, report: &Report, problems: &mut Vec<Problem>) {
+    let Some(field) = at.workflow.fields.get(&report.by) else { return };
+    match (&field.kind, &report.share) {
+        (Type::Choice(options), Some(share)) if !options.contains(share) => {
+            problems.push(at.no_option(&format!("reports.{name}.share"), share, &report.by, options));
+        }
+        (Type::Choice(_), _) | (Type::Unit | Type::Text | Type::Year | Type::Number | Type::YesNo, None) => {}
+        (_, Some(_)) => problems.push(at.problem("E705", &format!("reports.{name}.share")).variant("share").with("field", &report.by)),
+        (_, None) => problems.push(at.problem("E705", &format!("reports.{name}.by")).with("field", &report.by)),
+    }
+}
+
+fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem>) {
+    let path = |rest: &str| format!("imports.{name}.{rest}");
+    let mut column = |wanted: &Name, path: &str| {
+        if !import.columns.contains_key(wanted) {
+            problems.push(at.unknown("E706", path, wanted, import.columns.keys().map(|name| &**name)));
+        }
+    };
+    import.item.iter().for_each(|item| column(item, &path("item")));
+    for (index, step) in import.steps.iter().enumerate() {
+        column(&step.on, &path(&format!("steps[{index}].on")));
+        step.with.iter().for_each(|(input, from)| column(from, &path(&format!("steps[{index}].with.{input}"))));
+    }
+    for (wanted, column) in &import.columns {
+        let Type::Choice(options) = &column.kind else { continue };
+        for (word, value) in column.values.iter().filter(|(_, value)| !options.is_empty() && !options.contains(*value)) {
+            problems.push(at.no_option(&path(&format!("columns.{wanted}.values.{word}")), value, wanted, options));
+        }
+    }
+    for (index, step) in import.steps.iter().enumerate() {
+        let Some(act) = action(at, step) else { continue };
+        let here = path(&format!("steps[{index}]"));
+        if index == 0 && !act.action.creates {
+            problems.push(at.problem("E707", &format!("{here}.do")).with("action", act.name));
+        }
+        if import.columns.get(&step.on).is_some_and(|column| column.kind != Type::Date) {
+            problems.push(at.problem("E706", &format!("{here}.on")).variant("not_a_date").with("name", &step.on));
+        }
+        let asks: Vec<&Ask> = act.action.ask.iter().chain(act.action.by.iter().flat_map(|by| &by.ask)).collect();
+        for input in step.with.keys().filter(|input| !asks.iter().any(|ask| ask.name == **input)) {
+            let problem = at.unknown("E706", &format!("{here}.with.{input}@"), input, asks.iter().map(|ask| &*ask.name));
+            problems.push(if problem.variant.is_none() { problem.variant("no_input") } else { problem });
+        }
+        for ask in act.action.ask.iter().filter(|ask| ask.required && !step.with.contains_key(&ask.name)) {
+            problems.push(at.problem("E706", &format!("{here}@")).variant("missing").with("name", &ask.name).with("action", act.name));
+        }
+    }
+}
+
+fn action<'c, 'a>(at: &'c Checked<'a>, step: &ImportStep) -> Option<&'c Act<'a>> {
+    let whole = at.acts().iter().find(|act| *act.name == step.action);
+    whole.or_else(|| {
+        let (kind, action) = step.action.split_once('.')?;
+        at.acts().iter().find(|act| act.branch.is_some_and(|branch| &**branch == kind) && &**act.name == action)
+    })
+}

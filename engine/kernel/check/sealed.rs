@@ -1,0 +1,276 @@
+//! Sealed fields (E409): nothing that reaches a role which may not see a value yet may be made of it: mails, sentences and conditions
+//! of actions, derived and copied fields, reports.
+
+use super::at::{Act, Checked, words};
+use super::graph::Graph;
+use super::notices;
+use super::placeholders::Place;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::*;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::model::value::Type;
+use crate::kernel::render;
+use std::collections::{BTreeSet, HashSet};
+
+pub fn check(at: &Checked) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for sealed in Sealed::all(at) {
+        sealed.mails(&mut problems);
+        sealed.conditions(&mut problems);
+        sealed.copies(&mut problems);
+        sealed.reports(&mut problems);
+    }
+    problems
+}
+
+/// A field that some roles may not see, for ever or until an action.
+struct Sealed<'c, 'a> {
+    at: &'c Checked<'a>,
+    level: Option<&'a Name>,
+    name: &'a Name,
+    visible_to: &'a [Name],
+    until: Option<&'a Name>,
+    /// Actions of the same level after which it is open on every way.
+    open_after: HashSet<&'a Name>,
+}
+
+impl<'c, 'a> Sealed<'c, 'a> {
+    fn all(at: &'c Checked<'a>) -> Vec<Sealed<'c, 'a>> {
+        let mut all = Vec::new();
+        for level in at.levels() {
+            let branch = level.and_then(|kind| at.workflow.branches.get(kind));
+            let Some(fields) = at.workflow.fields_of(level.map(|name| &**name)) else { continue };
+            let graph = std::cell::LazyCell::new(|| Graph::of(at, level));
+            for (name, field) in fields {
+                let with_branch = branch.filter(|branch| !branch.visible_to.is_empty() || branch.sealed_until.is_some());
+                let (visible_to, until) = match with_branch {
+                    Some(branch) if field.visible_to.is_empty() && field.sealed_until.is_none() => {
+                        (&branch.visible_to[..], branch.sealed_until.as_ref())
+                    }
+                    _ => (&field.visible_to[..], field.sealed_until.as_ref()),
+                };
+                if visible_to.is_empty() && until.is_none() {
+                    continue;
+                }
+                let open_after = until.map(|until| open_after(at, &graph, until)).unwrap_or_default();
+                let sealed = Sealed { at, level, name, visible_to, until, open_after };
+                if !sealed.opened_as_it_is_set() {
+                    all.push(sealed);
+                }
+            }
+        }
+        all
+    }
+
+    /// Whatever records it opens the seal at once: then there is never a value that is hidden.
+    fn opened_as_it_is_set(&self) -> bool {
+        let holder = if self.level.is_some() { Holder::Task } else { Holder::Item };
+        let sets = |act: &&Act| {
+            let asked = act
+                .action
+                .ask
+                .iter()
+                .chain(act.action.by.iter().flat_map(|by| &by.ask))
+                .any(|ask| ask.name == *self.name && ask.records == Some(holder));
+            let level = self.level.is_none() || act.branch == self.level;
+            level
+                && (asked
+                    || act.effects().iter().any(|(effects, _)| effects.set.iter().any(|set| set.of == holder && set.field == *self.name)))
+        };
+        let opens =
+            |act: &Act| self.is_open_in(act) && self.until.is_some_and(|until| act.name == until || follows_at_once(self.at, act, until));
+        let mut setters = self.at.acts().iter().filter(sets).peekable();
+        setters.peek().is_some() && setters.all(opens)
+    }
+
+    fn hidden_from<'r>(&self, mut roles: impl Iterator<Item = &'r Name>) -> Option<&'r Name> {
+        roles.find(|role| &***role != "system" && !self.visible_to.contains(role))
+    }
+
+    fn is_open_in(&self, act: &Act) -> bool {
+        act.branch == self.level && self.open_after.contains(act.name)
+    }
+
+    fn problem(&self, path: &str) -> Problem {
+        self.at.problem("E409", path).with("field", self.name).with("until", self.until.map_or("–", |until| until))
+    }
+
+    fn mails(&self, problems: &mut Vec<Problem>) {
+        for (name, notice) in &self.at.workflow.notices {
+            let roles = notice.to.iter().chain(&notice.cc).flat_map(|recipient| std::iter::once(&recipient.role).chain(&recipient.or));
+            let Some(role) = self.hidden_from(roles) else { continue };
+            let places = notices::places(self.at, name);
+            let sealed: Vec<&Place> = places.iter().filter(|place| !place.act.as_ref().is_some_and(|act| self.is_open_in(act))).collect();
+            let body = self.at.templates.get(&notice.template);
+            for (text, key) in std::iter::once((&notice.subject, "subject")).chain(body.map(|text| (text, "template"))) {
+                if sealed.iter().any(|place| self.read_by_template(text, place)) {
+                    problems.push(self.problem(&format!("notices.{name}.{key}")).variant("mail").with("role", role).with("notice", name));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn read_by_template(&self, text: &str, place: &Place) -> bool {
+        let view = if self.level.is_some() { "task" } else { "item" };
+        let shown = self.level.is_none() || place.branch == self.level;
+        let recorded =
+            |ask: &&Ask| ask.name == *self.name && ask.records == Some(if self.level.is_some() { Holder::Task } else { Holder::Item });
+        let as_input = place
+            .act
+            .as_ref()
+            .is_some_and(|act| (self.level.is_none() || act.branch == self.level) && act.action.ask.iter().any(|ask| recorded(&ask)));
+        let Ok(names) = render::names_read(text) else { return false };
+        names.iter().any(|name| {
+            let of = |view: &str| {
+                name.strip_prefix(view)
+                    .and_then(|rest| rest.strip_prefix('.'))
+                    .is_some_and(|field| field == &**self.name || field.strip_suffix("_title") == Some(self.name))
+            };
+            let in_list = self.level.is_some_and(|kind| *name == format!("branches.{kind}"))
+                && words(text).any(|word| word == &**self.name || word.strip_suffix("_title") == Some(self.name));
+            (shown && of(view)) || (as_input && of("input")) || in_list
+        })
+    }
+
+    /// A refusal tells whether the condition held.
+    fn conditions(&self, problems: &mut Vec<Problem>) {
+        for act in self.at.acts().iter().filter(|act| !self.is_open_in(act)) {
+            let Some(role) = self.hidden_from(act.action.by.iter().map(|by| &by.role)) else { continue };
+            let place = Place { sentence: true, ..Place::of_act(act) };
+            for require in &act.action.require {
+                if self.read_by(&require.condition.source, act.branch) || self.read_by_template(&require.say, &place) {
+                    problems.push(
+                        self.problem(&format!("{}.if", require.path)).variant("condition").with("role", role).with("action", act.name),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Values that move into a field which more people may see.
+    fn copies(&self, problems: &mut Vec<Problem>) {
+        for level in self.at.levels() {
+            let base = level.map_or("fields".to_string(), |kind| format!("branches.{kind}.fields"));
+            for (name, field) in self.at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten() {
+                if field.is.as_ref().is_some_and(|is| self.read_by(&is.source, level)) && !self.as_hidden(field) {
+                    problems.push(self.problem(&format!("{base}.{name}.is")).variant("copy").with("copy", name));
+                }
+            }
+        }
+        for act in self.at.acts().iter().filter(|act| !self.is_open_in(act)) {
+            for (effects, path) in act.effects() {
+                for set in &effects.set {
+                    let SetValue::Expr(expr) = &set.value else { continue };
+                    let branch = act.branch.filter(|_| set.of == Holder::Task);
+                    let target = self.at.workflow.fields_of(branch.map(|name| &**name)).and_then(|fields| fields.get(&set.field));
+                    if self.read_by(&expr.source, act.branch) && target.is_some_and(|target| !self.as_hidden(target)) {
+                        problems.push(self.problem(&format!("{path}.set.{}", set.field)).variant("copy").with("copy", &set.field));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Seen by no more roles, and not earlier.
+    fn as_hidden(&self, field: &Field) -> bool {
+        let fewer = !field.visible_to.is_empty() && field.visible_to.iter().all(|role| self.visible_to.contains(role));
+        let later = field.sealed_until.is_none() || field.sealed_until.as_ref() == self.until;
+        (fewer || (self.visible_to.is_empty() && field.visible_to.is_empty() && field.sealed_until.is_some())) && later
+    }
+
+    fn reports(&self, problems: &mut Vec<Problem>) {
+        for (name, report) in &self.at.workflow.reports {
+            let by = self.level.is_none() && report.by == *self.name;
+            let counted = report.when.as_ref().is_some_and(|when| self.read_by(&when.source, None));
+            if by || counted {
+                let key = if by { "by" } else { "when" };
+                problems.push(self.problem(&format!("reports.{name}.{key}")).variant("report").with("report", name));
+            }
+        }
+    }
+
+    /// Whether an expression at this level reads the field: by itself, in an aggregate, or through a function.
+    fn read_by(&self, source: &str, at_level: Option<&Name>) -> bool {
+        let directly = match self.level {
+            None => reads(source, "item", self.name),
+            Some(kind) => (at_level == Some(kind) && reads(source, "task", self.name)) || aggregates(source, kind, self.name),
+        };
+        directly
+            || self
+                .at
+                .workflow
+                .functions
+                .iter()
+                .any(|(function, declared)| words(source).any(|word| word == &**function) && self.read_in(function, declared))
+    }
+
+    fn read_in(&self, function: &Name, declared: &Function) -> bool {
+        let text = self.at.functions.get(&declared.file).and_then(|text| body_of(text, function)).unwrap_or_default();
+        declared.takes.iter().any(|(parameter, kind)| match (kind, self.level) {
+            (Type::ItemView, None) => reads(text, parameter, self.name),
+            (Type::TaskView(branch), Some(kind)) => branch == kind && reads(text, parameter, self.name),
+            (Type::BranchesView, Some(_)) => text.contains(&format!("\"{}\"", self.name)),
+            _ => false,
+        })
+    }
+}
+
+/// The actions of a level that are the opening one itself, or can only be done after it.
+fn open_after<'a>(at: &Checked<'a>, graph: &Graph<'a>, until: &Name) -> HashSet<&'a Name> {
+    let is_until = |number: usize| {
+        let act = &graph.acts[number];
+        act.name == until || act.action.records_as == *until || follows_at_once(at, act, until)
+    };
+    let open = BTreeSet::from([()]);
+    let holds = graph.on_every_path(&BTreeSet::new(), |here, edge| if is_until(edge.act) { open.clone() } else { here.clone() });
+    let mut after = HashSet::new();
+    for (number, act) in graph.acts.iter().enumerate() {
+        let mut edges = graph.edges.iter().filter(|edge| edge.act == number && holds[edge.from].is_some()).peekable();
+        let always = edges.peek().is_some() && edges.all(|edge| holds[edge.from].as_ref().is_some_and(|set| !set.is_empty()));
+        if is_until(number) || always {
+            after.insert(act.name);
+        }
+    }
+    after
+}
+
+/// An action that is tried afterwards and cannot be refused: it has no conditions and starts from wherever this one may lead.
+fn follows_at_once(at: &Checked, act: &Act, next: &Name) -> bool {
+    let Some(next) = at.acts_of(act.branch).find(|other| other.name == next).filter(|next| next.action.require.is_empty()) else {
+        return false;
+    };
+    let tried = |effects: &Effects| effects.then_try.contains(next.name);
+    let rows = &act.action.choose;
+    let always = tried(&act.action.effects) || (!rows.is_empty() && rows.iter().all(|row| tried(&row.effects)));
+    let from = |to: Option<&Name>| match to {
+        Some(to) => next.action.from.contains(to),
+        None => !act.action.from.is_empty() && act.action.from.iter().all(|from| next.action.from.contains(from)),
+    };
+    always && act.targets().into_iter().all(|(to, _)| from(to))
+}
+
+/// `view.field` as a whole name.
+fn reads(source: &str, view: &str, field: &str) -> bool {
+    let wanted = format!("{view}.{field}");
+    let part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    source.match_indices(&wanted).any(|(start, _)| {
+        let before = source[..start].chars().next_back().is_some_and(|letter| part(letter) || letter == '.');
+        let after = source[start + wanted.len()..].chars().next().is_some_and(part);
+        !before && !after
+    })
+}
+
+/// `branches.KIND….worst("FIELD")` and the like.
+fn aggregates(source: &str, kind: &str, field: &str) -> bool {
+    source.contains(&format!("branches.{kind}")) && source.contains(&format!("\"{field}\""))
+}
+
+fn body_of<'t>(text: &'t str, function: &str) -> Option<&'t str> {
+    let start = text
+        .match_indices("fn ")
+        .find(|(start, _)| text[start + 3..].trim_start().strip_prefix(function).is_some_and(|rest| rest.trim_start().starts_with('(')))?
+        .0;
+    let rest = &text[start + 3..];
+    Some(rest.find("\nfn ").map_or(rest, |end| &rest[..end]))
+}
