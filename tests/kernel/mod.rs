@@ -9,5 +9,6 @@ mod letter;
 mod mailing;
 mod render;
 mod rules;
+mod typed;
 mod window;
 mod steps;

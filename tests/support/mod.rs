@@ -4,3 +4,4 @@ pub mod calendar;
 pub mod rule_set;
 pub mod smtp;
 pub mod world;
+pub mod expressions;
