@@ -90,6 +90,8 @@ impl Store {
         let mut connection = address.writer().await?;
         schema::migrate(&mut connection, &path.display().to_string(), now).await?;
         on!(&mut connection, c => sqlx::query(statements::META_ADD).bind("instance").bind(&opening.new_instance).execute(&mut *c).await)?;
+        // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.
+        on!(&mut connection, c => sqlx::query(statements::MAIL_TAKE_BACK).bind(now.timestamp_millis()).execute(&mut *c).await)?;
         let high_water: Option<(String,)> =
             on!(&mut connection, c => sqlx::query_as(statements::META).bind("clock").fetch_optional(&mut *c).await)?;
         let high_water = high_water.and_then(|row| row.0.parse().ok()).unwrap_or(0);

@@ -9,6 +9,7 @@ use super::{Store, StoreError, batch, instant, statements};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// One envelope to one person, rendered once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,21 +313,37 @@ impl Write for Compose {
     type Answer = Vec<bool>;
 
     async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+        let keys: Vec<String> = self.mails.iter().flat_map(|mail| mail.notices.iter().cloned()).collect();
+        let ready: Vec<(String,)> =
+            on!(connection, c => sqlx::query_as(statements::NOTICE_READY).bind(keyed(&keys)).fetch_all(&mut *c).await)?;
+        let mut ready: HashSet<String> = ready.into_iter().map(|row| row.0).collect();
+        let ids: Vec<String> = self.mails.iter().map(|mail| mail.id.clone()).collect();
+        let known: Vec<(String,)> =
+            on!(connection, c => sqlx::query_as(statements::MAIL_KNOWN).bind(keyed(&ids)).fetch_all(&mut *c).await)?;
+        let mut known: HashSet<String> = known.into_iter().map(|row| row.0).collect();
+
+        let (mut mails, mut mailed, mut doubled) = (Vec::new(), Vec::new(), Vec::new());
         let mut stored = Vec::with_capacity(self.mails.len());
         for mail in &self.mails {
-            on!(connection, c => sqlx::query("savepoint mail").execute(&mut *c).await)?;
-            let taken = on!(connection, c => sqlx::query(statements::NOTICE_MAILED)
-                .bind(keyed(&mail.notices)).bind(&mail.id).execute(&mut *c).await?.rows_affected());
-            let whole = taken == mail.notices.len() as u64 && taken > 0;
+            let free = !mail.notices.is_empty() && mail.notices.iter().all(|key| ready.contains(key));
+            let whole = free && known.insert(mail.id.clone());
             if whole {
-                on!(connection, c => sqlx::query(statements::MAIL_PUT)
-                    .bind(&mail.id).bind(&mail.person).bind(&mail.address).bind(&mail.bytes).bind(self.now)
-                    .execute(&mut *c).await)?;
-            } else {
-                on!(connection, c => sqlx::query("rollback to mail").execute(&mut *c).await)?;
+                mails.push((&mail.id, &mail.person, &mail.address, &mail.bytes, self.now));
+                mailed.extend(mail.notices.iter().map(|key| (key, &mail.id)));
+                mail.notices.iter().for_each(|key| _ = ready.remove(key));
+            } else if free {
+                // They would come up again for ever.
+                doubled.extend(mail.notices.iter().cloned());
             }
-            on!(connection, c => sqlx::query("release mail").execute(&mut *c).await)?;
             stored.push(whole);
+        }
+        if !mails.is_empty() {
+            on!(connection, c => sqlx::query(statements::MAIL_PUT).bind(batch(&mails)).execute(&mut *c).await)?;
+            on!(connection, c => sqlx::query(statements::NOTICE_MAILED).bind(batch(&mailed)).execute(&mut *c).await)?;
+        }
+        if !doubled.is_empty() {
+            on!(connection, c => sqlx::query(statements::NOTICE_END)
+                .bind(keyed(&doubled)).bind("parked").bind("there is a mail with this Message-ID already").execute(&mut *c).await)?;
         }
         Ok(stored)
     }
@@ -357,17 +374,20 @@ impl Write for Finish {
     type Answer = Vec<bool>;
 
     async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
-        let mut counted = Vec::with_capacity(self.outcomes.len());
-        for outcome in &self.outcomes {
-            let (next_try, ended_at) = match outcome.end {
-                MailEnd::Deferred { next_try } | MailEnd::Unknown { next_try } => (next_try.timestamp_millis(), None),
-                _ => (self.now, Some(self.now)),
-            };
-            let done = on!(connection, c => sqlx::query(statements::MAIL_FINISH)
-                .bind(&outcome.id).bind(outcome.fence as i64).bind(outcome.end.status()).bind(&outcome.reply)
-                .bind(next_try).bind(ended_at).execute(&mut *c).await?.rows_affected());
-            counted.push(done == 1);
-        }
-        Ok(counted)
+        let rows: Vec<_> = self
+            .outcomes
+            .iter()
+            .map(|outcome| {
+                let (next_try, ended_at) = match outcome.end {
+                    MailEnd::Deferred { next_try } | MailEnd::Unknown { next_try } => (next_try.timestamp_millis(), None),
+                    _ => (self.now, Some(self.now)),
+                };
+                (&outcome.id, outcome.fence, outcome.end.status(), &outcome.reply, next_try, ended_at)
+            })
+            .collect();
+        let done: Vec<(String, i64)> =
+            on!(connection, c => sqlx::query_as(statements::MAIL_FINISH).bind(batch(&rows)).fetch_all(&mut *c).await)?;
+        let counted = self.outcomes.iter().map(|outcome| done.iter().any(|(id, fence)| *id == outcome.id && *fence == outcome.fence as i64));
+        Ok(counted.collect())
     }
 }

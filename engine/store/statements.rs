@@ -84,7 +84,8 @@ statements! {
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
         from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
     NOTICE_OF_MAIL = "select key, json from notice where mail = $1 order by key";
-    NOTICE_MAILED = "update notice set status = 'mailed', mail = $2 where status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_READY = "select key from notice where status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.key = j.value ->> 0";
     NOTICE_END = "update notice set status = $2, reason = $3 where status in ('ready', 'parked')
         and key in (select value ->> 0 from json_each($1))";
     NOTICE_RELEASE = "update notice set status = 'ready', reason = null where status = 'parked'
@@ -94,12 +95,17 @@ statements! {
         group by n.kind, n.notice, n.status, coalesce(m.status, '') order by 1, 2, 3, 4";
     NOTICE_ESCALATIONS = "select person, count(*) from notice where kind = 'escalation' and status = 'mailed' group by person order by person";
     MAIL_PUT = "insert into mail (id, person, address, bytes, status, attempts, next_try, fence, created_at)
-        values ($1, $2, $3, $4, 'ready', 0, $5, 0, $5)";
+        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'ready', 0, cast(value ->> 4 as bigint), 0, cast(value ->> 4 as bigint)
+        from json_each($1)";
+    MAIL_KNOWN = "select id from mail where id in (select value ->> 0 from json_each($1))";
+    MAIL_TAKE_BACK = "update mail set status = 'unknown', next_try = $1, leased_by = null where status = 'claimed' and ended_at is null";
     MAIL_CLAIM = "update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
         where id in (select id from mail where ended_at is null and next_try <= $1 order by next_try, id limit $4)
         returning id, person, address, bytes, attempts, fence, created_at";
-    MAIL_FINISH = "update mail set status = $3, reply = $4, next_try = $5, ended_at = $6, leased_by = null
-        where id = $1 and fence = $2 and status = 'claimed'";
+    MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
+            ended_at = cast(j.value ->> 5 as bigint), leased_by = null
+        from json_each($1) j where mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
+        returning mail.id, mail.fence";
     MAIL_NEXT = "select min(next_try) from mail where ended_at is null";
     MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
     MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail

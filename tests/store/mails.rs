@@ -67,6 +67,9 @@ async fn a_notice_goes_into_one_mail() {
     assert_eq!(due, ["n4"]);
     let (status, bytes) = store.mail("m1").await.expect("reads").expect("is there");
     assert_eq!((status.status.as_str(), status.address.as_str(), bytes.as_str()), ("ready", "li@example.com", "Subject: x\r\n\r\ny\r\n"));
+    // A Message-ID is given once; what would come up for ever is parked.
+    assert_eq!(store.compose(vec![mail("m1", &["n4"])], at(60)).await.expect("writes"), [false]);
+    assert!(store.notices_due(at(60), 10).await.expect("reads").is_empty());
     let counts = store.count_notices().await.expect("reads");
     assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 5);
 }
@@ -102,4 +105,21 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail() {
     let sent = store.mails(Some("sent"), Some("li"), "", 10).await.expect("reads");
     assert_eq!((sent.len(), sent[0].ended_at, sent[0].reply.as_deref()), (1, Some(at(72)), Some("said so")));
     assert_eq!(store.notices_of("s1").await.expect("reads")[0].mail_status.as_deref(), Some("sent"));
+}
+
+#[tokio::test]
+async fn what_a_process_had_claimed_when_it_died_is_tried_again_at_once() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    told(&store, "s1", &["n1", "n2"]).await;
+    store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
+    let claimed = store.claim_mails(at(60), at(105), "a", 10).await.expect("writes");
+    let sent = attempt("m1", claimed[0].fence, MailEnd::Sent);
+    assert_eq!(store.finish_mails(vec![sent], at(61)).await.expect("writes"), [true]);
+    store.close().await;
+    let store = open(folder.path()).await;
+    let again = store.claim_mails(at(60), at(105), "b", 10).await.expect("writes");
+    assert_eq!(again.iter().map(|mail| (mail.id.as_str(), mail.attempts, mail.fence)).collect::<Vec<_>>(), [("m2", 2, 2)]);
+    let stale = attempt("m2", claimed[1].fence, MailEnd::Sent);
+    assert_eq!(store.finish_mails(vec![stale], at(61)).await.expect("writes"), [false], "the dead process counts no more");
 }
