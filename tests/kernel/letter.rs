@@ -165,6 +165,19 @@ fn plain_text_is_read_as_paragraphs_facts_lists_signature_and_links() {
     );
     assert!(matches!(&read[2], Block::Signature { .. }));
     assert!(blocks("").is_empty() && blocks("\n \n").is_empty());
-    assert!(matches!(&blocks("　　首行缩进的段落")[0], Block::Paragraph { indented: false, .. }));
+    let Block::Paragraph { lines, indented: false } = &blocks("　　首行缩进的段落")[0] else { panic!() };
+    assert_eq!(lines[0][0].text, "　　首行缩进的段落", "full-width indents are the author's");
     assert!(blocks("javascript:alert(1)").iter().all(|block| !matches!(block, Block::Link { .. })));
+}
+
+#[test]
+fn facts_may_be_indented_by_full_width_space_and_spaced_out() {
+    let read = blocks(
+        "　　当前环节　　办理中\n　　类　　别　B类（正在解决）\n　　已发提醒　5月13日\n　　　　　　　5月28日\n　　一、提交书面答复；\n",
+    );
+    let Block::Facts { rows } = &read[0] else { panic!("{read:?}") };
+    let rows: Vec<_> =
+        rows.iter().map(|row| (row.label.as_str(), row.lines.iter().map(|line| line[0].text.as_str()).collect::<Vec<_>>())).collect();
+    assert_eq!(rows, [("当前环节", vec!["办理中"]), ("类别", vec!["B类（正在解决）"]), ("已发提醒", vec!["5月13日", "5月28日"])]);
+    assert!(matches!(&read[1], Block::Paragraph { .. }));
 }

@@ -1,7 +1,7 @@
 //! Plain text read as a letter: paragraphs, tables of facts, a signature, links. The HTML part of a mail is made of these,
 //! so that nobody writes a mail twice.
 //!
-//! A line indented by two spaces or more whose label and content are parted by wide space is a fact, a deeper indented line
+//! A line indented by two spaces or one full-width space whose label and content are parted by wide space is a fact, a deeper indented line
 //! without a label continues it. A line far to the right is signature. All else is paragraphs, parted by blank lines.
 
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub struct Fact {
 }
 
 pub fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
+    let mut reader = Reader { blocks: Vec::new(), fact_column: 0 };
     let mut after_blank = true;
     for line in text.lines() {
         let line = line.trim_end();
@@ -56,49 +56,76 @@ pub fn blocks(text: &str) -> Vec<Block> {
             after_blank = true;
             continue;
         }
-        add_line(&mut blocks, line, after_blank);
+        reader.line(line, after_blank);
         after_blank = false;
     }
-    blocks
+    reader.blocks
 }
 
-fn add_line(blocks: &mut Vec<Block>, line: &str, after_blank: bool) {
-    let spaces = line.len() - line.trim_start_matches(' ').len();
-    let bare = line.trim_start_matches([' ', '\u{3000}', '\t']);
-    let column: usize = line[..line.len() - bare.len()].chars().map(width).sum();
-    let indented = spaces >= 2;
-    let open = blocks.last_mut().filter(|_| !after_blank);
+struct Reader {
+    blocks: Vec<Block>,
+    /// How far the latest fact is indented.
+    fact_column: usize,
+}
 
-    if spaces >= SIGNATURE_COLUMN {
-        match open {
-            Some(Block::Signature { lines }) => lines.push(runs(bare)),
-            _ => blocks.push(Block::Signature { lines: vec![runs(bare)] }),
-        }
-    } else if let (true, true, Some(Block::Facts { rows })) = (indented, column > spaces.min(4), open) {
-        if let Some(row) = rows.last_mut() {
+impl Reader {
+    fn line(&mut self, line: &str, after_blank: bool) {
+        let bare = line.trim_start_matches(is_space);
+        let indent = &line[..line.len() - bare.len()];
+        let column: usize = indent.chars().map(width).sum();
+        let spaces = indent.chars().take_while(|c| *c == ' ').count();
+        let indented = column >= 2;
+
+        if spaces >= SIGNATURE_COLUMN {
+            match self.blocks.last_mut() {
+                Some(Block::Signature { lines }) if !after_blank => lines.push(runs(bare)),
+                _ => self.blocks.push(Block::Signature { lines: vec![runs(bare)] }),
+            }
+        } else if let (true, Some(row)) = (column > self.fact_column && !after_blank, self.last_fact()) {
             row.lines.push(runs(bare));
+        } else if let Some((label, content)) = indented.then(|| fact(bare)).flatten() {
+            self.fact_column = column;
+            let row = Fact { label, lines: vec![runs(content)] };
+            match self.blocks.last_mut() {
+                Some(Block::Facts { rows }) if !after_blank => rows.push(row),
+                _ => self.blocks.push(Block::Facts { rows: vec![row] }),
+            }
+        } else if let Some((label, url)) = labelled_link(bare) {
+            self.blocks.push(Block::Link { label: label.to_string(), url: url.to_string() });
+        } else {
+            // Usual spaces become an indent of the block; full-width ones are the author's own and stay.
+            let (indented, line) = (spaces >= 2, runs(line.trim_start_matches(' ')));
+            match self.blocks.last_mut() {
+                Some(Block::Paragraph { lines, indented: same }) if !after_blank && *same == indented => lines.push(line),
+                _ => self.blocks.push(Block::Paragraph { lines: vec![line], indented }),
+            }
         }
-    } else if let Some((label, content)) = indented.then(|| fact(bare)).flatten() {
-        let row = Fact { label: label.to_string(), lines: vec![runs(content)] };
-        match blocks.last_mut() {
-            Some(Block::Facts { rows }) if !after_blank => rows.push(row),
-            _ => blocks.push(Block::Facts { rows: vec![row] }),
-        }
-    } else if let Some((label, url)) = labelled_link(bare) {
-        blocks.push(Block::Link { label: label.to_string(), url: url.to_string() });
-    } else {
-        match blocks.last_mut() {
-            Some(Block::Paragraph { lines, indented: same }) if !after_blank && *same == indented => lines.push(runs(bare)),
-            _ => blocks.push(Block::Paragraph { lines: vec![runs(bare)], indented }),
+    }
+
+    fn last_fact(&mut self) -> Option<&mut Fact> {
+        match self.blocks.last_mut() {
+            Some(Block::Facts { rows }) => rows.last_mut(),
+            _ => None,
         }
     }
 }
 
-/// `当前环节　办理中`: a label, wide space (one full-width or two usual spaces), content.
-fn fact(bare: &str) -> Option<(&str, &str)> {
-    let at = [bare.find('\u{3000}'), bare.find("  ")].into_iter().flatten().min()?;
-    let (label, content) = (&bare[..at], bare[at..].trim_start_matches([' ', '\u{3000}']));
-    (label.chars().map(width).sum::<usize>() <= LABEL_COLUMNS && !content.is_empty()).then_some((label, content))
+/// `当前环节　办理中`: a label, wide space (one full-width or two usual spaces), content. A label of two characters may be spaced out: `类　　别　B类`.
+fn fact(bare: &str) -> Option<(String, &str)> {
+    let (label, content) = part(bare)?;
+    let single = |text: &str| text.chars().count() == 1;
+    let (label, content) = match part(content) {
+        Some((second, rest)) if single(label) && single(second) => (format!("{label}{second}"), rest),
+        _ => (label.to_string(), content),
+    };
+    (label.chars().map(width).sum::<usize>() <= LABEL_COLUMNS).then_some((label, content))
+}
+
+/// What stands before wide space, and what behind it.
+fn part(text: &str) -> Option<(&str, &str)> {
+    let at = [text.find('\u{3000}'), text.find("  ")].into_iter().flatten().min()?;
+    let behind = text[at..].trim_start_matches(is_space);
+    (at > 0 && !behind.is_empty()).then_some((&text[..at], behind))
 }
 
 /// `查看和办理：https://…`
@@ -134,6 +161,10 @@ fn link_start(text: &str) -> Option<usize> {
 fn link_length(text: &str) -> usize {
     let end = text.find(|c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '<' | '>')).unwrap_or(text.len());
     text[..end].trim_end_matches(['.', ',', ';', ')', ':']).len()
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\u{3000}' | '\t')
 }
 
 fn width(c: char) -> usize {
