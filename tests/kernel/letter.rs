@@ -100,6 +100,17 @@ fn several_notices_become_one_mail_with_the_worst_first() {
 }
 
 #[test]
+fn a_long_digest_is_the_list_of_its_subjects() {
+    let many: Vec<_> = (1..=6).map(|number| values(&format!("{number:03}"), number)).collect();
+    let letter = |count: usize| frames().letter(Lang::Zh, &many[..count].iter().map(reminder).collect::<Vec<_>>()).unwrap();
+    let (five, six) = (letter(5), letter(6));
+    assert_eq!((five.text.matches("当前环节").count(), five.html.matches("当前环节").count()), (5, 5));
+    assert_eq!((six.text.matches("当前环节").count(), six.html.matches("当前环节").count()), (0, 0));
+    assert!((1..=6).all(|number| six.text.contains(&format!("{number}. 还剩{number}天　【办理提醒】第00{number}号"))), "{}", six.text);
+    assert_eq!(six.html.matches("还剩").count(), 6);
+}
+
+#[test]
 fn the_entries_of_a_list_share_one_subject_and_one_frame() {
     let (first, second) = (values("064", 2), values("102", 9));
     let entry = |values| Wording { subject: "本周清单", body: "  第{{ item.number }}号　{{ due.this.date }}\n", values, list: true };

@@ -15,6 +15,9 @@ pub const FRAMES: [&str; 4] = ["notice.txt", "notice.html", "digest.txt", "diges
 /// How much of a letter its preheader quotes.
 const PREHEADER_CHARACTERS: usize = 80;
 
+/// A digest of no more notices than this shows each in full; of more, it is their subjects that people read.
+const IN_FULL: usize = 5;
+
 /// The frames of mails, ready to be filled.
 #[derive(Debug)]
 pub struct Frames {
@@ -106,6 +109,7 @@ impl Frames {
         } else {
             let subject = digest_subject(lang, &filled);
             let notices: Vec<Json> = filled.iter().enumerate().map(|(index, notice)| entry(lang, index, notice)).collect();
+            about.insert("in_full".into(), (notices.len() <= IN_FULL).into());
             about.insert("notices".into(), notices.into());
             Ok(self.framed("digest", about, subject, "")?)
         }
