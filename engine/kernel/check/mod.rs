@@ -80,7 +80,8 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
 fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<Problem> {
     let line = |problem: &Problem| (problem.place.file.clone(), problem.place.line);
     let unreadable: HashSet<_> = problems.iter().filter(|problem| matches!(problem.code, "E015" | "E017")).map(line).collect();
-    problems.retain(|problem| !problem.code.starts_with("E2") || !unreadable.contains(&line(problem)));
+    let follows = |problem: &Problem| problem.code.starts_with("E2") || matches!(problem.code, "W013" | "W014");
+    problems.retain(|problem| !follows(problem) || !unreadable.contains(&line(problem)));
     allow::apply(files, &mut problems);
     problems.sort_by(|one, other| (&one.place, one.code).cmp(&(&other.place, other.code)));
     problems.dedup();
@@ -90,7 +91,7 @@ fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<P
 /// Mistakes of shape after which something is missing, so that more checks would only repeat them in other words.
 fn hinders(problem: &Problem) -> bool {
     problem.is_error()
-        && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "colon")))
+        && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "strange" | "colon")))
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {

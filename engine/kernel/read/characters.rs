@@ -84,48 +84,68 @@ pub fn ascii_for(sign: char) -> Option<char> {
     })
 }
 
-/// Full-width punctuation in a line of Rhai, outside of texts and comments: column (from 0, in characters) and character.
-/// `quoted` says whether the line begins inside a text.
-pub fn wide_in_code(line: &str) -> Vec<(usize, char)> {
-    let mut found = Vec::new();
-    let mut quote: Option<char> = None;
+/// Characters that Rhai cannot read, outside of texts and comments: the first of each line, as line and column from 0, in characters.
+pub fn foreign_in_code(source: &str) -> Vec<(usize, usize, char)> {
+    let mut found: Vec<(usize, usize, char)> = Vec::new();
+    let mut inside = Inside::Code;
     let mut escaped = false;
-    let mut previous = ' ';
-    for (column, sign) in line.chars().enumerate() {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some(_) if sign == '\\' => escaped = true,
-            Some(open) if sign == open => quote = None,
-            Some(_) => {}
-            None if matches!(sign, '"' | '`' | '\'') => quote = Some(sign),
-            None if sign == '/' && previous == '/' => break,
-            None if ascii_for(sign).is_some() => found.push((column, sign)),
-            None => {}
+    for (line, text) in source.lines().enumerate() {
+        // Only texts between backticks and long comments go on in the next line.
+        if !matches!(inside, Inside::Text('`') | Inside::Comment) {
+            inside = Inside::Code;
         }
-        previous = sign;
+        let mut previous = ' ';
+        for (column, sign) in text.chars().enumerate() {
+            match inside {
+                Inside::Text(_) if escaped => escaped = false,
+                Inside::Text(_) if sign == '\\' => escaped = true,
+                Inside::Text(open) if sign == open => inside = Inside::Code,
+                Inside::Comment if (previous, sign) == ('*', '/') => inside = Inside::Code,
+                Inside::Text(_) | Inside::Comment => {}
+                Inside::Code if matches!(sign, '"' | '`' | '\'') => inside = Inside::Text(sign),
+                Inside::Code if (previous, sign) == ('/', '/') => break,
+                Inside::Code if (previous, sign) == ('/', '*') => inside = Inside::Comment,
+                Inside::Code => {
+                    let foreign = ascii_for(sign).is_some() || !(sign.is_ascii() || sign.is_alphanumeric() || sign.is_whitespace());
+                    if foreign && found.last().is_none_or(|(other, _, _)| *other != line) {
+                        found.push((line, column, sign));
+                    }
+                }
+            }
+            previous = sign;
+        }
     }
     found
 }
 
-/// The names of a script file that full-width punctuation makes unreadable: one problem for each line.
+/// What a character of a script belongs to.
+#[derive(Clone, Copy)]
+enum Inside {
+    Code,
+    Text(char),
+    Comment,
+}
+
+/// E015 in a script file.
 pub fn scan_code(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) {
-    for (index, line) in source.lines().enumerate() {
-        let place = |column: usize, length: usize| Place {
-            file: file.clone(),
-            line: index as u32 + 1,
-            column: column as u32 + 1,
-            length: length as u32,
-        };
-        if let Some((column, sign)) = wide_in_code(line).first() {
-            problems.push(wide("code", place(*column, 1), *sign));
-        }
+    for (line, column, sign) in foreign_in_code(source) {
+        let place = Place { file: file.clone(), line: line as u32 + 1, column: column as u32 + 1, length: 1 };
+        problems.push(wide("code", place, sign));
     }
 }
 
 /// E015 for one character.
 pub fn wide(variant: &'static str, place: Place, sign: char) -> Problem {
-    let variant = if variant == "code" && matches!(sign, '“' | '”' | '‘' | '’' | '＂' | '＇') { "quote" } else { variant };
-    let ascii = ascii_for(sign).unwrap_or(' ');
-    let ascii = if ascii == '\'' { '"' } else { ascii };
-    Problem::new("E015", place).variant(variant).with("character", sign).with("ascii", ascii)
+    let variant = match (variant, sign) {
+        ("code", '“' | '”' | '‘' | '’' | '＂' | '＇') => "quote",
+        ("code", sign) if ascii_for(sign).is_none() => "strange",
+        (variant, _) => variant,
+    };
+    let ascii = match ascii_for(sign) {
+        Some('\'') => '"',
+        Some(ascii) => ascii,
+        None => ' ',
+    };
+    let shown = if is_invisible(sign) || sign.is_whitespace() { format!("U+{:04X}", u32::from(sign)) } else { sign.to_string() };
+    Problem::new("E015", place).variant(variant).with("character", shown).with("ascii", ascii)
 }

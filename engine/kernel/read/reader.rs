@@ -1,6 +1,6 @@
 //! Reads single values and rows of keys out of the tree, and collects what is wrong with them. What a row means is left to the sections.
 
-use super::characters::{ascii_for, wide, wide_in_code};
+use super::characters::{ascii_for, foreign_in_code, wide};
 use super::phrase;
 use super::tree::{Content, Entry, Key, Node, Style};
 use crate::kernel::model::Name;
@@ -299,13 +299,9 @@ impl Reader {
                 return None;
             }
         };
-        for (index, line) in source.lines().enumerate() {
-            if let Some((column, sign)) = wide_in_code(line).into_iter().find(|(_, sign)| ascii_for(*sign).is_some()) {
-                let column = node.place.column + column as u32;
-                let place = Place { line: node.place.line + index as u32, column, length: 1, ..node.place.clone() };
-                self.problems.push(wide("code", place, sign));
-                break;
-            }
+        if let Some((line, column, sign)) = foreign_in_code(&source).first() {
+            let (line, column) = (node.place.line + *line as u32, node.place.column + *column as u32);
+            self.problems.push(wide("code", Place { line, column, length: 1, ..node.place.clone() }, *sign));
         }
         let expr = Expr { id: self.expressions.len() as u32, source, path: node.path.clone(), scope: scope.clone(), wants };
         self.expressions.push(expr.clone());
