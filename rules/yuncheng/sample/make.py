@@ -587,7 +587,9 @@ def track(item, unit, since, promised, claim):
             continue
         if day >= until or cal.roll(day) > END:
             break
-        percent, words = texts.PROGRESS[min(reports, 4 if claim else 3)]
+        # Towards the claim the work is nearly done; without one it comes to a stop short of it.
+        done = int((day - since.date()) / (claim - since.date()) * 5) if claim else reports
+        percent, words = texts.PROGRESS[min(done, 4 if claim else 3)]
         words = (texts.STUCK if not claim and reports > 1 and rng.random() < 0.5 else words)[is_built(item)]
         at = put(item, day, officer, "report_progress", branch, at, progress=rng.choice(words), percent=percent + rng.choice([0, 2, 5]) if percent < 95 else 95)
         reports += 1
