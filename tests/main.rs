@@ -5,6 +5,7 @@ mod check;
 mod crash;
 mod kernel;
 mod mail;
+mod rules;
 mod sample;
 mod sheet;
 mod store;
