@@ -1,6 +1,6 @@
 //! The use cases over a real store: acting, waking, sweeping, with everything that may come in between.
 
-use crate::support::world::{World, command, moment, submit};
+use crate::support::world::{World, app_under, command, moment, rules, submit};
 use duban::app::{ActError, Done, Swept, Woken};
 use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::fact::Cause;
@@ -337,4 +337,25 @@ async fn a_slot_that_was_left_open_is_gone_through_again() {
     assert_eq!((swept.slots, swept.items, swept.facts), (1, 1, 1), "only the one that had not been seen");
     assert!(world.app.store.open_slots().await.unwrap().is_empty());
     assert_eq!(world.app.item("r1").await.unwrap().unwrap().field("months"), &Value::Number(1));
+}
+
+#[tokio::test]
+async fn other_rules_are_refused_while_items_are_open_but_people_may_come_and_go() {
+    let world = World::open("2026-03-02 10:00").await;
+    world.submit("r1").await;
+    let World { app, folder } = world;
+    let close = async |app: std::sync::Arc<duban::app::App>| app.store.clone().close().await;
+    close(app).await;
+    let longer = || rules(|_, text| text.replace("length: 5 working days", "length: 10 working days"));
+    let refused = app_under(folder.path(), "2026-03-03 10:00", longer()).await.err().unwrap();
+    assert_eq!(refused.to_string(), "1 items are open under another version of these rules; different are: request.yaml");
+
+    let people = rules(|_, text| text.replace("name: Carl", "name: Karl").replace("carl@example.com", "karl@example.com"));
+    let app = app_under(folder.path(), "2026-03-03 10:00", people).await.unwrap();
+    assert_eq!((app.refresh_stale(10).await.unwrap(), app.refresh_stale(10).await.unwrap()), (1, 0));
+    app.act(&command("r1", "answer", "carl", [])).await.unwrap();
+    close(app).await;
+    let app = app_under(folder.path(), "2026-03-03 11:00", longer()).await.unwrap();
+    app.act(&submit("r2")).await.unwrap();
+    assert_eq!(app.store.listed("r2").await.unwrap().unwrap().due_on.unwrap().to_string(), "2026-03-17");
 }

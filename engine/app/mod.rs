@@ -23,6 +23,8 @@ use crate::kernel::rules::{EvalError, RuleSet, Rules};
 use crate::kernel::time::Instant;
 use crate::store::{Store, StoreError};
 use desk::Desk;
+use indexmap::IndexMap;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -75,9 +77,28 @@ impl LoadError {
     }
 }
 
+/// Why a rule set cannot be put to work on a database.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{open} items are open under another version of these rules; different are: {}", changed.join(", "))]
+    OtherRules { open: u64, changed: Vec<String> },
+}
+
+/// People come and go without a new version of the rules: the directory's rows are dated.
+const MAY_CHANGE: &str = "directory.yaml";
+
 impl App {
-    /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again.
-    pub async fn open(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
+    /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again. While
+    /// items are open, only the directory may differ from the rule set in use.
+    pub async fn open(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, OpenError> {
+        if let Some(in_use) = store.rules_in_use().await?.filter(|in_use| *in_use.hash != *rules.hash) {
+            let (open, changed) = (store.count_open().await?, changed(&in_use.files, &rules.files));
+            if open > 0 && !changed.is_empty() {
+                return Err(OpenError::OtherRules { open, changed });
+            }
+        }
         let latest = store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis());
         let revision = store.use_rules(&rules.hash, &rules.files, clock.now()).await?;
         Ok(App {
@@ -119,6 +140,12 @@ impl App {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The files that were added, removed or edited.
+fn changed(before: &IndexMap<String, String>, now: &IndexMap<String, String>) -> Vec<String> {
+    let all: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    all.into_iter().filter(|path| *path != MAY_CHANGE && before.get(*path) != now.get(*path)).cloned().collect()
 }
 
 /// Runs a decision; a fault of the engine itself fails this one item, not the process.

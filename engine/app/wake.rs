@@ -59,6 +59,30 @@ impl App {
         Ok(woken)
     }
 
+    /// Derives the wake-ups of at most `limit` open items again that were derived under rules of an earlier revision. Gives how many.
+    pub async fn refresh_stale(&self, limit: u32) -> Result<usize, StoreError> {
+        let (now, revision) = (self.now(), self.in_use().revision);
+        let stale = self.store.stale(revision, limit).await?;
+        if stale.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<_> = stale.iter().map(|(item, workflow)| (item.as_str(), workflow.as_str())).collect();
+        let held = self.held_many(&ids, now).await.map_err(into_store)?;
+        for ((item, _), held) in stale.iter().zip(held) {
+            match held {
+                Ok(held) => {
+                    self.store.set_wake_up(item, held.item.rev, decide::wake_up(&held.item), revision).await?;
+                }
+                Err(error) => match error.of_the_store() {
+                    Some(error) => return Err(error),
+                    // It is woken now, and set aside with its reason.
+                    None => self.store.wake_now(item, now, revision).await?,
+                },
+            }
+        }
+        Ok(stale.len())
+    }
+
     /// What is owed, queued; `None` when the item moved.
     fn wake(&self, held: &Arc<Held>, now: Instant, woken: &mut Woken) -> Result<Option<Queued>, LoadError> {
         let id = held.item.id.clone();

@@ -123,7 +123,13 @@ impl Store {
     /// Sets a wake-up that was derived again; `false` when the item has moved since.
     pub async fn set_wake_up(&self, item: &str, rev: u64, at: Option<Instant>, rules_rev: u64) -> Result<bool, StoreError> {
         let at = at.map(|at| at.timestamp_millis());
-        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev, at, rules_rev }).await
+        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev: Some(rev), at, rules_rev }).await
+    }
+
+    /// Has an item looked at as soon as possible, whatever its revision.
+    pub async fn wake_now(&self, item: &str, now: Instant, rules_rev: u64) -> Result<(), StoreError> {
+        let at = Some(now.timestamp_millis());
+        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev: None, at, rules_rev }).await.map(|_| ())
     }
 
     /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved
@@ -184,7 +190,7 @@ fn listed(row: Row) -> Result<Listed, StoreError> {
 
 struct SetWakeUp {
     item: String,
-    rev: u64,
+    rev: Option<u64>,
     at: Option<i64>,
     rules_rev: u64,
 }
@@ -194,7 +200,7 @@ impl Write for SetWakeUp {
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c => sqlx::query(statements::WAKE_SET)
-            .bind(&self.item).bind(self.rev as i64).bind(self.at).bind(self.rules_rev as i64)
+            .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(self.at).bind(self.rules_rev as i64)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
     }

@@ -73,7 +73,7 @@ statements! {
     WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
     WAKE_NEXT = "select min(wake_at) from item where wake_at is not null";
     WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at, id limit $2";
-    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and rev = $2";
+    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and ($2 is null or rev = $2)";
     QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and ($2 is null or rev = $2)";
     COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where name = $1";

@@ -1,6 +1,6 @@
 //! A small office at work: a database in a temporary folder, the rules of `tests/fixtures/office`, and a clock set by hand.
 
-use duban::app::App;
+use duban::app::{App, OpenError};
 use duban::clock::Clock;
 use duban::kernel::check;
 use duban::kernel::model::command::Command;
@@ -62,6 +62,13 @@ pub async fn app(folder: &Path, now: &str) -> Arc<App> {
     let opening = Opening { new_instance: "office".into(), page_limit: None };
     let store = Store::open(&folder.join("duban.db"), opening, now).await.unwrap();
     Arc::new(App::open(store, OFFICE.clone(), Clock::set_to(now)).await.unwrap())
+}
+
+/// The office in a folder, under rules of its own.
+pub async fn app_under(folder: &Path, now: &str, rules: RuleSet) -> Result<Arc<App>, OpenError> {
+    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    let store = Store::open(&folder.join("duban.db"), opening, moment(now)).await.unwrap();
+    App::open(store, Arc::new(rules), Clock::set_to(moment(now))).await.map(Arc::new)
 }
 
 /// `2026-03-02 09:00` by the office's clocks.
