@@ -1,21 +1,29 @@
-//! A process is killed at any moment, again and again: nothing that was acknowledged is lost, nothing is done twice, and every cache is what
-//! the facts say.
+//! A process is killed at any moment, again and again: nothing that was acknowledged is lost, nothing is done twice, every cache is what
+//! the facts say, every mail arrives, and no more of them arrive twice than may wait for their record.
 //!
 //! The process that is killed is this test binary again, running the test called `worker`.
 
 use crate::support::world::{app, command, submit};
+use crate::support::smtp::{Act, Received, Sink};
 use duban::app::App;
+use duban::app::send::{Post, UNRECORDED};
+use duban::files::mail_frames;
+use duban::mail::guard::Guard;
+use duban::mail::smtp::{Limits, Server, Smtp};
+use duban::mail::{Address, Transport};
 use duban::kernel::model::fact::Cause;
 use duban::kernel::model::value::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 const FOLDER: &str = "DUBAN_CRASH_FOLDER";
 const LIFE: &str = "DUBAN_CRASH_LIFE";
+const PORT: &str = "DUBAN_CRASH_PORT";
 const LIVES: u64 = 6;
 const CALLERS: usize = 16;
 
@@ -24,7 +32,7 @@ const CALLERS: usize = 16;
 #[ignore = "the process that is killed by the test below"]
 async fn worker() {
     // Nobody will kill it.
-    let (Ok(folder), Ok(life)) = (std::env::var(FOLDER), std::env::var(LIFE)) else { return };
+    let (Ok(folder), Ok(life), Ok(port)) = (std::env::var(FOLDER), std::env::var(LIFE), std::env::var(PORT)) else { return };
     let app = app(Path::new(&folder), "2026-03-02 10:00").await;
     // Every life begins a little later than the last one ended.
     if let Some(last) = app.store.high_water().await.unwrap() {
@@ -51,6 +59,14 @@ async fn worker() {
             }
         });
     }
+    let (mailing, post) = (app.clone(), post(port.parse().unwrap()));
+    tokio::spawn(async move {
+        loop {
+            mailing.render_due(&post).await.unwrap();
+            mailing.send_due(&post, &CancellationToken::new()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    });
     loop {
         app.clock.set(app.clock.now() + chrono::TimeDelta::hours(7));
         app.wake_due(64).await.unwrap();
@@ -66,19 +82,29 @@ fn acknowledge(line: &str) {
     out.flush().unwrap();
 }
 
-fn start(folder: &Path, life: u64) -> Child {
+/// A post office of its own in each life, to the server of the test.
+fn post(port: u16) -> Arc<Post> {
+    let server = Server::parse(&format!("smtp://127.0.0.1:{port}?tls=none"), None).unwrap();
+    let transport = Transport::Smtp(Box::new(Smtp::new(server, Limits::default()).unwrap()));
+    let guard = Guard { production: Some("office".into()), allow: vec![] };
+    let from = Address::parse("duban@example.com").unwrap();
+    Arc::new(Post::new(Some(transport), mail_frames(None).unwrap(), from, guard, "crash".into()))
+}
+
+fn start(folder: &Path, life: u64, port: u16) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["crash::worker", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
         .env(LIFE, life.to_string())
+        .env(PORT, port.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-/// Lets it work until it has acknowledged something and `then` has passed, kills it, and gives the lines that it had written.
-fn kill(mut child: Child, then: Duration) -> Vec<String> {
+/// Lets it work for a while, kills it in the moment in which a mail was accepted, and gives the lines that it had written.
+fn kill(mut child: Child, then: Duration, sink: &Sink) -> Vec<String> {
     let mut out = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -86,6 +112,10 @@ fn kill(mut child: Child, then: Duration) -> Vec<String> {
     });
     std::thread::sleep(then);
     assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {}", stderr(&mut child));
+    let (accepted, latest) = (sink.count(), Instant::now() + Duration::from_secs(2));
+    while sink.count() == accepted && Instant::now() < latest {
+        std::thread::yield_now();
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     let text = String::from_utf8(reader.join().unwrap().unwrap()).unwrap();
@@ -103,11 +133,14 @@ fn stderr(child: &mut Child) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_process_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
+    let sink = Arc::new(Sink::start(|_| Act::Behave).await);
     let mut acknowledged = Vec::new();
     for life in 0..LIVES {
-        let child = start(folder.path(), life);
+        let child = start(folder.path(), life, sink.port);
         // Different moments of its work, the same in each run of this test.
-        acknowledged.extend(kill(child, Duration::from_millis(400 + life * 137 % 500)));
+        let then = Duration::from_millis(500 + life * 137 % 500);
+        let watched = sink.clone();
+        acknowledged.extend(tokio::task::spawn_blocking(move || kill(child, then, &watched)).await.unwrap());
     }
     assert!(acknowledged.len() > 100, "too little was done to prove anything: {}", acknowledged.len());
 
@@ -121,6 +154,47 @@ async fn killing_the_process_loses_nothing_that_was_acknowledged() {
         assert!(matches!(&place.cause, Cause::Command { id: recorded } if &**recorded == id), "{line}: {place:?}");
     }
     all_is_as_the_facts_say(&app).await;
+    let killed = sink.accepted().len();
+    assert!(killed > 20, "too few mails left to prove anything: {killed}");
+    every_mail_arrives(&app, &sink).await;
+}
+
+/// The last life is not killed: all that is owed goes out.
+async fn every_mail_arrives(app: &Arc<App>, sink: &Sink) {
+    let post = post(sink.port);
+    for _ in 0..200 {
+        app.clock.set(app.clock.now() + chrono::TimeDelta::hours(7));
+        while app.render_due(&post).await.unwrap().notices > 0 {}
+        app.send_due(&post, &CancellationToken::new()).await.unwrap();
+        let open = app.store.count_mails().await.unwrap().iter().any(|(status, _)| status != "sent" && status != "cancelled");
+        let waiting = app.store.count_notices().await.unwrap().iter().any(|count| count.status == "ready");
+        if !open && !waiting {
+            break;
+        }
+    }
+    let mails = app.store.mails(None, None, "", 100_000).await.unwrap();
+    let known: HashSet<&str> = mails.iter().map(|mail| mail.id.as_str()).collect();
+    let mut arrived: HashMap<String, Received> = HashMap::new();
+    let mut doubled = 0;
+    for mail in sink.accepted() {
+        let id = mail.data.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap().trim().to_string();
+        assert!(known.contains(id.as_str()), "{id} was sent and is not recorded");
+        if let Some(first) = arrived.insert(id, mail.clone()) {
+            assert_eq!((first.data, first.to), (mail.data, mail.to), "a copy is the same mail");
+            doubled += 1;
+        }
+    }
+    for mail in &mails {
+        match mail.status.as_str() {
+            "sent" => assert!(arrived.contains_key(&mail.id), "{mail:?} never arrived"),
+            status => assert_eq!(status, "cancelled", "{mail:?}"),
+        }
+    }
+    println!("{} mails, {doubled} of them twice, after {LIVES} kills", mails.len());
+    assert!(doubled <= LIVES as usize * UNRECORDED, "{doubled} mails arrived twice");
+    for count in app.store.count_notices().await.unwrap() {
+        assert!(matches!(count.status.as_str(), "mailed" | "cancelled"), "{count:?}");
+    }
 }
 
 async fn all_is_as_the_facts_say(app: &Arc<App>) {

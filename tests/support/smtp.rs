@@ -123,6 +123,11 @@ impl Sink {
         self.seen.lock().unwrap().accepted.clone()
     }
 
+    /// How many were accepted so far.
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().accepted.len()
+    }
+
     pub fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
