@@ -6,7 +6,11 @@ use crate::kernel::model::definition::*;
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::model::value::Type;
+use crate::kernel::render::{self, RenderError};
 use indexmap::IndexMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// One workflow with everything that its names may point at.
 pub struct Checked<'a> {
@@ -20,7 +24,12 @@ pub struct Checked<'a> {
     /// `None` when the head names a calendar that is not there.
     pub calendar: Option<&'a Calendar>,
     acts: Vec<Act<'a>>,
+    /// What each template reads: it is asked several times, and reading a template takes longest of all.
+    read: RefCell<HashMap<String, Arc<NamesRead>>>,
+    lasting_duties: HashSet<(&'a str, &'a str)>,
 }
+
+pub type NamesRead = Result<Vec<String>, RenderError>;
 
 /// What a workflow is checked against.
 #[derive(Clone, Copy)]
@@ -45,7 +54,25 @@ impl<'a> Checked<'a> {
     pub fn new(workflow: &'a Workflow, around: Surroundings<'a>) -> Checked<'a> {
         let Surroundings { places, directory, templates, functions, calendar } = around;
         let acts = acts_of(workflow);
-        Checked { workflow, places, directory, templates, functions, calendar, acts }
+        let duties = directory.persons.values().flat_map(|person| &person.duties).filter(|row| row.to.is_none());
+        let lasting_duties = duties.map(|row| (&*row.value.duty, &*row.value.unit)).collect();
+        let read = RefCell::default();
+        Checked { workflow, places, directory, templates, functions, calendar, acts, read, lasting_duties }
+    }
+
+    /// The dotted names that a template reads.
+    pub fn names_read(&self, template: &str) -> Arc<NamesRead> {
+        if let Some(known) = self.read.borrow().get(template) {
+            return known.clone();
+        }
+        let names = Arc::new(render::names_read(template));
+        self.read.borrow_mut().insert(template.to_string(), names.clone());
+        names
+    }
+
+    /// Somebody has the duty in the unit, without an end.
+    pub fn has_duty(&self, duty: &str, unit: &str) -> bool {
+        self.lasting_duties.contains(&(duty, unit))
     }
 
     /// The place of a path inside this workflow; the workflow's own name as a file when nothing is known of it.

@@ -55,7 +55,8 @@ fn named(path: &UnitPath) -> Option<&Name> {
 }
 
 fn no_address(at: &Checked, problems: &mut Vec<Problem>) {
-    for name in at.workflow.roles.keys().filter(|name| holders::recipients_used(at).contains(&***name)) {
+    let recipients = holders::recipients_used(at);
+    for name in at.workflow.roles.keys().filter(|name| recipients.contains(&***name)) {
         let mut without: Vec<&Name> = Vec::new();
         for case in &at.workflow.roles[name].who {
             let holds = |person: &&crate::kernel::model::directory::Person| match &case.who {

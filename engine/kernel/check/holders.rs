@@ -89,16 +89,11 @@ impl Staff<'_, '_> {
         self.directory().persons.values().any(|person| person.groups.iter().any(|row| &*row.value == group && row.to.is_none()))
     }
 
-    fn has_duty(&self, duty: &str, unit: &str) -> bool {
-        let mut duties = self.directory().persons.values().flat_map(|person| &person.duties);
-        duties.any(|row| &*row.value.duty == duty && &*row.value.unit == unit && row.to.is_none())
-    }
-
     fn duty_gaps(&self, duty: &str, path: &UnitPath) -> Vec<Nobody> {
         let mut gaps = Vec::new();
         let units = self.units_at(path, &mut gaps);
         let lacking: Vec<Name> =
-            units.into_iter().filter(|id| self.directory().units.contains_key(id) && !self.has_duty(duty, id)).collect();
+            units.into_iter().filter(|id| self.directory().units.contains_key(id) && !self.at.has_duty(duty, id)).collect();
         if !lacking.is_empty() {
             gaps.push(Nobody::Duty(duty.into(), lacking));
         }
@@ -119,7 +114,7 @@ impl Staff<'_, '_> {
                     .filter_map(|case| if let Who::Duty(duty, of) = &case.who { (of == path).then_some(duty) } else { None })
                     .collect();
                 let meant = |kind: Option<&Name>| {
-                    duties.iter().all(|duty| units.iter().any(|(id, unit)| unit.kind.as_ref() == kind && self.has_duty(duty, id)))
+                    duties.iter().all(|duty| units.iter().any(|(id, unit)| unit.kind.as_ref() == kind && self.at.has_duty(duty, id)))
                 };
                 let kinds: HashSet<Option<&Name>> = units.values().map(|unit| unit.kind.as_ref()).filter(|kind| meant(*kind)).collect();
                 units.iter().filter(|(_, unit)| kinds.contains(&unit.kind.as_ref())).map(|(id, _)| id.clone()).collect()

@@ -59,21 +59,3 @@ pub fn days(at: &Checked, rule: &LengthRule) -> Option<Days> {
         LengthRule::Until(_) | LengthRule::Before(..) => None,
     }
 }
-
-/// Every length that a rule may come to.
-pub fn lengths(at: &Checked, rule: &LengthRule) -> Vec<Length> {
-    match rule {
-        LengthRule::Fixed(length) | LengthRule::Before(length, _) => vec![*length],
-        LengthRule::Param(name) => {
-            let values = at.workflow.params.get(name).into_iter().flat_map(|param| &param.values);
-            values.filter_map(|row| if let Value::Length(length) = row.value { Some(length) } else { None }).collect()
-        }
-        LengthRule::Table(name) => {
-            let rows = at.workflow.tables.get(name).into_iter().flat_map(|table| &table.rows);
-            rows.filter(|row| !matches!(row.gives, LengthRule::Table(_))).flat_map(|row| lengths(at, &row.gives)).collect()
-        }
-        LengthRule::EarliestOf(rules) => rules.iter().flat_map(|rule| lengths(at, rule)).collect(),
-        LengthRule::OnDay { at_least, .. } => at_least.iter().copied().collect(),
-        LengthRule::Until(_) => Vec::new(),
-    }
-}

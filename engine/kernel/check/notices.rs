@@ -6,7 +6,6 @@ use super::placeholders::{Place, Seen};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::{self, Problem};
-use crate::kernel::render;
 use std::collections::HashSet;
 
 /// Characters of a subject that are the same in every mail; more do not fit into a line of the inbox.
@@ -92,7 +91,8 @@ impl<'a> Look<'_, 'a> {
 
     /// E602, E603, E405. With `text`, the place of a name is looked for in it.
     fn wording(&mut self, template: &str, place: &problem::Place, text: Option<&str>, places: &[Place<'a>]) {
-        let names = match render::names_read(template) {
+        let names = self.at.names_read(template);
+        let names = match &*names {
             Ok(names) => names,
             Err(error) => {
                 let line = if text.is_some() { error.line } else { place.line };
@@ -104,9 +104,9 @@ impl<'a> Look<'_, 'a> {
             }
         };
         for name in names {
-            let found = places.iter().map(|place| place.sees(self.at, &name)).find(|seen| *seen != Seen::Yes);
+            let found = places.iter().map(|place| place.sees(self.at, name)).find(|seen| *seen != Seen::Yes);
             let Some(seen) = found else { continue };
-            let place = text.and_then(|text| where_in(text, &name, place)).unwrap_or_else(|| place.clone());
+            let place = text.and_then(|text| where_in(text, name, place)).unwrap_or_else(|| place.clone());
             if !self.told.insert((place.file.clone(), format!("{}:{}:{name}", place.line, place.column))) {
                 continue;
             }

@@ -37,12 +37,6 @@ fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem
         column(&step.on, &path(&format!("steps[{index}].on")));
         step.with.iter().for_each(|(input, from)| column(from, &path(&format!("steps[{index}].with.{input}"))));
     }
-    for (wanted, column) in &import.columns {
-        let Type::Choice(options) = &column.kind else { continue };
-        for (word, value) in column.values.iter().filter(|(_, value)| !options.is_empty() && !options.contains(*value)) {
-            problems.push(at.no_option(&path(&format!("columns.{wanted}.values.{word}")), value, wanted, options));
-        }
-    }
     for (index, step) in import.steps.iter().enumerate() {
         let Some(act) = action(at, step) else { continue };
         let here = path(&format!("steps[{index}]"));
@@ -56,6 +50,13 @@ fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem
         for input in step.with.keys().filter(|input| !asks.iter().any(|ask| ask.name == **input)) {
             let problem = at.unknown("E706", &format!("{here}.with.{input}@"), input, asks.iter().map(|ask| &*ask.name));
             problems.push(if problem.variant.is_none() { problem.variant("no_input") } else { problem });
+        }
+        for (input, from) in &step.with {
+            let (Some(ask), Some(column)) = (asks.iter().find(|ask| ask.name == *input), import.columns.get(from)) else { continue };
+            let Type::Choice(options) = &ask.kind else { continue };
+            for (word, value) in column.values.iter().filter(|(_, value)| !options.contains(*value)) {
+                problems.push(at.no_option(&path(&format!("columns.{from}.values.{word}")), value, input, options));
+            }
         }
         for ask in act.action.ask.iter().filter(|ask| ask.required && !step.with.contains_key(&ask.name)) {
             problems.push(at.problem("E706", &format!("{here}@")).variant("missing").with("name", &ask.name).with("action", act.name));

@@ -9,7 +9,6 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
-use crate::kernel::render;
 use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -120,7 +119,8 @@ impl<'c, 'a> Sealed<'c, 'a> {
             .act
             .as_ref()
             .is_some_and(|act| (self.level.is_none() || act.branch == self.level) && act.action.ask.iter().any(|ask| recorded(&ask)));
-        let Ok(names) = render::names_read(text) else { return false };
+        let names = self.at.names_read(text);
+        let Ok(names) = &*names else { return false };
         names.iter().any(|name| {
             let of = |view: &str| {
                 name.strip_prefix(view)

@@ -1,15 +1,13 @@
-//! Deadlines, their ladders and the numbers that the law sets (E501, E502, E505 to E511, W517 to W523, E527, E528).
+//! Deadlines, their ladders and the numbers that the law sets (E501, E502, E505 to E509, W517 to W523, E527, E528).
 //! That every state has a clock is `cover`; cron stands in `sweeps`.
 
 use super::at::{Act, Checked, words};
 use super::graph::{Graph, sets};
 use super::holders::{self, Known, Nobody, fields_of_role};
-use super::lengths::{Days, days, lengths};
-use super::names::rules_of;
+use super::lengths::{Days, days};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
-use crate::kernel::time::Unit;
 use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -94,21 +92,13 @@ impl<'c, 'a> Look<'c, 'a> {
         graph.acts.iter().position(|other| other.name == act.name).is_none_or(|number| graph.act_reached(number))
     }
 
-    /// E509, E511, E519
+    /// E509, E519
     fn lengths(&self, problems: &mut Vec<Problem>) {
         let deadline = self.deadline;
         let length = days(self.at, &deadline.length);
         if let (Some(length), Some(cap)) = (length, deadline.no_later_than.as_ref().and_then(|rule| days(self.at, rule))) {
             if cap.most < length.least {
                 problems.push(self.problem("E509", ".no_later_than"));
-            }
-        }
-        if self.at.workflow.calendar.is_empty() {
-            let counted = rules_of(self.name, deadline)
-                .into_iter()
-                .find(|(rule, _)| lengths(self.at, rule).iter().any(|length| length.unit == Unit::WorkingDay));
-            if let Some((_, path)) = counted {
-                problems.push(self.at.problem("E511", &path).with("deadline", self.name));
             }
         }
         for (fact, expr) in deadline.extended_by.iter().filter(|_| deadline.no_later_than.is_none()) {

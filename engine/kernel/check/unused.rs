@@ -6,7 +6,6 @@ use super::names::{placeholders, rules_of, uses_table};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
-use crate::kernel::render;
 use std::collections::HashSet;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -59,8 +58,9 @@ impl<'a> Read<'a> {
         let sentences = at.acts().iter().flat_map(|act| act.action.require.iter().map(|require| &require.say));
         let sentences = sentences.chain(workflow.always.iter().map(|require| &require.say));
         let sentences = sentences.chain(workflow.notices.values().map(|notice| &notice.subject)).chain(at.templates.values());
-        for name in sentences.filter_map(|text| render::names_read(text).ok()).flatten() {
-            all.extend(words(&name).map(str::to_string));
+        for text in sentences {
+            let names = at.names_read(text);
+            all.extend(names.iter().flatten().flat_map(|name| words(name)).map(str::to_string));
         }
         let mut read = Read { expressions, fields: all.clone(), words: all, lengths: HashSet::new(), roles: holders::roles_used(at) };
         read.declarations(at);
