@@ -212,7 +212,7 @@ impl App {
     }
 
     /// The item's workflow; for a new item the one in which the action makes items.
-    fn rules_for(&self, base: Option<&Arc<Held>>, command: &Command) -> Result<Arc<Rules>, Refusal> {
+    pub(super) fn rules_for(&self, base: Option<&Arc<Held>>, command: &Command) -> Result<Arc<Rules>, Refusal> {
         if let Some(held) = base {
             return Ok(held.rules.clone());
         }
@@ -241,7 +241,7 @@ fn refused(code: RefusalCode, values: Vec<(String, String)>) -> ActError {
 }
 
 /// The first answer again, or a refusal when the id was used for something else.
-fn repeated(hash: &str, known_hash: &str, answer: &str) -> Result<Done, ActError> {
+pub(super) fn repeated(hash: &str, known_hash: &str, answer: &str) -> Result<Done, ActError> {
     if hash != known_hash {
         return Err(refused(RefusalCode::CommandReused, Vec::new()));
     }
@@ -251,7 +251,7 @@ fn repeated(hash: &str, known_hash: &str, answer: &str) -> Result<Done, ActError
 }
 
 /// What makes two requests the same: everything but how the person came in and which revision they saw.
-fn request_hash(command: &Command) -> String {
+pub(super) fn request_hash(command: &Command) -> String {
     let Command { id, item, branch, action, input, by, via: _, effective_on, seen_rev: _ } = command;
     let text = serde_json::to_string(&(id, item, branch, action, input, by, effective_on)).unwrap_or_default();
     hex(&Sha256::digest(text))

@@ -229,7 +229,7 @@ impl QueueError {
 }
 
 /// The item after the decision.
-fn next(rules: &Rules, id: &str, base: Option<&Arc<Held>>, facts: &[Fact], now: Instant) -> Result<Arc<Item>, LoadError> {
+pub(super) fn next(rules: &Rules, id: &str, base: Option<&Arc<Held>>, facts: &[Fact], now: Instant) -> Result<Arc<Item>, LoadError> {
     let today = day_of(now, rules.setting.workflow.timezone);
     let Some(held) = base else {
         let made = contained(|| derive::derive(rules, id, facts, today))??;

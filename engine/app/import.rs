@@ -1,17 +1,97 @@
-//! Rows of an office's list become commands: who did each step is found through the rule set's roles on the day it was done.
+//! A list becomes items: each row's steps are done by whoever holds the role on the step's day, all rows in one commit or none.
+//!
+//! The same row again is not done twice: the ids of its commands are made of what it says.
 
-use super::{ActError, App, LoadError};
+use super::{ActError, Answer, App, Group, How};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::derive::{fold, roles};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
+use crate::kernel::model::item::Item;
+use crate::kernel::model::value::Fields;
 use crate::kernel::rules::Rules;
 use crate::sheet::{Row, RowStep};
+use crate::store::facts::hex;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
+/// How a list is taken in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Wishes {
+    pub dry_run: bool,
+    /// Rows that are refused are left out; otherwise one refusal keeps all rows out.
+    pub skip_bad_rows: bool,
+    /// What happened long ago: it owes nothing until a person releases it.
+    pub historic: bool,
+    /// How the person who imports came in; recorded.
+    pub via: Option<String>,
+}
+
+/// What became of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Imported {
+    pub rows: Vec<ImportedRow>,
+    /// `false`: nothing was written.
+    pub written: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImportedRow {
+    /// As Excel counts, from 1.
+    pub number: u32,
+    pub item: Name,
+    /// The action that was refused, when one was.
+    pub refused_action: Option<Name>,
+    /// What its last step came to, or the first refusal.
+    pub answer: Answer,
+}
+
 impl App {
-    /// The command of one step of a row. Its id comes from the list, row and step, so that importing the same list again changes nothing.
+    /// Takes in rows that were read by a declared import.
+    pub async fn import(&self, rules: &Arc<Rules>, name: &str, rows: &[Row], wishes: &Wishes) -> Result<Imported, ActError> {
+        if !rules.setting.workflow.imports.contains_key(name) {
+            return Err(refusal(RefusalCode::UnknownWorkflow, "workflow", name).into());
+        }
+        let mut groups: Vec<Group> = Vec::with_capacity(rows.len());
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let item = item_of(name, row);
+            match commands(rules, name, row, wishes) {
+                Ok(commands) => {
+                    groups.push(commands);
+                    found.push((row.number, item, None));
+                }
+                Err(refused) => {
+                    groups.push(Vec::new());
+                    found.push((row.number, item, Some(refused)));
+                }
+            }
+        }
+        let any_refused = found.iter().any(|(.., refused)| refused.is_some());
+        let how = How {
+            dry_run: wishes.dry_run || (any_refused && !wishes.skip_bad_rows),
+            skip_failed: wishes.skip_bad_rows,
+            historic: wishes.historic,
+        };
+        let (answers, written) = self.together(&groups, how).await?;
+        let mut out = Vec::with_capacity(rows.len());
+        for ((group, answer), (number, item, refused)) in groups.iter().zip(answers).zip(found) {
+            let (refused_action, answer) = match (refused, answer) {
+                (Some((action, refusal)), _) => (Some(action), Answer::Refused(refusal)),
+                (None, Ok(mut done)) => match done.pop() {
+                    Some(last) => (None, Answer::from(Ok(last))),
+                    None => (None, Answer::Failed("the row has no step".into())),
+                },
+                (None, Err((place, error))) => (group.get(place).map(|command| command.action.clone()), Answer::from(Err(error))),
+            };
+            out.push(ImportedRow { number, item, refused_action, answer });
+        }
+        Ok(Imported { rows: out, written })
+    }
+
+    /// The command of one step of a row, on the item as it is by then.
     pub async fn command_of_row(
         &self,
         rules: &Arc<Rules>,
@@ -20,44 +100,73 @@ impl App {
         step: usize,
         via: Option<&str>,
     ) -> Result<Command, ActError> {
-        let id: Name = match &row.item {
-            Some(item) => item.clone(),
-            None => format!("{list}-{}", row.number).into(),
-        };
+        let id = item_of(list, row);
         let Some(row_step) = row.steps.get(step) else {
-            let values = vec![("item".to_string(), id.to_string())];
-            return Err(ActError::Refused(Box::new(Refusal { code: RefusalCode::UnknownItem, sentence: None, rule: None, values })));
+            return Err(refusal(RefusalCode::UnknownItem, "item", &id).into());
         };
-        let by = self.doer(rules, &id, row_step).await?;
-        Ok(Command {
-            id: format!("import/{list}/{}/{}", row.number, step + 1).into(),
-            item: id,
-            branch: None,
-            action: row_step.action.clone(),
-            input: row_step.input.clone(),
-            by,
-            via: via.map(str::to_string),
-            effective_on: Some(row_step.on),
-            seen_rev: None,
-        })
-    }
-
-    /// The first holder of the step's role, on the item as it is, or on a new one with the values handed in.
-    async fn doer(&self, rules: &Arc<Rules>, id: &Name, step: &RowStep) -> Result<Name, ActError> {
-        let now = self.now();
-        let item = match self.item(id).await? {
+        let item = match self.item(&id).await? {
             Some(item) => item,
             None => {
-                let mut blank = fold::begin(rules, id, step.on, day_of(now, rules.setting.workflow.timezone));
-                blank.fields.extend(step.input.clone());
+                let today = day_of(self.now(), rules.setting.workflow.timezone);
+                let mut blank = fold::begin(rules, &id, row_step.on, today);
+                blank.fields.extend(row_step.input.clone());
                 Arc::new(blank)
             }
         };
-        let holders = roles::holders(rules, &item, &step.by, None, step.on).map_err(LoadError::Eval)?;
-        holders.into_iter().next().ok_or_else(|| {
-            let title = rules.setting.workflow.roles.get(&step.by).map_or_else(|| step.by.to_string(), |role| role.title.clone());
-            let values = vec![("person".to_string(), title)];
-            ActError::Refused(Box::new(Refusal { code: RefusalCode::UnknownPerson, sentence: None, rule: None, values }))
-        })
+        let by = doer(rules, &item, row_step)?;
+        Ok(command(&command_id(list, row), &id, step, row_step, by, via))
     }
+}
+
+/// The item that a row makes: the one it names, or one called after the list and the row.
+fn item_of(list: &str, row: &Row) -> Name {
+    row.item.clone().unwrap_or_else(|| format!("{list}-{}", row.number).into())
+}
+
+/// The same for the same content, wherever it stands in the list.
+fn command_id(list: &str, row: &Row) -> String {
+    let said = serde_json::to_string(&(list, item_of(list, row), &row.steps)).unwrap_or_default();
+    format!("import/{list}/{}", hex(&Sha256::digest(said)))
+}
+
+fn command(id: &str, item: &Name, place: usize, step: &RowStep, by: Name, via: Option<&str>) -> Command {
+    Command {
+        id: format!("{id}/{}", place + 1).into(),
+        item: item.clone(),
+        branch: None,
+        action: step.action.clone(),
+        input: step.input.clone(),
+        by,
+        via: via.map(str::to_string),
+        effective_on: Some(step.on),
+        seen_rev: None,
+    }
+}
+
+/// The commands of a row's steps; refused when nobody holds a step's role on its day.
+fn commands(rules: &Arc<Rules>, list: &str, row: &Row, wishes: &Wishes) -> Result<Vec<Command>, (Name, Refusal)> {
+    let (id, item) = (command_id(list, row), item_of(list, row));
+    let mut fields = Fields::new();
+    let mut commands = Vec::with_capacity(row.steps.len());
+    for (place, step) in row.steps.iter().enumerate() {
+        fields.extend(step.input.clone());
+        let mut blank = fold::begin(rules, &item, step.on, step.on);
+        blank.fields.extend(fields.clone());
+        let by = doer(rules, &Arc::new(blank), step).map_err(|refusal| (step.action.clone(), refusal))?;
+        commands.push(command(&id, &item, place, step, by, wishes.via.as_deref()));
+    }
+    Ok(commands)
+}
+
+/// The first holder of the step's role on its day.
+fn doer(rules: &Rules, item: &Arc<Item>, step: &RowStep) -> Result<Name, Refusal> {
+    let holders = roles::holders(rules, item, &step.by, None, step.on)?;
+    holders.into_iter().next().ok_or_else(|| {
+        let title = rules.setting.workflow.roles.get(&step.by).map_or_else(|| step.by.to_string(), |role| role.title.clone());
+        refusal(RefusalCode::UnknownPerson, "person", &title)
+    })
+}
+
+fn refusal(code: RefusalCode, name: &str, value: &str) -> Refusal {
+    Refusal { code, sentence: None, rule: None, values: vec![(name.to_string(), value.to_string())] }
 }

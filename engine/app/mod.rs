@@ -3,17 +3,26 @@
 //! Drivers (command line, server, scheduler, demo) call these; nothing here loops by itself or waits for a clock.
 
 mod act;
+mod answer;
 pub mod caches;
 mod desk;
 mod doctor;
-mod import;
+pub mod import;
+mod outbox;
+mod report;
+mod rules;
 pub mod send;
 mod sweep;
+mod together;
 mod wake;
 
 pub use act::{ActError, Acting, Done};
+pub use answer::Answer;
 pub use doctor::Finding;
+pub use report::ReportError;
+pub use rules::{RulesError, rules_in_use};
 pub use sweep::Swept;
+pub use together::{Group, GroupAnswer, How};
 pub use wake::Woken;
 
 use crate::clock::Clock;
@@ -87,7 +96,9 @@ pub enum OpenError {
 }
 
 /// People come and go without a new version of the rules: the directory's rows are dated.
-const MAY_CHANGE: &str = "directory.yaml";
+fn may_change(path: &str) -> bool {
+    path == "directory.yaml" || path.starts_with("directory/")
+}
 
 impl App {
     /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again. While
@@ -99,8 +110,17 @@ impl App {
                 return Err(OpenError::OtherRules { open, changed });
             }
         }
-        let latest = store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis());
         let revision = store.use_rules(&rules.hash, &rules.files, clock.now()).await?;
+        Ok(App::over(store, rules, revision, clock).await?)
+    }
+
+    /// For looking at a database that another process may be writing to. What would be written fails.
+    pub async fn open_to_read(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
+        App::over(store, rules, 0, clock).await
+    }
+
+    async fn over(store: Store, rules: Arc<RuleSet>, revision: u64, clock: Clock) -> Result<App, StoreError> {
+        let latest = store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis());
         Ok(App {
             store,
             clock,
@@ -145,7 +165,7 @@ impl App {
 /// The files that were added, removed or edited.
 fn changed(before: &IndexMap<String, String>, now: &IndexMap<String, String>) -> Vec<String> {
     let all: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    all.into_iter().filter(|path| *path != MAY_CHANGE && before.get(*path) != now.get(*path)).cloned().collect()
+    all.into_iter().filter(|path| !may_change(path) && before.get(*path) != now.get(*path)).cloned().collect()
 }
 
 /// Runs a decision; a fault of the engine itself fails this one item, not the process.
@@ -172,4 +192,9 @@ fn reason(refusal: &Refusal) -> String {
 /// The name under which a rule set calls something, as its own copy.
 fn name(text: &str) -> Name {
     text.into()
+}
+
+/// A text that nobody has used before: the id of a command, the identity of a database, a token.
+pub fn random_text() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }

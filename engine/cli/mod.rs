@@ -1,10 +1,19 @@
 //! The command line: one file a command. Each parses, calls the kernel or the app, and prints for people or, with `--json`, for programs.
 
+pub mod act;
 pub mod check;
 pub mod date;
 pub mod demo;
+pub mod explain;
 pub mod figures;
+pub mod import;
+pub mod list;
+pub mod office;
+pub mod outbox;
 pub mod problems;
+pub mod report;
+pub mod show;
+pub mod table;
 pub mod test;
 
 use crate::config::Settings;
@@ -64,12 +73,26 @@ pub struct Global {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Do an action on an item, on many, or a file of actions
+    Act(act::ActArgs),
     /// Tell everything that is wrong with a rule set, with its place and what to do
     Check(check::CheckArgs),
     /// Count a deadline on the official calendar: duban date 2025-11-30 "3 months"
     Date(date::DateArgs),
     /// A sample office through its years: list in, reminders and escalations out
     Demo(demo::DemoArgs),
+    /// Why a due date is that date; why a person may or may not do an action
+    Explain(explain::ExplainArgs),
+    /// Take in an office's list (.xlsx) by an import of the rule set
+    Import(import::ImportArgs),
+    /// Items in columns
+    List(list::ListArgs),
+    /// Notices and mails: what waits, what went out, and letting go of it
+    Outbox(outbox::OutboxArgs),
+    /// A report of the rule set as of any day
+    Report(report::ReportArgs),
+    /// All that is known of one item
+    Show(show::ShowArgs),
     /// Run the stories beside a rule set
     Test(test::TestArgs),
 }
@@ -122,7 +145,7 @@ pub fn run() -> i32 {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("duban: {error:#}");
-            exit::ENVIRONMENT
+            error.downcast_ref::<office::Stop>().map_or(exit::ENVIRONMENT, |stop| stop.code)
         }
     }
 }
@@ -130,12 +153,19 @@ pub fn run() -> i32 {
 fn execute(cli: Cli) -> anyhow::Result<i32> {
     let context = Context::new(&cli.global)?;
     match cli.command {
+        Command::Act(args) => act::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Date(args) => {
             let args = date::DateArgs { json: args.json || context.json, ..args };
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
         }
         Command::Demo(args) => demo::run(&args, &context),
+        Command::Explain(args) => explain::run(&args, &context),
+        Command::Import(args) => import::run(&args, &context),
+        Command::List(args) => list::run(&args, &context),
+        Command::Outbox(args) => outbox::run(&args, &context),
+        Command::Report(args) => report::run(&args, &context),
+        Command::Show(args) => show::run(&args, &context),
         Command::Test(args) => test::run(&args, &context),
     }
 }

@@ -1,5 +1,6 @@
 //! All that is pure: no clock, no I/O, no randomness, no async. The caller passes in `now`, the rules and the calendar.
 
+pub mod access;
 pub mod calendar;
 pub mod check;
 pub mod decide;

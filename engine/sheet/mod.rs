@@ -16,7 +16,7 @@ use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::time::Date;
 use columns::{Header, find_header};
 use lookup::Lookup;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use workbook::Grid;
@@ -34,7 +34,7 @@ pub struct Reading {
 }
 
 /// One row: the steps of one item, in order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// As Excel counts, from 1.
     pub number: u32,
@@ -44,7 +44,7 @@ pub struct Row {
 }
 
 /// One action that the row says was done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowStep {
     pub action: Name,
     /// The role of the person who did it.

@@ -159,6 +159,17 @@ impl Store {
         self.write(Lane::User, AskAnswer { actor: actor.to_string(), id: id.to_string() }).await
     }
 
+    /// The item that holds each of these unique values (workflow, field, value as JSON).
+    pub async fn holders_of(&self, keys: &[(&str, &str, &str)]) -> Result<Vec<Option<String>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(String, String, String, String)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::SAVE_UNIQUE).bind(super::batch(keys)).fetch_all(pool).await)?;
+        let holder = |key: &(&str, &str, &str)| rows.iter().find(|(w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
+        Ok(keys.iter().map(|key| holder(key).map(|(.., item)| item.clone())).collect())
+    }
+
     /// The last number that was given.
     pub async fn counter(&self, name: &str) -> Result<i64, StoreError> {
         let row: Option<(i64,)> =

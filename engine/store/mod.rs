@@ -7,6 +7,7 @@ pub mod facts;
 pub mod items;
 pub mod lock;
 pub mod outbox;
+pub mod outbox_desk;
 pub mod rulesets;
 pub mod save;
 mod schema;

@@ -83,6 +83,11 @@ statements! {
     NOTICE_NEXT = "select min(not_before) from notice where status = 'ready'";
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
         from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
+    NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
+        from notice n left join mail m on m.id = n.mail
+        where ($1 is null or coalesce(m.status, n.status) = $1) and ($2 is null or n.person = $2) and ($3 is null or n.item = $3)
+        order by coalesce(m.ended_at, n.not_before) desc, n.key limit $4";
+    NOTICE_GET = "select json from notice where key = $1";
     NOTICE_OF_MAIL = "select key, json from notice where mail = $1 order by key";
     NOTICE_READY = "select key from notice where status = 'ready' and key in (select value ->> 0 from json_each($1))";
     NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.key = j.value ->> 0";
@@ -106,6 +111,9 @@ statements! {
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
         from json_each($1) j where mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
+    MAIL_RETRY = "update mail set next_try = $2 where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
+    MAIL_CANCEL = "update mail set status = 'cancelled', reply = $3, ended_at = $2
+        where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
     MAIL_NEXT = "select min(next_try) from mail where ended_at is null";
     MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
     MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail

@@ -78,7 +78,7 @@ pub fn explain(rules: &Rules, item: &Arc<Item>, command: &Command, lang: Lang) -
             holds,
             says: decide::sentence(rules, item, &rule.say, &view),
             source: Some(rule.condition.source.clone()),
-            place: rules.places.find(&format!("{}:{}", workflow.name, rule.path)).cloned(),
+            place: rules.places.find(&rule.path).cloned(),
         });
     }
     let open = checks.iter().all(|check| check.holds != Some(false)) && decide::windows_open(rules, item, action, task, on).is_ok();

@@ -26,6 +26,8 @@ pub struct DueExplained {
     pub working_days_left: Option<i64>,
     pub ended: Option<(Date, ClockEndHow)>,
     pub late: bool,
+    /// After the date an action is closed; it is never late.
+    pub window: bool,
     pub paused: bool,
     pub steps: Vec<DueStep>,
     /// What was told or skipped so far.
@@ -72,12 +74,13 @@ fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> D
         provisional: due.is_some_and(|due| due.provisional),
         working_days_left: due.filter(|_| clock.is_running()).map(|due| rules.setting.calendar.working_days_between(item.today, due.date)),
         ended: clock.end.as_ref().map(|end| (end.on, end.how)),
-        late: clock.is_late(item.today),
+        late: clock.is_late(item.today) && declared.closes.is_empty(),
+        window: !declared.closes.is_empty(),
         paused: clock.paused,
         steps: due.map(|due| due.steps.clone()).unwrap_or_default(),
         fired: clock.fired.clone(),
         coming: coming(rules, clock, declared),
-        place: rules.places.find(&format!("{}:deadlines.{}", rules.setting.workflow.name, clock.deadline)).cloned(),
+        place: rules.places.find(&format!("deadlines.{}@", clock.deadline)).cloned(),
         rules: rules.hash.clone(),
     }
 }

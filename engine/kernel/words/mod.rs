@@ -61,5 +61,8 @@ pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
     }
     let code = serde_json::to_value(refusal.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
     let values: Vec<_> = refusal.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    say(lang, &format!("refusal.{code}"), &values)
+    // A sentence that names something near has a second form for when nothing is.
+    let lacking = values.iter().any(|(name, value)| *name == "near" && value.is_empty());
+    let other = format!("refusal.{code}.other");
+    if lacking && has(lang, &other) { say(lang, &other, &values) } else { say(lang, &format!("refusal.{code}"), &values) }
 }

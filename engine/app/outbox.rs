@@ -1,0 +1,45 @@
+//! A person takes a hand at the outbox: what is held is let go, what has not gone out is cancelled.
+
+use super::together::HISTORIC;
+use super::{ActError, App};
+use crate::kernel::decide::wake_up;
+use crate::store::StoreError;
+use crate::store::outbox::NoticeEnd;
+
+impl App {
+    /// Releases or cancels (with a reason) notices by key, mails by id, and everything that is held of items by id; answers how many could be.
+    pub async fn change_outbox(&self, ids: &[String], cancel: Option<&str>) -> Result<u64, ActError> {
+        let mut changed = 0;
+        let mut rest = Vec::with_capacity(ids.len());
+        for id in ids {
+            match cancel {
+                None if self.release_history(id).await? => changed += 1,
+                _ => rest.push(id.clone()),
+            }
+        }
+        Ok(changed + self.change_waiting(rest, cancel).await.map_err(ActError::Store)?)
+    }
+
+    async fn change_waiting(&self, ids: Vec<String>, cancel: Option<&str>) -> Result<u64, StoreError> {
+        let now = self.now();
+        Ok(match cancel {
+            Some(reason) => {
+                let mails = self.store.cancel_mails(&ids, reason, now).await?;
+                mails + self.store.end_notices(ids, NoticeEnd::Cancelled, reason).await?
+            }
+            None => {
+                let mails = self.store.retry_mails(&ids, now).await?;
+                mails + self.store.release_notices(ids).await?
+            }
+        })
+    }
+
+    /// From now on an item that was entered as history owes what every item owes; `false` when there is no such item.
+    async fn release_history(&self, id: &str) -> Result<bool, ActError> {
+        let Some(item) = self.item(id).await? else { return Ok(false) };
+        let notices = self.store.notices_of(id).await.map_err(ActError::Store)?;
+        let held = notices.into_iter().filter(|notice| notice.reason.as_deref() == Some(HISTORIC)).map(|notice| notice.key).collect();
+        self.store.release_notices(held).await.map_err(ActError::Store)?;
+        self.store.set_wake_up(id, item.rev, wake_up(&item), self.in_use().revision).await.map_err(ActError::Store)
+    }
+}

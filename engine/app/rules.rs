@@ -1,0 +1,25 @@
+//! The rule set that a database carries: looking at it needs no folder.
+
+use crate::kernel::check;
+use crate::kernel::rules::RuleSet;
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    #[error("the database has no rule set yet")]
+    None,
+    /// It was stored by a program that read it differently.
+    #[error("the rule set {hash} in the database cannot be used by this program: {problems} problems")]
+    Unusable { hash: String, problems: usize },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The rule set under which a database works.
+pub async fn rules_in_use(store: &Store) -> Result<Arc<RuleSet>, RulesError> {
+    let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
+    let (rules, problems) = check::load(&stored.files);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    rules.map(Arc::new).ok_or(RulesError::Unusable { hash: stored.hash, problems: errors })
+}

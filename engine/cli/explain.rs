@@ -1,0 +1,262 @@
+//! `duban explain due` and `duban explain action`: why this date, why (not) this action, each with the line of the rules that says so.
+
+use super::office::{self, Office, Stop, wait_for};
+use super::{Context, exit, table};
+use crate::kernel::decide::capture;
+use crate::kernel::explain::{action, due};
+use crate::kernel::model::Name;
+use crate::kernel::model::command::{BranchAddress, Command};
+use crate::kernel::model::item::{ClockEndHow, DueStep, Item};
+use crate::kernel::rules::Rules;
+use crate::kernel::words::{Lang, due as due_words, refusal, say};
+use clap::{Args, Subcommand};
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::sync::Arc;
+
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    #[command(subcommand)]
+    pub what: What,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum What {
+    /// Why a due date is that date: duban explain due 2024-087 reply
+    Due {
+        item: String,
+        /// A deadline by its name or title; all of the item without it
+        deadline: Option<String>,
+    },
+    /// Why a person may, or may not, do an action: duban explain action 2024-087 assign --as PERSON
+    Action {
+        item: String,
+        /// An action by its name or title
+        action: String,
+        #[arg(long = "as", value_name = "PERSON")]
+        person: String,
+        /// A branch: its number, or its kind with the unit or person
+        #[arg(long)]
+        branch: Option<String>,
+    },
+}
+
+pub fn run(args: &ExplainArgs, context: &Context) -> anyhow::Result<i32> {
+    wait_for(async {
+        let office = Office::to_read(context).await?;
+        let code = match &args.what {
+            What::Due { item, deadline } => explain_due(&office, item, deadline.as_deref(), context).await?,
+            What::Action { item, action, person, branch } => {
+                explain_action(&office, item, action, person, branch.as_deref(), context).await?
+            }
+        };
+        office.close().await;
+        Ok(code)
+    })
+}
+
+async fn item(office: &Office, id: &str, lang: Lang) -> anyhow::Result<(Arc<Rules>, Arc<Item>)> {
+    let item = office.app.item(id).await.map_err(|error| Stop::act(lang, &error.into()))?;
+    let item = item.ok_or_else(|| Stop::new(exit::FINDINGS, lang, "refusal.unknown_item", &[("item", id)]))?;
+    Ok((office.rules_of(&item.workflow)?, item))
+}
+
+async fn explain_due(office: &Office, id: &str, deadline: Option<&str>, context: &Context) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let (rules, item) = item(office, id, lang).await?;
+    let deadlines = &rules.setting.workflow.deadlines;
+    let name = match deadline {
+        None => None,
+        Some(text) => {
+            let found = deadlines.iter().find(|(name, deadline)| ***name == *text || deadline.title == text).map(|(name, _)| name);
+            let known = || deadlines.iter().map(|(name, deadline)| format!("{name} {}", deadline.title)).collect::<Vec<_>>().join(", ");
+            Some(found.ok_or_else(|| Stop::usage(lang, "explain.no_deadline", &[("deadline", text), ("known", &known())]))?)
+        }
+    };
+    let explained = due::explain(&rules, &item, name.map(|name| &**name));
+    if context.json {
+        anstream::println!("{}", json!({ "item": item.id, "today": item.today, "due": explained }));
+        return Ok(exit::DONE);
+    }
+    if explained.is_empty() {
+        anstream::println!("{}", say(lang, "explain.never_started", &[("item", &item.id)]));
+    }
+    for (index, explained) in explained.iter().enumerate() {
+        if index > 0 {
+            anstream::println!();
+        }
+        anstream::print!("{}", due_text(&rules, &item, explained, context));
+    }
+    Ok(exit::DONE)
+}
+
+/// How long there is, or how late it is.
+pub fn remaining(due: &due::DueExplained, lang: Lang) -> String {
+    let mut out = match (due.ended, due.working_days_left) {
+        (Some((on, ClockEndHow::Done)), _) if due.late => say(lang, "explain.ended_late", &[("on", &on.to_string())]),
+        (Some((on, ClockEndHow::Done)), _) => say(lang, "explain.ended", &[("on", &on.to_string())]),
+        (Some((on, _)), _) => say(lang, "explain.dropped", &[("on", &on.to_string())]),
+        (None, None) => String::new(),
+        (None, Some(_)) if due.paused => say(lang, "explain.paused", &[]),
+        (None, Some(days)) if due.window && days < 0 => say(lang, "explain.window_over", &[]),
+        (None, Some(0)) if !due.late => say(lang, "explain.today", &[]),
+        (None, Some(days)) if due.late => say(lang, "explain.late", &[("days", &(-days).to_string())]),
+        (None, Some(days)) => say(lang, "explain.left", &[("days", &days.to_string())]),
+    };
+    if due.provisional {
+        out += &say(lang, "explain.provisional", &[]);
+    }
+    out
+}
+
+fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, context: &Context) -> String {
+    let lang = context.lang;
+    let word = |key: &str| say(lang, &format!("explain.{key}"), &[]);
+    let branch = due.branch.as_ref().map(|branch| format!(" {branch}")).unwrap_or_default();
+    let date = due.date.map_or_else(|| word("no_date"), |date| due_words::day(lang, date));
+    let values = [("item", &*item.id), ("deadline", &format!("{}{branch}", due.title)), ("date", &date), ("left", &remaining(due, lang))];
+    let mut out = format!("{}\n", say(lang, "explain.due", &values).bold());
+    let title = |name: &str| name_of(rules, name);
+    let mut rows: Vec<[String; 2]> = due
+        .steps
+        .iter()
+        .map(|step: &DueStep| {
+            let day = due_words::gives(step).map(|day| due_words::day(lang, day)).unwrap_or_default();
+            [day, due_words::step(lang, step, title)]
+        })
+        .collect();
+    if let Some(place) = &due.place {
+        rows.push([
+            String::new(),
+            say(lang, "explain.place", &[("place", &office::place(context, place)), ("rules", &office::short(&due.rules))]),
+        ]);
+    }
+    out += &table::columns(rows, 2, &[]);
+    let mut rungs = Vec::new();
+    for fired in &due.fired {
+        let what = match &fired.skipped {
+            Some(why) => say(lang, "explain.skipped", &[("why", why)]),
+            None => word("fired"),
+        };
+        rungs.push([fired.on.to_string(), fired.rung.to_string(), what, String::new()]);
+    }
+    for coming in &due.coming {
+        let tells: Vec<String> = coming.tells.iter().map(|notice| notice_title(rules, notice)).collect();
+        let what = match coming.leaves_on == coming.day {
+            true => word("coming"),
+            false => say(lang, "explain.leaves", &[("day", &coming.leaves_on.to_string())]),
+        };
+        let condition = if coming.conditional { word("conditional") } else { String::new() };
+        rungs.push([coming.day.to_string(), coming.rung.to_string(), what, format!("{}{condition}", tells.join(&word("comma")))]);
+    }
+    if !rungs.is_empty() {
+        out += &format!("  {}\n{}", word("rungs"), table::columns(rungs, 4, &[]));
+    }
+    out
+}
+
+fn notice_title(rules: &Rules, name: &Name) -> String {
+    rules.setting.workflow.notices.get(name).map_or_else(|| name.to_string(), |notice| notice.title.clone())
+}
+
+/// A fact's, action's, field's or deadline's name as people call it; a param keeps its name.
+fn name_of(rules: &Rules, name: &str) -> String {
+    let workflow = &rules.setting.workflow;
+    let bare = name.rsplit('.').next().unwrap_or(name);
+    let kinds = std::iter::once(None).chain(workflow.branches.keys().map(|kind| Some(&**kind)));
+    let mut actions = kinds.filter_map(|kind| workflow.actions_of(kind)).flat_map(|actions| actions.iter());
+    let action = actions.find(|(key, action)| *action.records_as == *name || ***key == *name).map(|(_, action)| action.title.clone());
+    let deadline = || workflow.deadlines.get(name).map(|deadline| deadline.title.clone());
+    let field = || {
+        let (of, _) = name.split_once('.')?;
+        let fields = match of {
+            "item" => vec![&workflow.fields],
+            "task" => workflow.branches.values().map(|branch| &branch.fields).collect(),
+            _ => return None,
+        };
+        fields.into_iter().find_map(|fields| fields.get(bare)).map(|field| field.title.clone())
+    };
+    // The opening of a branch has no action of its own.
+    let branch = || workflow.branches.get(name).map(|branch| branch.title.clone());
+    action.or_else(deadline).or_else(field).or_else(branch).unwrap_or_else(|| name.to_string())
+}
+
+async fn explain_action(
+    office: &Office,
+    id: &str,
+    action: &str,
+    person: &str,
+    branch: Option<&str>,
+    context: &Context,
+) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let (rules, item) = item(office, id, lang).await?;
+    let command = Command {
+        id: "explain".into(),
+        item: item.id.clone(),
+        branch: branch.map(branch_address),
+        action: action_name(&rules, action),
+        input: Default::default(),
+        by: office.person(person)?,
+        via: None,
+        effective_on: None,
+        seen_rev: None,
+    };
+    let explained = action::explain(&rules, &item, &command, lang);
+    let explained = explained.map_err(|no| Stop { code: exit::FINDINGS, sentence: refusal(lang, &no) })?;
+    if context.json {
+        anstream::println!("{}", json!(explained));
+    } else {
+        anstream::print!("{}", action_text(&rules, &explained, context));
+    }
+    Ok(if explained.open { exit::DONE } else { exit::FINDINGS })
+}
+
+/// A branch as people write it: a number alone, or its kind with what tells it apart.
+pub fn branch_address(text: &str) -> BranchAddress {
+    text.trim().parse().map_or_else(|_| BranchAddress::Named(text.trim().to_string()), BranchAddress::No)
+}
+
+/// An action by its name or title.
+pub fn action_name(rules: &Rules, text: &str) -> Name {
+    let workflow = &rules.setting.workflow;
+    let all = || workflow.actions.iter().chain(workflow.branches.values().flat_map(|branch| &branch.actions));
+    if all().any(|(name, _)| **name == *text) {
+        return text.into();
+    }
+    let mut titled = all().filter(|(_, action)| action.title == text);
+    match (titled.next(), titled.next()) {
+        (Some((name, _)), None) => name.clone(),
+        _ => text.into(),
+    }
+}
+
+fn action_text(rules: &Rules, explained: &action::ActionExplained, context: &Context) -> String {
+    let lang = context.lang;
+    let word = |key: &str| say(lang, &format!("explain.{key}"), &[]);
+    let person = capture::title(rules, &explained.person);
+    let key = if explained.open { "explain.open" } else { "explain.closed" };
+    let mut out = format!("{}\n", say(lang, key, &[("item", &explained.item), ("action", &explained.title), ("person", &person)]).bold());
+    for check in &explained.checks {
+        let mark = match check.holds {
+            Some(true) => format!("{}", "✓".green()),
+            Some(false) => format!("{}", "✗".red()),
+            None => format!("{}", "?".yellow()),
+        };
+        let says = match (check.what, check.holds) {
+            ("state", Some(true)) => say(lang, "explain.state", &[("state", &check.says)]),
+            ("role", Some(true)) => say(lang, "explain.role", &[("role", &check.says)]),
+            ("rule", Some(true)) => say(lang, "explain.holds", &[("source", check.source.as_deref().unwrap_or_default())]),
+            ("rule", None) => say(lang, "explain.asked_later", &[("says", &check.says)]),
+            _ => check.says.clone(),
+        };
+        out += &format!("  {mark} {says}\n");
+        let source = check.source.as_deref().filter(|_| check.holds != Some(true));
+        let place = check.place.as_ref().map(|place| office::place(context, place));
+        let detail: Vec<String> = source.map(str::to_string).into_iter().chain(place).collect();
+        if !detail.is_empty() {
+            out += &format!("      {}\n", detail.join(&word("detail")).dimmed());
+        }
+    }
+    out
+}

@@ -1,0 +1,163 @@
+//! `duban import`: an office's list becomes items, all rows in one commit or none, with a report by row.
+
+use super::office::{Office, Stop, via, wait_for};
+use super::{Context, act, exit, table};
+use crate::api::client::ImportRequest;
+use crate::app::Answer;
+use crate::app::import::{Imported, Wishes};
+use crate::kernel::model::Name;
+use crate::kernel::rules::Rules;
+use crate::kernel::words::{Lang, refusal, say};
+use crate::sheet::{self, SheetProblem};
+use clap::{Args, ValueEnum};
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: duban import list.xlsx --dry-run")]
+pub struct ImportArgs {
+    /// A workbook (.xlsx)
+    pub file: PathBuf,
+    /// The import of the rule set by which it is read (default: the only one)
+    #[arg(long)]
+    pub import: Option<String>,
+    /// Read and check everything, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// live: what is told goes out; historic: notices wait until a person releases them
+    #[arg(long = "as", value_enum, default_value_t = As::Live)]
+    pub how: As,
+    /// Take the good rows and leave out the others
+    #[arg(long)]
+    pub skip_bad_rows: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum As {
+    Live,
+    Historic,
+}
+
+pub fn run(args: &ImportArgs, context: &Context) -> anyhow::Result<i32> {
+    wait_for(async {
+        let office = match args.dry_run {
+            false => Office::to_write(context).await?,
+            true if context.settings.database.is_file() => Office::to_read(context).await?,
+            true => Office::for_trial(context).await?,
+        };
+        let done = import(args, &office, context).await;
+        office.close().await;
+        done
+    })
+}
+
+async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let (rules, name) = find(office, args.import.as_deref(), lang)?;
+    let workflow = &rules.setting.workflow;
+    let declared = &workflow.imports[&name];
+    let reading = sheet::read_import(&args.file, declared, &workflow.fields, &rules.setting.directory)
+        .map_err(|error| Stop { code: exit::FINDINGS, sentence: error.sentence(lang) })?;
+    let problems = reading.problems.clone();
+    let rows = match reading.rows_or_problems(args.skip_bad_rows) {
+        Ok(rows) => rows,
+        Err(_) => Vec::new(),
+    };
+    let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
+    let kept_out = !problems.is_empty() && !args.skip_bad_rows;
+    let imported = match (office.server().filter(|_| !args.dry_run), kept_out) {
+        // What the rules say of the good rows is of no use while the sheet itself is wrong.
+        (_, true) => Imported { rows: Vec::new(), written: false },
+        (Some(server), false) => {
+            let request = ImportRequest { workflow: workflow.name.to_string(), import: name.to_string(), rows, wishes };
+            server.import(&request).await.map_err(|error| Stop::client(lang, &error))?
+        }
+        (None, false) => office.app.import(&rules, &name, &rows, &wishes).await.map_err(|error| Stop::act(lang, &error))?,
+    };
+    if context.json {
+        anstream::println!("{}", in_json(args, &problems, &imported, lang));
+    } else {
+        print(office, args, &problems, &imported, lang);
+    }
+    let refused = imported.rows.iter().any(|row| !row.answer.is_done());
+    Ok(if problems.is_empty() && !refused { exit::DONE } else { exit::FINDINGS })
+}
+
+/// The import that is meant, with its workflow.
+fn find(office: &Office, name: Option<&str>, lang: Lang) -> anyhow::Result<(Arc<Rules>, Name)> {
+    let rules = office.app.rules();
+    let every = || {
+        rules.workflows.values().flat_map(|rules| rules.setting.workflow.imports.iter().map(move |(name, import)| (rules, name, import)))
+    };
+    let mut fitting = every().filter(|(_, declared, import)| name.is_none_or(|name| ***declared == *name || import.title == name));
+    let found = (fitting.next(), fitting.next());
+    let known = || every().map(|(_, name, import)| format!("{name} {}", import.title)).collect::<Vec<_>>().join(", ");
+    match found {
+        (Some((rules, name, _)), None) => Ok((rules.clone(), name.clone())),
+        _ => Err(Stop::usage(lang, "import.which", &[("known", &known())]).into()),
+    }
+}
+
+/// How many rows are new, were there already, and were refused.
+fn count(imported: &Imported) -> (usize, usize, usize) {
+    let of = |wanted: fn(&Answer) -> bool| imported.rows.iter().filter(|row| wanted(&row.answer)).count();
+    (
+        of(|answer| matches!(answer, Answer::Done { repeated: false, .. })),
+        of(|answer| matches!(answer, Answer::Done { repeated: true, .. })),
+        of(|answer| !answer.is_done()),
+    )
+}
+
+fn in_json(args: &ImportArgs, problems: &[SheetProblem], imported: &Imported, lang: Lang) -> serde_json::Value {
+    let (new, known, refused) = count(imported);
+    let cells = problems.iter().map(|problem| {
+        json!({ "place": problem.place(), "row": problem.row, "column": problem.column, "code": problem.code, "sentence": problem.sentence(lang) })
+    });
+    let rows =
+        imported.rows.iter().filter(|row| !row.answer.is_done()).map(
+            |row| json!({ "row": row.number, "item": row.item, "action": row.refused_action, "sentence": sentence(&row.answer, lang) }),
+        );
+    json!({
+        "file": args.file, "dry_run": args.dry_run, "written": imported.written, "new": new, "known": known, "refused": refused,
+        "problems": cells.collect::<Vec<_>>(), "refused_rows": rows.collect::<Vec<_>>(),
+        "bad_rows": bad_rows(problems),
+    })
+}
+
+/// Rows that something is wrong with.
+fn bad_rows(problems: &[SheetProblem]) -> usize {
+    problems.iter().map(|problem| problem.row).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn sentence(answer: &Answer, lang: Lang) -> String {
+    match answer {
+        Answer::Done { .. } => String::new(),
+        Answer::Refused(no) => refusal(lang, no),
+        Answer::Failed(what) => what.clone(),
+    }
+}
+
+fn print(office: &Office, args: &ImportArgs, problems: &[SheetProblem], imported: &Imported, lang: Lang) {
+    let (new, known, refused) = count(imported);
+    for problem in problems {
+        anstream::println!("  {} {}  {}", "✗".red(), problem.place(), problem.sentence(lang));
+    }
+    let rules = office.app.rules();
+    let rows = imported.rows.iter().filter(|row| !row.answer.is_done()).map(|row| {
+        let action = row.refused_action.as_ref().map(|action| act::action_title(&rules, action)).unwrap_or_default();
+        [say(lang, "import.row", &[("row", &row.number.to_string())]), row.item.to_string(), action, sentence(&row.answer, lang)]
+    });
+    anstream::print!("{}", table::columns(rows, 2, &[]));
+    let refused = refused + bad_rows(problems);
+    let (new, known, refused) = (new.to_string(), known.to_string(), refused.to_string());
+    let values = [("new", new.as_str()), ("known", &known), ("refused", &refused)];
+    let key = match (args.dry_run, imported.written, known != "0" && new == "0" && refused == "0") {
+        (true, ..) => "import.dry",
+        (false, true, _) => "import.done",
+        (false, false, true) => "import.known",
+        (false, false, false) => "import.nothing",
+    };
+    anstream::println!("{}", say(lang, key, &values));
+}

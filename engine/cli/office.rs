@@ -1,0 +1,289 @@
+//! How a command reaches the database: to look at it, to write to it, or to write through the server that holds it.
+
+use super::{Context, exit};
+use crate::api::client::{Client, ClientError};
+use crate::app::{self, ActError, Answer, App, Group, How, OpenError, RulesError, random_text};
+use crate::clock::Clock;
+use crate::config::{self, Settings};
+use crate::files;
+use crate::kernel::check;
+use crate::kernel::model::Name;
+use crate::kernel::model::command::Command;
+use crate::kernel::model::problem::Problem;
+use crate::kernel::rules::{RuleSet, Rules};
+use crate::kernel::words::{Lang, refusal, say};
+use crate::store::{Opening, Store, StoreError, lock};
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a command stops, in a sentence for people, with its exit code.
+#[derive(Debug)]
+pub struct Stop {
+    pub code: i32,
+    pub sentence: String,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Stop {}
+
+impl Stop {
+    pub fn new(code: i32, lang: Lang, key: &str, values: &[(&str, &str)]) -> Stop {
+        Stop { code, sentence: say(lang, key, values) }
+    }
+
+    pub fn usage(lang: Lang, key: &str, values: &[(&str, &str)]) -> Stop {
+        Stop::new(exit::USAGE, lang, key, values)
+    }
+
+    pub fn store(lang: Lang, error: &StoreError) -> Stop {
+        Stop { code: exit::ENVIRONMENT, sentence: store_sentence(lang, error) }
+    }
+
+    pub fn rules(lang: Lang, error: &RulesError) -> Stop {
+        match error {
+            RulesError::Store(error) => Stop::store(lang, error),
+            RulesError::None => Stop::usage(lang, "office.no_rules", &[]),
+            RulesError::Unusable { hash, problems } => {
+                Stop::new(exit::ENVIRONMENT, lang, "office.unusable_rules", &[("hash", &short(hash)), ("problems", &problems.to_string())])
+            }
+        }
+    }
+
+    pub fn open(lang: Lang, error: &OpenError) -> Stop {
+        match error {
+            OpenError::Store(error) => Stop::store(lang, error),
+            OpenError::OtherRules { open, changed } => {
+                let (open, changed) = (open.to_string(), changed.join(", "));
+                Stop::new(exit::POLICY, lang, "office.other_rules", &[("open", &open), ("changed", &changed)])
+            }
+        }
+    }
+
+    pub fn act(lang: Lang, error: &ActError) -> Stop {
+        match error {
+            ActError::Refused(no) => Stop { code: exit::FINDINGS, sentence: refusal(lang, no) },
+            ActError::Store(error) => Stop::store(lang, error),
+            ActError::Load(error) => Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]),
+        }
+    }
+
+    pub fn client(lang: Lang, error: &ClientError) -> Stop {
+        match error {
+            ClientError::Refused(no) => Stop { code: exit::FINDINGS, sentence: refusal(lang, no) },
+            error => Stop::new(exit::ENVIRONMENT, lang, "office.server", &[("what", &error.to_string())]),
+        }
+    }
+}
+
+/// A fault of the store in a sentence.
+pub fn store_sentence(lang: Lang, error: &StoreError) -> String {
+    match error {
+        StoreError::Open { path, what } => say(lang, "office.open", &[("path", path), ("what", what)]),
+        StoreError::Newer { path, found, known } => {
+            say(lang, "office.newer", &[("path", path), ("found", &found.to_string()), ("known", &known.to_string())])
+        }
+        StoreError::Held { path, holder } => {
+            let process = holder.process.to_string();
+            match &holder.address {
+                Some(address) => say(lang, "office.held_by_server", &[("path", path), ("process", &process), ("address", address)]),
+                None => say(lang, "office.held", &[("path", path), ("process", &process)]),
+            }
+        }
+        StoreError::SharedFileSystem { path, kind } => say(lang, "office.shared", &[("path", path), ("kind", kind)]),
+        StoreError::NotDone(what) => say(lang, "office.not_done", &[("what", what)]),
+        StoreError::Unknown(what) => say(lang, "office.unknown", &[("what", what)]),
+        StoreError::Busy => say(lang, "office.busy", &[]),
+        StoreError::Closed => say(lang, "office.closed", &[]),
+        StoreError::Failed(what) => say(lang, "office.failed", &[("what", what)]),
+        StoreError::Damaged(what) => say(lang, "office.damaged", &[("what", what)]),
+    }
+}
+
+/// The first characters of a hash, as people quote it.
+pub fn short(hash: &str) -> String {
+    hash.chars().take(8).collect()
+}
+
+/// Runs a command's asynchronous part.
+pub fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// A database at hand: our own, or a server's that we may look at.
+pub struct Office {
+    pub app: Arc<App>,
+    server: Option<Client>,
+    lang: Lang,
+    _trial: Option<Trial>,
+}
+
+/// A database for a trial, with all that stands beside it.
+struct Trial(PathBuf);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        for ending in ["", "-wal", "-shm", ".lock"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(ending);
+            // What cannot be taken away does no harm.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Office {
+    /// To look only. The rule set is the one that the database carries.
+    pub async fn to_read(context: &Context) -> anyhow::Result<Office> {
+        let lang = context.lang;
+        let path = &context.settings.database;
+        if !path.is_file() {
+            return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &path.display().to_string())]).into());
+        }
+        let store = Store::open_to_read(path).await.map_err(|error| Stop::store(lang, &error))?;
+        let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
+        let app = App::open_to_read(store, rules, Clock::Machine).await.map_err(|error| Stop::store(lang, &error))?;
+        Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
+    }
+
+    /// To try something where there is no database yet: one is made beside its place, and taken away again.
+    pub async fn for_trial(context: &Context) -> anyhow::Result<Office> {
+        let mut path = context.settings.database.clone().into_os_string();
+        path.push(format!(".trial-{}", random_text()));
+        let trial = Trial(path.into());
+        let mut settings = context.settings.clone();
+        settings.database.clone_from(&trial.0);
+        let app = open(&settings, context, true).await?;
+        Ok(Office { app: Arc::new(app), server: None, lang: context.lang, _trial: Some(trial) })
+    }
+
+    /// To write: directly, or through the server that holds the file.
+    pub async fn to_write(context: &Context) -> anyhow::Result<Office> {
+        let lang = context.lang;
+        let path = &context.settings.database;
+        match lock::holder(path) {
+            Some(lock::Holder { address: Some(address), token: Some(token), .. }) => {
+                let office = Office::to_read(context).await?;
+                Ok(Office { server: Some(Client::new(address, token)), ..office })
+            }
+            Some(holder) => {
+                let held = StoreError::Held { path: path.display().to_string(), holder: Box::new(holder) };
+                Err(Stop::store(lang, &held).into())
+            }
+            None => {
+                let app = open(&context.settings, context, context.settings.rules.is_some()).await?;
+                Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
+            }
+        }
+    }
+
+    /// Does commands, each for itself, in their order.
+    pub async fn act(&self, commands: &[Command]) -> anyhow::Result<Vec<Answer>> {
+        match &self.server {
+            Some(client) => Ok(client.act(commands).await.map_err(|error| Stop::client(self.lang, &error))?),
+            None => Ok(self.app.act_all(commands).await.into_iter().map(Answer::from).collect()),
+        }
+    }
+
+    /// What commands would come to, one after the other. Nothing is written.
+    pub async fn rehearse(&self, commands: &[Command]) -> anyhow::Result<Vec<Answer>> {
+        let groups: Vec<Group> = commands.iter().map(|command| vec![command.clone()]).collect();
+        let how = How { dry_run: true, ..How::default() };
+        let (answers, _) = self.app.together(&groups, how).await.map_err(|error| Stop::act(self.lang, &error))?;
+        let answer = |answer: crate::app::GroupAnswer| match answer {
+            Ok(mut done) => done.pop().map_or_else(|| Answer::Failed(String::new()), |done| Ok(done).into()),
+            Err((_, error)) => Err(error).into(),
+        };
+        Ok(answers.into_iter().map(answer).collect())
+    }
+
+    /// The server that holds the database, if one does.
+    pub fn server(&self) -> Option<&Client> {
+        self.server.as_ref()
+    }
+
+    pub async fn close(self) {
+        if let Ok(app) = Arc::try_unwrap(self.app) {
+            app.store.close().await;
+        }
+    }
+
+    /// The workflow of an item.
+    pub fn rules_of(&self, workflow: &str) -> anyhow::Result<Arc<Rules>> {
+        let rules = self.app.rules();
+        let found = rules.workflows.get(workflow).cloned();
+        Ok(found.ok_or_else(|| Stop::new(exit::ENVIRONMENT, self.lang, "refusal.unknown_workflow", &[("workflow", workflow)]))?)
+    }
+
+    /// A person of the directory, by id or by a name that only one has.
+    pub fn person(&self, text: &str) -> anyhow::Result<Name> {
+        let rules = self.app.rules();
+        let persons = &rules.directory.persons;
+        if let Some((id, _)) = persons.get_key_value(text) {
+            return Ok(id.clone());
+        }
+        let mut named = persons.iter().filter(|(_, person)| person.title == text);
+        match (named.next(), named.next()) {
+            (Some((id, _)), None) => Ok(id.clone()),
+            _ => Err(Stop::new(exit::FINDINGS, self.lang, "refusal.unknown_person", &[("person", text)]).into()),
+        }
+    }
+}
+
+/// Opens a database for writing. The folder's rule set is put to work when `offer` says so, and when the database has none yet.
+pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<App> {
+    let lang = context.lang;
+    // A rule set with mistakes is told before anything is made.
+    let mut offered = match offer || !settings.database.is_file() {
+        true => Some(Arc::new(from_folder(context)?)),
+        false => None,
+    };
+    let opening = Opening { new_instance: random_text(), page_limit: None };
+    let store = Store::open(&settings.database, opening, Clock::Machine.now()).await.map_err(|error| Stop::store(lang, &error))?;
+    if offered.is_none() {
+        offered = match app::rules_in_use(&store).await {
+            Ok(rules) => Some(rules),
+            Err(RulesError::None) => Some(Arc::new(from_folder(context)?)),
+            Err(error) => return Err(Stop::rules(lang, &error).into()),
+        };
+    }
+    let rules = offered.ok_or_else(|| Stop::rules(lang, &RulesError::None))?;
+    Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
+}
+
+/// The rule set of the folder; its mistakes are drawn.
+fn from_folder(context: &Context) -> anyhow::Result<RuleSet> {
+    let folder = context.settings.rules_folder()?;
+    if !folder.is_dir() {
+        let folder = folder.display().to_string();
+        return Err(Stop::usage(context.lang, "office.no_folder", &[("folder", &folder)]).into());
+    }
+    let files = files::rule_set(&folder)?;
+    let (rules, problems) = check::load(&files);
+    if let Some(rules) = rules {
+        return Ok(rules);
+    }
+    let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
+    let folder = folder.display().to_string();
+    context.draw(&errors, &folder, &files);
+    Err(Stop::new(exit::FINDINGS, context.lang, "office.bad_rules", &[("folder", &folder)]).into())
+}
+
+/// How somebody on the command line came in.
+pub fn via() -> Option<String> {
+    Some(format!("cli:{}", config::system_user().unwrap_or_default()))
+}
+
+/// A place in a rule set's files, as people find it.
+pub fn place(context: &Context, place: &crate::kernel::model::problem::Place) -> String {
+    let folder = context.settings.rules_folder().unwrap_or_default();
+    let path =
+        if folder.as_os_str().is_empty() { place.file.to_string() } else { folder.join(Path::new(&*place.file)).display().to_string() };
+    format!("{path}:{}", place.line)
+}

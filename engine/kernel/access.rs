@@ -1,0 +1,63 @@
+//! Who may see what: fields and branches that are shown to some roles only, or sealed until an action was done.
+
+use crate::kernel::derive::roles;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::Field;
+use crate::kernel::model::fact::{Fact, Outcome};
+use crate::kernel::model::item::{Branch, Item};
+use crate::kernel::rules::{EvalError, Rules};
+use crate::kernel::time::Date;
+use std::sync::Arc;
+
+/// Somebody who looks at an item on a day. `facts` are all facts of the item.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    pub rules: &'a Rules,
+    pub item: &'a Arc<Item>,
+    pub facts: &'a [Fact],
+    /// Without one, what not everybody may see stays hidden.
+    pub person: Option<&'a Name>,
+    pub day: Date,
+}
+
+impl Reader<'_> {
+    /// A field of the item, or of one of its branches. A seal opens with the first such action after the value was recorded.
+    pub fn sees_field(&self, task: Option<u32>, name: &str, field: &Field) -> Result<bool, EvalError> {
+        let recorded = self.facts.iter().rev().find(|fact| fact.outcomes.iter().any(|outcome| records(outcome, task, name)));
+        self.sees(task, &field.visible_to, field.sealed_until.as_ref(), recorded.map_or(0, |fact| fact.seq))
+    }
+
+    /// A branch as a whole.
+    pub fn sees_branch(&self, branch: &Branch) -> Result<bool, EvalError> {
+        let Some(kind) = self.rules.setting.workflow.branches.get(&branch.kind) else { return Ok(false) };
+        self.sees(Some(branch.no), &kind.visible_to, kind.sealed_until.as_ref(), branch.opened_seq)
+    }
+
+    fn sees(&self, task: Option<u32>, roles: &[Name], sealed_until: Option<&Name>, since: u64) -> Result<bool, EvalError> {
+        let opens = |action: &Name| {
+            let mut done = self.item.done.iter().filter(|done| done.branch.is_none() || done.branch == task);
+            done.any(|done| done.name == *action && done.seq >= since)
+        };
+        match sealed_until {
+            None if roles.is_empty() => return Ok(true),
+            Some(action) if opens(action) => return Ok(true),
+            _ => {}
+        }
+        let Some(person) = self.person else { return Ok(false) };
+        for role in roles {
+            if roles::holds(self.rules, self.item, role, task, person, self.day)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn records(outcome: &Outcome, task: Option<u32>, name: &str) -> bool {
+    match outcome {
+        Outcome::Set { field, .. } => task.is_none() && **field == *name,
+        Outcome::BranchSet { branch, field, .. } => task == Some(*branch) && **field == *name,
+        Outcome::Open { branch, fields, .. } => task == Some(*branch) && fields.contains_key(name),
+        _ => false,
+    }
+}

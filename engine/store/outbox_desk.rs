@@ -1,0 +1,94 @@
+//! The outbox as a person looks at it and takes a hand: lists of notices in any state, mails tried at once or cancelled.
+
+use super::dialect::{Connection, on};
+use super::outbox::NoticeStatus;
+use super::writer::{Lane, Write};
+use super::{Store, StoreError, batch, instant, statements};
+use crate::kernel::model::decision::Notice;
+use crate::kernel::time::Instant;
+
+/// Which notices a list shows. Empty parts do not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboxFilter {
+    /// The status of its mail, where it is in one, else its own.
+    pub status: Option<String>,
+    pub person: Option<String>,
+    pub item: Option<String>,
+}
+
+impl Store {
+    /// Notices with their item, the latest first.
+    pub async fn notices(&self, filter: &OutboxFilter, limit: u32) -> Result<Vec<(String, NoticeStatus)>, StoreError> {
+        type Row = (
+            String,
+            String,
+            i64,
+            String,
+            String,
+            String,
+            i64,
+            String,
+            Option<String>,
+            Option<String>,
+            Option<String>,
+            Option<i64>,
+            Option<String>,
+        );
+        let rows: Vec<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_LIST)
+            .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).fetch_all(pool).await)?;
+        let read = |row: Row| {
+            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
+            let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
+            let seq = seq as u64;
+            let status =
+                NoticeStatus { key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply };
+            Ok((item, status))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// A notice as it was recorded.
+    pub async fn notice(&self, key: &str) -> Result<Option<Notice>, StoreError> {
+        let row: Option<(String,)> =
+            on!(&*self.readers, pool => sqlx::query_as(statements::NOTICE_GET).bind(key).fetch_optional(pool).await)?;
+        let read = |(json,): (String,)| {
+            serde_json::from_str(&json).map_err(|error| StoreError::Damaged(format!("the notice `{key}` cannot be read: {error}")))
+        };
+        row.map(read).transpose()
+    }
+
+    /// Mails that wait are tried at the next look; one that is under way, or has ended, stays as it is.
+    pub async fn retry_mails(&self, ids: &[String], now: Instant) -> Result<u64, StoreError> {
+        self.write(Lane::User, Change { ids: keyed(ids), now: now.timestamp_millis(), cancel: None }).await
+    }
+
+    /// Mails that wait are given up, with the reason.
+    pub async fn cancel_mails(&self, ids: &[String], reason: &str, now: Instant) -> Result<u64, StoreError> {
+        self.write(Lane::User, Change { ids: keyed(ids), now: now.timestamp_millis(), cancel: Some(reason.to_string()) }).await
+    }
+}
+
+fn keyed(ids: &[String]) -> String {
+    batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>())
+}
+
+struct Change {
+    ids: String,
+    now: i64,
+    cancel: Option<String>,
+}
+
+impl Write for Change {
+    type Answer = u64;
+
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let done = match &self.cancel {
+            Some(reason) => on!(connection, c => sqlx::query(statements::MAIL_CANCEL)
+                .bind(&self.ids).bind(self.now).bind(reason).execute(&mut *c).await?.rows_affected()),
+            None => {
+                on!(connection, c => sqlx::query(statements::MAIL_RETRY).bind(&self.ids).bind(self.now).execute(&mut *c).await?.rows_affected())
+            }
+        };
+        Ok(done)
+    }
+}

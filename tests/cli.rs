@@ -1,0 +1,239 @@
+//! The real binary over the shipped rule set, each test in a folder of its own: what people type, what they read, and the exit code.
+
+use serde_json::Value as Json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_duban");
+
+/// A folder with nothing in it but what the commands put there.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+}
+
+/// What a command answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+pub fn shipped(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/yuncheng").join(path)
+}
+
+impl Desk {
+    pub fn new() -> Desk {
+        Desk { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A command as it would be typed here, without what this machine has in its environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.current_dir(self.folder.path()).env_clear().env("USER", "clerk").env("DUBAN_RULES", shipped("")).args(arguments);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+
+    /// The answer of a command that has to succeed, as JSON.
+    pub fn json(&self, arguments: &[&str]) -> Json {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let answer = self.run(&arguments);
+        assert_eq!(answer.code, 0, "{arguments:?}: {answer:?}");
+        serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+    }
+
+    /// A suggestion is drafted and submitted by the congress office.
+    pub fn submitted(&self, item: &str) {
+        let draft = self.run(&draft(item).iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(draft.code, 0, "{draft:?}");
+        let submit = self.run(&["act", item, "submit", "--on", "2026-03-03", "--as", "曾海敏"]);
+        assert_eq!(submit.code, 0, "{submit:?}");
+    }
+}
+
+/// The first deputy of the sample.
+pub static DEPUTY: LazyLock<String> = LazyLock::new(|| {
+    let text = std::fs::read_to_string(shipped("directory/deputies.yaml")).unwrap();
+    let file: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    file["persons"].as_mapping().unwrap().keys().next().unwrap().as_str().unwrap().to_string()
+});
+
+pub fn draft(item: &str) -> Vec<String> {
+    let with = ["session=五届六次", "year=2026", "origin=in_session", "title=关于修桥的建议", "topic=urban"];
+    let mut words: Vec<String> = ["act", item, "draft", "--on", "2026-03-02", "--with"].map(String::from).to_vec();
+    words.extend(with.map(String::from));
+    words.extend([format!("lead_deputy={}", *DEPUTY), "--as".into(), "曾海敏".into()]);
+    words
+}
+
+#[test]
+fn a_step_is_done_refused_with_its_sentence_or_only_tried() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["list"]).code, 4, "there is no database yet");
+    desk.submitted("a1");
+    let row = &desk.json(&["list"])["items"][0];
+    assert_eq!((row["id"].as_str(), row["state"].as_str(), row["title"].as_str()), (Some("a1"), Some("submitted"), Some("关于修桥的建议")));
+
+    let refused = desk.run(&["act", "a1", "assign", "--as", "曾海敏"]);
+    assert_eq!((refused.code, refused.out.trim()), (1, "✗ a1 现在不能“交办”：当前状态是“待审”，只有在“拟交办”时才可以。"));
+    let refused = desk.run(&["act", "a1", "accept", "--as", &DEPUTY, "--lang", "en"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.contains(&*DEPUTY), "{refused:?}");
+    let refused = desk.run(&["act", "a1", "accept", "--as", "nobody"]);
+    assert_eq!((refused.code, refused.err.trim()), (1, "duban: 通讯录中没有“nobody”。"));
+    let stale = desk.run(&["act", "a1", "accept", "--as", "曾海敏", "--rev", "1", "--json"]);
+    let stale: Json = serde_json::from_str(&stale.out).unwrap();
+    assert_eq!((&stale["done"], &stale["refused"]["code"]), (&Json::Bool(false), &Json::from("stale_revision")));
+
+    let tried = desk.json(&["act", "a1", "受理并编号", "--as", "曾海敏", "--dry-run"]);
+    assert_eq!(
+        (tried["done"].as_bool(), tried["state"].as_str(), tried["dry_run"].as_bool()),
+        (Some(true), Some("registered"), Some(true))
+    );
+    assert_eq!(desk.json(&["show", "a1"])["state"], "submitted", "a dry run changes nothing");
+    let accept = ["act", "a1", "accept", "--as", "曾海敏", "--on", "2026-03-04", "--id", "accept-a1"];
+    assert_eq!(desk.json(&accept)["repeated"], false);
+    assert_eq!(desk.json(&accept)["repeated"], true, "the same id again is the same answer");
+
+    let shown = desk.json(&["show", "a1", "--as", "曾海敏"]);
+    assert_eq!(shown["fields"]["number"], "2026-001");
+    assert_eq!(shown["facts"][1]["actor"]["via"], "cli:clerk", "the user of the machine stands beside the person");
+    let open: Vec<&str> = shown["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|action| action["open"] == true)
+        .map(|action| action["action"].as_str().unwrap())
+        .collect();
+    assert!(open.contains(&"propose_allocation") && !open.contains(&"assign"), "{open:?}");
+    let text = desk.run(&["show", "a1", "--as", "曾海敏"]).out;
+    assert!(text.contains("已受理（2026-03-04起）") && text.contains("代表工委 曾海敏（代领衔代表）"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_done_says_why_by_its_exit_code() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["act", "a1"]).code, 2, "an item without an action");
+    assert_eq!(desk.run(&["fly"]).code, 2);
+    let wrong = desk.run(&["act", "a1", "draft", "--as", "曾海敏", "--with", "session"]);
+    assert_eq!((wrong.code, wrong.err.trim()), (2, "duban: “session”应写成 名称=内容。"));
+    assert_eq!(desk.run(&["act", "a1", "draft", "--as", "曾海敏", "--rules", "nowhere"]).code, 2);
+
+    let bad = desk.folder.path().join("bad");
+    std::fs::create_dir(&bad).unwrap();
+    std::fs::write(bad.join("directory.yaml"), "persons: {}\n").unwrap();
+    std::fs::write(bad.join("flow.yaml"), "workflow: x\ntitle： x\n").unwrap();
+    let refused = desk.run(&["act", "a1", "draft", "--as", "曾海敏", "--rules", "bad"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("bad/flow.yaml:2"), "{refused:?}");
+
+    let fresh = Desk::new();
+    fresh.submitted("a1");
+    for (arguments, code) in [(["show", "b7"], 1), (["report", "nothing"], 2), (["list", "--state=nowhere"], 2)] {
+        assert_eq!(fresh.run(&arguments).code, code, "{arguments:?}");
+    }
+    let office = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/office");
+    let other = fresh.run(&["act", "r1", "submit", "--as", "ann", "--rules", office.to_str().unwrap()]);
+    assert_eq!(other.code, 5, "another rule set while an item is open: {other:?}");
+    assert!(other.err.contains("还有1件没有办结"), "{other:?}");
+}
+
+#[test]
+fn a_list_comes_in_whole_and_only_once() {
+    let desk = Desk::new();
+    let list = shipped("sample/2024年代表建议.xlsx");
+    let list = list.to_str().unwrap();
+    let tried = desk.json(&["import", list, "--dry-run"]);
+    assert_eq!((&tried["new"], &tried["written"]), (&Json::from(432), &Json::from(false)));
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0, "a dry run leaves nothing behind");
+    let done = desk.json(&["import", list, "--as", "historic"]);
+    assert_eq!((&done["new"], &done["refused"], &done["written"]), (&Json::from(432), &Json::from(0), &Json::from(true)));
+    let again = desk.json(&["import", list]);
+    assert_eq!((&again["new"], &again["known"], &again["written"]), (&Json::from(0), &Json::from(432), &Json::from(false)));
+
+    assert_eq!(desk.json(&["list", "--limit", "1000"])["items"].as_array().unwrap().len(), 432);
+    let of_unit = desk.json(&["list", "--unit", "住建局", "--limit", "1000"])["items"].as_array().unwrap().len();
+    assert!((20..200).contains(&of_unit), "{of_unit}");
+    let due = desk.json(&["explain", "due", "2024-001", "书面答复"]);
+    assert_eq!(due["due"][0]["date"], "2024-06-21");
+    let text = desk.run(&["explain", "due", "2024-001", "reply"]).out;
+    assert!(text.contains("加3个月") && text.contains("suggestion/deadlines.yaml:"), "{text}");
+
+    // What is held as history is let go item by item.
+    let counts = |of: &str| desk.json(&["outbox", "list"])["counts"][of].as_u64().unwrap_or(0);
+    let held = counts("parked");
+    assert!(held > 432 && counts("ready") == 0, "{held}");
+    assert_eq!(desk.run(&["outbox", "release", "2024-001"]).code, 0);
+    assert_eq!(counts("parked") + counts("ready"), held);
+    let key =
+        desk.json(&["outbox", "list", "--item", "2024-001", "--status", "ready"])["notices"][0][1]["key"].as_str().unwrap().to_string();
+    assert_eq!(desk.json(&["outbox", "cancel", &key, "--reason", "过时"])["changed"], 1);
+    assert_eq!(desk.run(&["outbox", "cancel", &key, "--reason", "过时"]).code, 1, "once");
+    assert_eq!(desk.run(&["outbox", "show", &key]).code, 0);
+
+    let report = desk.json(&["report", "by_topic", "--as-of", "2024-12-31"]);
+    assert_eq!(report["total"], 432);
+    let before = desk.json(&["report", "by_topic", "--as-of", "2024-12-31", "--known-on", "2024-12-31"]);
+    assert_eq!(before["total"], 0, "nothing of it had been recorded then");
+}
+
+#[test]
+fn many_items_are_done_with_a_report_by_row() {
+    let desk = Desk::new();
+    for item in ["a1", "a2", "a3"] {
+        desk.submitted(item);
+    }
+    assert_eq!(desk.run(&["act", "a3", "accept", "--as", "曾海敏", "--on", "2026-03-04"]).code, 0);
+    let mixed = desk.run(&["act", "accept", "--items", "a1,a3,a9", "--as", "曾海敏", "--dry-run", "--json"]);
+    let rows: Json = serde_json::from_str(&mixed.out).unwrap();
+    assert_eq!((mixed.code, &rows["done"], &rows["refused"]), (1, &Json::from(1), &Json::from(2)));
+    assert_eq!(rows["rows"][2]["refused"]["code"], "unknown_item");
+
+    let all = desk.run(&["act", "accept", "--where", "state=待审", "--as", "曾海敏", "--on", "2026-03-04"]);
+    assert_eq!(all.code, 0, "{all:?}");
+    assert!(all.out.ends_with("办成2件，未办0件。\n"), "{all:?}");
+
+    let file = desk.folder.path().join("steps.yaml");
+    let steps = "steps:
+  - { at: 2026-03-20, by: 曾海敏, item: a1, do: propose_allocation, with: { host_unit: 市住建局 } }
+  - { at: 2026-03-20, by: 曾海敏, item: a1, do: assign }
+  - { at: 2026-03-23 10:00, by: 许少生, item: a1, branch: assignment 市住建局, do: sign_in }
+";
+    std::fs::write(&file, steps).unwrap();
+    let tried = desk.json(&["act", "--file", "steps.yaml", "--dry-run"]);
+    assert_eq!(tried["done"], 3, "a later step sees what an earlier one would do: {tried}");
+    assert_eq!(desk.json(&["act", "--file", "steps.yaml"])["done"], 3);
+    assert_eq!(desk.json(&["show", "a1"])["branches"][0]["state"], "handling");
+    std::fs::write(&file, format!("{steps}  - {{ advance_to: 2026-09-01 }}\n")).unwrap();
+    let story = desk.run(&["act", "--file", "steps.yaml"]);
+    assert_eq!(story.code, 2, "what only a story may say");
+    assert!(story.err.contains("steps.yaml:5"), "{story:?}");
+    std::fs::write(&file, "steps: [ { } ").unwrap();
+    assert_eq!(desk.run(&["act", "--file", "steps.yaml"]).code, 2);
+
+    let why = desk.run(&["explain", "action", "a1", "submit_draft", "--as", "许少生"]);
+    assert_eq!(why.code, 1);
+    assert!(why.out.contains("请先登记本轮与代表联系情况") && why.out.contains("assignment.yaml:"), "{why:?}");
+}
+
+#[test]
+fn a_second_process_may_look_but_not_write() {
+    let desk = Desk::new();
+    desk.submitted("a1");
+    let held = duban::store::lock::Lock::take(&desk.folder.path().join("duban.db")).unwrap();
+    let refused = desk.run(&["act", "a1", "accept", "--as", "曾海敏"]);
+    assert_eq!(refused.code, 4);
+    assert!(refused.err.contains("正被另一个程序"), "{refused:?}");
+    assert_eq!(desk.json(&["show", "a1"])["state"], "submitted");
+    drop(held);
+    assert_eq!(desk.run(&["act", "a1", "accept", "--as", "曾海敏"]).code, 0);
+}
