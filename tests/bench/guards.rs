@@ -1,0 +1,221 @@
+//! What a condition costs: through `Scripts`, as the kernel asks it, against Rhai alone with one handle of the same fields, in one run.
+
+use duban::kernel::check;
+use duban::kernel::model::Name;
+use duban::kernel::model::definition::{Expr, Scope, Wants};
+use duban::kernel::model::fact::Actor;
+use duban::kernel::model::item::{Clock, Due, Item};
+use duban::kernel::model::problem::Places;
+use duban::kernel::model::value::{Fields, Value};
+use duban::kernel::rules::{Rules, Scripts, Setting, View};
+use duban::kernel::time::Date;
+use indexmap::IndexMap;
+use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 9;
+const CALLS: u32 = 100_000;
+
+/// The condition of the comparison, and others that say what the parts cost.
+const CONDITIONS: &[&str] = &[
+    r#"item.class == "B" && due.reply.days_late > 15"#,
+    r#"item.class == "B""#,
+    r#"item.state in ["draft", "handling"]"#,
+    r#"branches.assignment.all_in_state(["done"])"#,
+    "branches.assignment.main.count_open == 0",
+    "replies_allowed(item) > item.replies",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (rules, functions) = views(root)?;
+    let mut workflow = rules.setting.workflow.clone();
+    let exprs: Vec<Expr> = CONDITIONS
+        .iter()
+        .map(|source| {
+            let id = workflow.expressions.len() as u32;
+            let expr = Expr { id, source: (*source).into(), path: "bench".into(), scope: Scope::default(), wants: Wants::Condition };
+            workflow.expressions.push(expr.clone());
+            expr
+        })
+        .collect();
+    let (scripts, problems) = Scripts::compile(&workflow, &functions, &Places::default(), &rules.setting.directory);
+    let scripts = scripts.ok_or_else(|| format!("{problems:#?}"))?;
+    let setting = Setting { workflow, calendar: rules.setting.calendar.clone(), directory: rules.setting.directory.clone() };
+    let view = late_item(Arc::new(setting))?;
+    let bare = Bare::new()?;
+
+    println!("guards: nanoseconds an evaluation, median of {ROUNDS} rounds of {CALLS}, one thread");
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for round in 0..=ROUNDS {
+        let us = timed(|| scripts.holds(black_box(&exprs[0]), black_box(&view)).unwrap_or(false));
+        let them = timed(|| bare.holds());
+        // The first round warms up.
+        if round > 0 {
+            ours.push(us);
+            theirs.push(them);
+        }
+    }
+    let (us, them) = (median(&mut ours), median(&mut theirs));
+    println!("  {:<62} {us:>6.0}", CONDITIONS[0]);
+    println!("  {:<62} {them:>6.0}", "the same in Rhai alone, one handle with getters, scope pushed");
+    println!("  ratio {:.2} (bar: 1.20)", us / them);
+    for expr in &exprs[1..] {
+        let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| timed(|| scripts.holds(black_box(expr), black_box(&view)).is_ok())).collect();
+        println!("  {:<62} {:>6.0}", expr.source, median(&mut rounds));
+    }
+
+    let files = files_of(&root.join("rules/yuncheng"))?;
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        black_box(check::load(black_box(&files)));
+        rounds.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    println!("check: rules/yuncheng read, typed and compiled in {:.1} ms (bar: 50)", median(&mut rounds));
+    println!("  machine: {} processors, {} {}", std::thread::available_parallelism()?, std::env::consts::OS, std::env::consts::ARCH);
+    Ok(())
+}
+
+fn timed(mut ask: impl FnMut() -> bool) -> f64 {
+    let start = Instant::now();
+    let mut held = 0u32;
+    for _ in 0..CALLS {
+        held += u32::from(ask());
+    }
+    let took: Duration = start.elapsed();
+    black_box(held);
+    took.as_secs_f64() * 1e9 / f64::from(CALLS)
+}
+
+fn median(rounds: &mut [f64]) -> f64 {
+    rounds.sort_by(f64::total_cmp);
+    rounds[rounds.len() / 2]
+}
+
+/// The rule set of the tests that has every view.
+fn views(root: &Path) -> Result<(Arc<Rules>, IndexMap<String, String>), Box<dyn Error>> {
+    let mut files = files_of(&root.join("tests/fixtures/good/views"))?;
+    files.insert("../calendars/cn.yaml".to_string(), std::fs::read_to_string(root.join("rules/calendars/cn.yaml"))?);
+    let (set, problems) = check::load(&files);
+    let rules = set.and_then(|set| set.workflows.get("views").cloned()).ok_or_else(|| format!("{problems:#?}"))?;
+    Ok((rules, files.into_iter().filter(|(file, _)| file.ends_with(".rhai")).collect()))
+}
+
+fn files_of(folder: &Path) -> Result<IndexMap<String, String>, Box<dyn Error>> {
+    let mut files = IndexMap::new();
+    let shared = folder.with_file_name("calendars");
+    let mut folders = vec![(folder.to_path_buf(), String::new()), (shared, "../calendars/".to_string())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry?.path();
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if path.is_dir() {
+                folders.push((path, format!("{name}/")));
+            } else if let Some("yaml" | "rhai" | "txt") = path.extension().and_then(|extension| extension.to_str()) {
+                files.insert(name, std::fs::read_to_string(&path)?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// An item of class B whose reply is 20 days late, with two assignments.
+fn late_item(setting: Arc<Setting>) -> Result<View, Box<dyn Error>> {
+    let today: Date = "2024-09-30".parse()?;
+    let fields = |rows: &[(&str, Value)]| -> Fields { rows.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect() };
+    let branch = |no: u32, state: &str, line: &str| duban::kernel::model::item::Branch {
+        no,
+        kind: "assignment".into(),
+        state: state.into(),
+        since: today,
+        ended: state == "done",
+        cancelled: false,
+        fields: fields(&[("unit", Value::text("u1")), ("line", Value::text(line)), ("class", Value::text("B"))]),
+        opened_on: today,
+        opened_seq: 1,
+    };
+    let clock = Clock {
+        deadline: "reply".into(),
+        branch: None,
+        cycle: 1,
+        run: 1,
+        anchor: today,
+        started_seq: 1,
+        started_on: today,
+        started_at: Default::default(),
+        rule: None,
+        extensions: Vec::new(),
+        pauses: Vec::new(),
+        fired: Vec::new(),
+        next_at: None,
+        end: None,
+        times_extended: 0,
+        paused: false,
+        quiet: false,
+        due: Some(Arc::new(Due { date: "2024-09-10".parse()?, provisional: false, steps: Vec::new() })),
+        flag: None,
+    };
+    let item = Item {
+        id: "2024-001".into(),
+        workflow: "views".into(),
+        rev: 4,
+        today,
+        state: "handling".into(),
+        since: today,
+        ended: false,
+        fields: fields(&[
+            ("number", Value::text("2024-001")),
+            ("class", Value::text("B")),
+            ("replies", Value::Number(1)),
+            ("host_unit", Value::text("u1")),
+            ("year", Value::Number(2024)),
+        ]),
+        branches: vec![Arc::new(branch(1, "done", "main")), Arc::new(branch(2, "open", "side"))],
+        clocks: vec![Arc::new(clock)],
+        requests: Vec::new(),
+        flag: None,
+        created_on: today,
+        last_effective_on: today,
+        done: Arc::default(),
+    };
+    let (input, actor) = (Arc::default(), Arc::new(Actor::default()));
+    Ok(View { setting, item: Arc::new(item), task: None, input, each: Value::Empty, actor, today })
+}
+
+/// What Rhai itself takes: a shared handle behind getters, compiled once, nothing of ours around it.
+struct Bare {
+    engine: Engine,
+    ast: rhai::AST,
+    item: Handle,
+}
+
+#[derive(Clone)]
+struct Handle(Arc<BTreeMap<String, Dynamic>>);
+
+impl Bare {
+    fn new() -> Result<Bare, Box<dyn Error>> {
+        let mut engine = Engine::new_raw();
+        engine.set_optimization_level(OptimizationLevel::None).set_strict_variables(true);
+        engine.register_get("class", |item: &mut Handle| item.0.get("class").cloned().unwrap_or_default());
+        engine.register_get("days_late", |item: &mut Handle| item.0.get("days_late").cloned().unwrap_or_default());
+        let fields = [("class", Dynamic::from(ImmutableString::from("B"))), ("days_late", Dynamic::from_int(20))];
+        let item = Handle(Arc::new(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect()));
+        let mut scope = rhai::Scope::new();
+        scope.push_constant("item", item.clone());
+        let ast = engine.compile_expression_with_scope(&scope, r#"item.class == "B" && item.days_late > 15"#)?;
+        Ok(Bare { engine, ast, item })
+    }
+
+    fn holds(&self) -> bool {
+        let mut scope = rhai::Scope::new();
+        scope.push_constant("item", black_box(&self.item).clone());
+        self.engine.eval_ast_with_scope::<bool>(&mut scope, &self.ast).unwrap_or(false)
+    }
+}
