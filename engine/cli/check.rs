@@ -16,6 +16,9 @@ use std::time::Instant;
 pub struct CheckArgs {
     /// Folder of the rule set (default: as for every command)
     pub folder: Option<PathBuf>,
+    /// Text for people or JSON for programs (`--json` says the same)
+    #[arg(long, value_parser = ["text", "json"])]
+    pub format: Option<String>,
 }
 
 pub fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
@@ -27,7 +30,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
     let begun = Instant::now();
     let (rules, problems) = check::load(&files);
     let milliseconds = begun.elapsed().as_millis().to_string();
-    if context.json {
+    if context.json || args.format.as_deref() == Some("json") {
         let out =
             json!({ "good": rules.is_some(), "hash": rules.as_ref().map(|rules| &*rules.hash), "problems": json(&problems, context.lang) });
         anstream::println!("{}", serde_json::to_string_pretty(&out)?);

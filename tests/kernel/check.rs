@@ -108,3 +108,42 @@ fn untold(problem: &Problem) -> Option<String> {
     }
     None
 }
+
+/// The files that the blocks of the guide make up: those of the same name belong together.
+fn guide() -> (String, IndexMap<String, String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("rules/README.md")).unwrap();
+    let mut files: IndexMap<String, String> = IndexMap::new();
+    files.insert("../calendars/cn.yaml".into(), std::fs::read_to_string(root.join("rules/calendars/cn.yaml")).unwrap());
+    for block in text.split("\n```").skip(1).step_by(2) {
+        let (first, body) = block.split_once('\n').unwrap();
+        if let Some((_, file)) = first.split_once(' ') {
+            *files.entry(file.to_string()).or_default() += &format!("{body}\n");
+        }
+    }
+    (text, files)
+}
+
+#[test]
+fn the_examples_of_the_guide_are_a_rule_set_that_does_what_it_says() {
+    let (_, files) = guide();
+    let (rules, problems) = check::load(&files);
+    let drawing = duban::cli::problems::Drawing { lang: Lang::En, colour: false, folder: "", files: &files };
+    assert!(problems.is_empty(), "{}", drawing.draw_all(&problems));
+    let report = duban::cli::test::stories(&rules.unwrap(), &files, None);
+    let differences = report.files.iter().flat_map(|file| &file.outcomes).flat_map(|outcomes| &outcomes.differences);
+    let differences: Vec<String> = differences.map(|difference| difference.text(Lang::En)).collect();
+    assert!(report.is_good() && report.passed() > 0, "{differences:#?} {:#?}", report.problems);
+}
+
+#[test]
+fn the_guide_names_every_check_and_no_other() {
+    let (text, _) = guide();
+    let table = text.split("## Every check").nth(1).unwrap();
+    let named: std::collections::BTreeSet<&str> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).collect();
+    let named: std::collections::BTreeSet<&str> =
+        named.into_iter().filter(|code| code.len() == 4 && code[1..].parse::<u32>().is_ok()).collect();
+    let codes = words::catalogue(Lang::En).keys().filter_map(|key| key.strip_prefix("check.")?.split('.').next());
+    let codes: std::collections::BTreeSet<&str> = codes.filter(|code| code.len() == 4 && code[1..].parse::<u32>().is_ok()).collect();
+    assert_eq!(named, codes);
+}

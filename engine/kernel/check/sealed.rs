@@ -9,6 +9,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
+use crate::kernel::rules::spellings_of;
 use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -250,11 +251,18 @@ fn follows_at_once(at: &Checked, act: &Act, next: &Name) -> bool {
     always && act.targets().into_iter().all(|(to, _)| from(to))
 }
 
-/// `view.field` as a whole name.
-fn reads(source: &str, view: &str, field: &str) -> bool {
-    let wanted = format!("{view}.{field}");
+/// `view.field` as a whole name; a view may be spelt in Chinese too.
+fn reads<'v>(source: &str, view: &'v str, field: &str) -> bool {
+    let mut spellings: Vec<&'v str> = spellings_of(view);
+    if spellings.is_empty() {
+        spellings.push(view); // a parameter of a function
+    }
+    spellings.into_iter().any(|view| reads_as(source, &format!("{view}.{field}")))
+}
+
+fn reads_as(source: &str, wanted: &str) -> bool {
     let part = |letter: char| letter.is_alphanumeric() || letter == '_';
-    source.match_indices(&wanted).any(|(start, _)| {
+    source.match_indices(wanted).any(|(start, _)| {
         let before = source[..start].chars().next_back().is_some_and(|letter| part(letter) || letter == '.');
         let after = source[start + wanted.len()..].chars().next().is_some_and(part);
         !before && !after
@@ -263,7 +271,7 @@ fn reads(source: &str, view: &str, field: &str) -> bool {
 
 /// `branches.KIND….worst("FIELD")` and the like.
 fn aggregates(source: &str, kind: &str, field: &str) -> bool {
-    source.contains(&format!("branches.{kind}")) && source.contains(&format!("\"{field}\""))
+    spellings_of("branches").iter().any(|view| source.contains(&format!("{view}.{kind}"))) && source.contains(&format!("\"{field}\""))
 }
 
 fn body_of<'t>(text: &'t str, function: &str) -> Option<&'t str> {

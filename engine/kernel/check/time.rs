@@ -8,6 +8,7 @@ use super::lengths::{Days, days};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
+use crate::kernel::rules::spellings_of;
 use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -102,10 +103,10 @@ impl<'c, 'a> Look<'c, 'a> {
             }
         }
         for (fact, expr) in deadline.extended_by.iter().filter(|_| deadline.no_later_than.is_none()) {
-            let asked = words(&expr.source).any(|word| word == "input" || word == "request");
+            let asked = words(&expr.source).any(|word| spelt("input", word) || spelt("request", word));
             let acts = self.at.facts(self.branch(), fact);
             let conditions = acts.iter().flat_map(|act| act.action.require.iter().chain(self.asking(act)));
-            let counted = conditions.flat_map(|require| words(&require.condition.source)).any(|word| word == "times_extended");
+            let counted = conditions.flat_map(|require| words(&require.condition.source)).any(|word| spelt("times_extended", word));
             if asked || !counted {
                 problems.push(self.problem("E519", &format!(".extended_by.{fact}")).with("fact", fact));
             }
@@ -276,6 +277,10 @@ fn starts_again<'g>(at: &Checked, graph: &'g Graph, deadline: &Deadline, anchor:
         starts(act, edge.from, edge.to) && !sets_anchor(act, edge.row) && holds[edge.from].as_ref().is_some_and(BTreeSet::is_empty)
     });
     again.next().map(|edge| graph.acts[edge.act].name)
+}
+
+fn spelt(name: &str, word: &str) -> bool {
+    spellings_of(name).contains(&word)
 }
 
 /// Days from the due date, for bringing rungs into order.

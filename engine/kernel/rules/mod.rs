@@ -23,6 +23,7 @@ mod typing;
 mod view;
 
 pub use api::NEVER;
+pub use names::spellings_of;
 use program::Compiled;
 
 /// A rule set in use: immutable, named by the hash of its files.

@@ -75,6 +75,12 @@ pub(super) fn canonical<'a>(table: &[(&'a str, &[&str])], name: &'a str) -> &'a 
     table.iter().find(|(_, others)| others.contains(&name)).map_or(name, |(name, _)| name)
 }
 
+/// Every spelling of a view or property, for those who look for it in the text of an expression.
+pub fn spellings_of(name: &str) -> Vec<&'static str> {
+    let known = VIEWS.iter().chain(PROPERTIES).filter(|(canonical, _)| *canonical == name);
+    known.flat_map(|(canonical, others)| std::iter::once(*canonical).chain(others.iter().copied())).collect()
+}
+
 /// A name and its other spellings.
 pub(super) fn spellings(table: &'static [(&str, &[&str])], name: &'static str) -> impl Iterator<Item = &'static str> {
     let others = table.iter().find(|(canonical, _)| *canonical == name).map_or(&[][..], |(_, others)| others);
