@@ -30,6 +30,15 @@ impl Clock {
         }
     }
 
+    /// Time since some beginning that nobody can set; it goes on while the machine sleeps. For comparing with what the clock shows.
+    pub fn steady(&self) -> Duration {
+        match self {
+            Clock::Machine => steady(),
+            // Set by hand is as meant.
+            Clock::Set(now) => Duration::from_millis(u64::try_from(now.borrow().timestamp_millis()).unwrap_or(0)),
+        }
+    }
+
     /// Sets a clock that is set by hand; the machine's stays as it is.
     pub fn set(&self, now: Instant) {
         if let Clock::Set(clock) = self {
@@ -54,4 +63,16 @@ impl Clock {
             }
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn steady() -> Duration {
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(since_boot.tv_sec.unsigned_abs(), since_boot.tv_nsec.unsigned_abs() as u32)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn steady() -> Duration {
+    static BEGINNING: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    BEGINNING.elapsed()
 }

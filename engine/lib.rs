@@ -9,5 +9,8 @@ pub mod demo;
 pub mod files;
 pub mod kernel;
 pub mod mail;
+pub mod observe;
+pub mod scheduler;
+pub mod serve;
 pub mod sheet;
 pub mod store;

@@ -55,7 +55,7 @@ impl Desk {
     pub fn submitted(&self, item: &str) {
         let draft = self.run(&draft(item).iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(draft.code, 0, "{draft:?}");
-        let submit = self.run(&["act", item, "submit", "--on", "2026-03-03", "--as", "曾海敏"]);
+        let submit = self.run(&["act", item, "submit", "--on", "2024-03-03", "--as", "曾海敏"]);
         assert_eq!(submit.code, 0, "{submit:?}");
     }
 }
@@ -68,8 +68,8 @@ pub static DEPUTY: LazyLock<String> = LazyLock::new(|| {
 });
 
 pub fn draft(item: &str) -> Vec<String> {
-    let with = ["session=五届六次", "year=2026", "origin=in_session", "title=关于修桥的建议", "topic=urban"];
-    let mut words: Vec<String> = ["act", item, "draft", "--on", "2026-03-02", "--with"].map(String::from).to_vec();
+    let with = ["session=五届四次", "year=2024", "origin=in_session", "title=关于修桥的建议", "topic=urban"];
+    let mut words: Vec<String> = ["act", item, "draft", "--on", "2024-03-02", "--with"].map(String::from).to_vec();
     words.extend(with.map(String::from));
     words.extend([format!("lead_deputy={}", *DEPUTY), "--as".into(), "曾海敏".into()]);
     words
@@ -100,12 +100,12 @@ fn a_step_is_done_refused_with_its_sentence_or_only_tried() {
         (Some(true), Some("registered"), Some(true))
     );
     assert_eq!(desk.json(&["show", "a1"])["state"], "submitted", "a dry run changes nothing");
-    let accept = ["act", "a1", "accept", "--as", "曾海敏", "--on", "2026-03-04", "--id", "accept-a1"];
+    let accept = ["act", "a1", "accept", "--as", "曾海敏", "--on", "2024-03-04", "--id", "accept-a1"];
     assert_eq!(desk.json(&accept)["repeated"], false);
     assert_eq!(desk.json(&accept)["repeated"], true, "the same id again is the same answer");
 
     let shown = desk.json(&["show", "a1", "--as", "曾海敏"]);
-    assert_eq!(shown["fields"]["number"], "2026-001");
+    assert_eq!(shown["fields"]["number"], "2024-001");
     assert_eq!(shown["facts"][1]["actor"]["via"], "cli:clerk", "the user of the machine stands beside the person");
     let open: Vec<&str> = shown["actions"]
         .as_array()
@@ -116,7 +116,7 @@ fn a_step_is_done_refused_with_its_sentence_or_only_tried() {
         .collect();
     assert!(open.contains(&"propose_allocation") && !open.contains(&"assign"), "{open:?}");
     let text = desk.run(&["show", "a1", "--as", "曾海敏"]).out;
-    assert!(text.contains("已受理（2026-03-04起）") && text.contains("代表工委 曾海敏（代领衔代表）"), "{text}");
+    assert!(text.contains("已受理（2024-03-04起）") && text.contains("代表工委 曾海敏（代领衔代表）"), "{text}");
 }
 
 #[test]
@@ -192,28 +192,28 @@ fn many_items_are_done_with_a_report_by_row() {
     for item in ["a1", "a2", "a3"] {
         desk.submitted(item);
     }
-    assert_eq!(desk.run(&["act", "a3", "accept", "--as", "曾海敏", "--on", "2026-03-04"]).code, 0);
+    assert_eq!(desk.run(&["act", "a3", "accept", "--as", "曾海敏", "--on", "2024-03-04"]).code, 0);
     let mixed = desk.run(&["act", "accept", "--items", "a1,a3,a9", "--as", "曾海敏", "--dry-run", "--json"]);
     let rows: Json = serde_json::from_str(&mixed.out).unwrap();
     assert_eq!((mixed.code, &rows["done"], &rows["refused"]), (1, &Json::from(1), &Json::from(2)));
     assert_eq!(rows["rows"][2]["refused"]["code"], "unknown_item");
 
-    let all = desk.run(&["act", "accept", "--where", "state=待审", "--as", "曾海敏", "--on", "2026-03-04"]);
+    let all = desk.run(&["act", "accept", "--where", "state=待审", "--as", "曾海敏", "--on", "2024-03-04"]);
     assert_eq!(all.code, 0, "{all:?}");
     assert!(all.out.ends_with("办成2件，未办0件。\n"), "{all:?}");
 
     let file = desk.folder.path().join("steps.yaml");
     let steps = "steps:
-  - { at: 2026-03-20, by: 曾海敏, item: a1, do: propose_allocation, with: { host_unit: 市住建局 } }
-  - { at: 2026-03-20, by: 曾海敏, item: a1, do: assign }
-  - { at: 2026-03-23 10:00, by: 许少生, item: a1, branch: assignment 市住建局, do: sign_in }
+  - { at: 2024-03-20, by: 曾海敏, item: a1, do: propose_allocation, with: { host_unit: 市住建局 } }
+  - { at: 2024-03-20, by: 曾海敏, item: a1, do: assign }
+  - { at: 2024-03-23 10:00, by: 许少生, item: a1, branch: assignment 市住建局, do: sign_in }
 ";
     std::fs::write(&file, steps).unwrap();
     let tried = desk.json(&["act", "--file", "steps.yaml", "--dry-run"]);
     assert_eq!(tried["done"], 3, "a later step sees what an earlier one would do: {tried}");
     assert_eq!(desk.json(&["act", "--file", "steps.yaml"])["done"], 3);
     assert_eq!(desk.json(&["show", "a1"])["branches"][0]["state"], "handling");
-    std::fs::write(&file, format!("{steps}  - {{ advance_to: 2026-09-01 }}\n")).unwrap();
+    std::fs::write(&file, format!("{steps}  - {{ advance_to: 2024-09-01 }}\n")).unwrap();
     let story = desk.run(&["act", "--file", "steps.yaml"]);
     assert_eq!(story.code, 2, "what only a story may say");
     assert!(story.err.contains("steps.yaml:5"), "{story:?}");

@@ -8,6 +8,7 @@ mod kernel;
 mod mail;
 mod rules;
 mod sample;
+mod serve;
 mod sheet;
 mod store;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod check;
+pub mod clock;
 pub mod date;
 pub mod demo;
 pub mod explain;
@@ -12,6 +13,7 @@ pub mod office;
 pub mod outbox;
 pub mod problems;
 pub mod report;
+pub mod serve;
 pub mod show;
 pub mod table;
 pub mod test;
@@ -77,6 +79,8 @@ pub enum Command {
     Act(act::ActArgs),
     /// Tell everything that is wrong with a rule set, with its place and what to do
     Check(check::CheckArgs),
+    /// Say that the machine's clock is right, after a jump that holds the server
+    Clock(clock::ClockArgs),
     /// Count a deadline on the official calendar: duban date 2025-11-30 "3 months"
     Date(date::DateArgs),
     /// A sample office through its years: list in, reminders and escalations out
@@ -91,6 +95,8 @@ pub enum Command {
     Outbox(outbox::OutboxArgs),
     /// A report of the rule set as of any day
     Report(report::ReportArgs),
+    /// Run it for real: scheduler, mailer and local API in one process
+    Serve(serve::ServeArgs),
     /// All that is known of one item
     Show(show::ShowArgs),
     /// Run the stories beside a rule set
@@ -155,6 +161,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
     match cli.command {
         Command::Act(args) => act::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
+        Command::Clock(args) => clock::run(&args, &context),
         Command::Date(args) => {
             let args = date::DateArgs { json: args.json || context.json, ..args };
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
@@ -165,6 +172,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
         Command::List(args) => list::run(&args, &context),
         Command::Outbox(args) => outbox::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
+        Command::Serve(args) => serve::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Test(args) => test::run(&args, &context),
     }

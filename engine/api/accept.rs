@@ -1,0 +1,73 @@
+//! The server's own accept loop: a limit on the time for headers, on connections at once, and a graceful end. (`axum::serve` has no timer,
+//! so a caller who dribbles holds a connection for ever.)
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The whole header has to arrive within this, also of a connection that was kept.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Further connections wait in the system's queue.
+const CONNECTIONS: usize = 256;
+/// After a failed accept (too many open files) it waits a moment instead of spinning.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Answers until it is stopped; then no new connection is taken, and requests under way are answered.
+pub async fn accept(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        // The semaphore is never closed.
+        let slot = tokio::select! {
+            () = stop.cancelled() => break,
+            Ok(slot) = slots.clone().acquire_owned() => slot,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (routes, stop) = (routes.clone(), stop.clone());
+                connections.spawn(async move {
+                    serve(stream, routes, stop).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn serve(stream: TcpStream, routes: Router, stop: CancellationToken) {
+    // A small answer is not held back; a connection that cannot be set so still works.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

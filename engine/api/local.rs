@@ -1,0 +1,116 @@
+//! The local API: what the command line would write itself if no server held the file. Every route wants a token.
+
+use super::client::{Changed, ImportRequest, OutboxRequest, Trouble};
+use super::{Api, Caller};
+use crate::app::{ActError, Answer};
+use crate::kernel::model::command::Command;
+use crate::kernel::model::decision::{Refusal, RefusalCode};
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bodies: a person's commands, and a list of many thousand rows.
+const LARGEST: usize = 2 << 20;
+const LARGEST_LIST: usize = 64 << 20;
+/// A body that dribbles in for longer is given up.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+type Answered<T> = Result<Json<T>, Failure>;
+
+/// An answer that is not 200.
+pub struct Failure(StatusCode, Trouble);
+
+pub async fn act(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<Answer>> {
+    let (caller, commands): (_, Vec<Command>) = read(&api, request, LARGEST).await?;
+    if let Caller::Person(person) = &caller {
+        if commands.iter().any(|command| command.by != *person) {
+            return Err(Failure::of(StatusCode::FORBIDDEN, "a person's token acts for that person only"));
+        }
+    }
+    let answers: Vec<Answer> = api.app.act_all(&commands).await.into_iter().map(Answer::from).collect();
+    api.pulse.wake();
+    Ok(Json(answers))
+}
+
+pub async fn import(State(api): State<Arc<Api>>, request: Request) -> Answered<crate::app::import::Imported> {
+    let list: ImportRequest = office(&api, request, LARGEST_LIST).await?;
+    let rules = api.app.rules().workflows.get(list.workflow.as_str()).cloned();
+    let rules = rules.ok_or_else(|| {
+        let values = vec![("workflow".to_string(), list.workflow.clone())];
+        Failure::refused(Refusal { code: RefusalCode::UnknownWorkflow, sentence: None, rule: None, values })
+    })?;
+    let imported = api.app.import(&rules, &list.import, &list.rows, &list.wishes).await?;
+    api.pulse.wake();
+    Ok(Json(imported))
+}
+
+pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
+    let wish: OutboxRequest = office(&api, request, LARGEST).await?;
+    let changed = api.app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
+    api.pulse.wake();
+    Ok(Json(Changed { changed }))
+}
+
+pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
+    let () = office(&api, request, LARGEST).await?;
+    let confirmed = api.pulse.confirm_clock(&api.app);
+    tracing::warn!(confirmed, "the clock was confirmed");
+    Ok(Json(Changed { changed: u64::from(confirmed) }))
+}
+
+/// The body, from the office itself.
+async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<T, Failure> {
+    match read(api, request, largest).await? {
+        (Caller::Office, body) => Ok(body),
+        (Caller::Person(_), _) => Err(Failure::of(StatusCode::FORBIDDEN, "this needs the office's own token")),
+    }
+}
+
+/// The caller and the body. Nothing of the body is read before the caller is known.
+async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Caller, T), Failure> {
+    let caller = token(request.headers()).and_then(|token| api.caller(token));
+    let caller = caller.ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
+    let body = tokio::time::timeout(BODY_TIME, to_bytes(Body::new(request.into_body()), largest)).await;
+    let body = body.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "the body did not arrive"))?;
+    let body = body.map_err(|_| Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
+    let body = serde_json::from_slice(&body)
+        .map_err(|error| Failure::of(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")))?;
+    Ok((caller, body))
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+impl Failure {
+    fn of(status: StatusCode, error: &str) -> Failure {
+        Failure(status, Trouble { error: error.to_string(), refused: None })
+    }
+
+    fn refused(refusal: Refusal) -> Failure {
+        Failure(StatusCode::UNPROCESSABLE_ENTITY, Trouble { error: "refused".into(), refused: Some(refusal) })
+    }
+}
+
+impl From<ActError> for Failure {
+    fn from(error: ActError) -> Failure {
+        match error {
+            ActError::Refused(refusal) => Failure::refused(*refusal),
+            error => {
+                tracing::error!(%error, "a request failed");
+                Failure::of(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}

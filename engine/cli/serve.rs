@@ -1,0 +1,107 @@
+//! `duban serve`: scheduler, mailer and local API in one process, until it is told to stop.
+
+use super::office::{self, Stop, short};
+use super::{Context, exit, table};
+use crate::kernel::rules::RuleSet;
+use crate::kernel::words::{Lang, say};
+use crate::observe;
+use crate::serve::{self, Leaving, Ready, ServeError};
+use clap::Args;
+use serde_json::json;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: duban serve --listen 127.0.0.1:8080")]
+pub struct ServeArgs {
+    /// Where the local API listens (default: 127.0.0.1:8080; port 0 takes any free one)
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Only the port, on this machine
+    #[arg(long, conflicts_with = "listen")]
+    pub port: Option<u16>,
+}
+
+pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let settings = &context.settings;
+    let json = match settings.log.as_str() {
+        "text" => false,
+        "json" => true,
+        other => return Err(Stop::usage(lang, "serve.log", &[("log", other)]).into()),
+    };
+    let address = match (&args.listen, args.port) {
+        (Some(address), _) => address.clone(),
+        (None, Some(port)) => format!("127.0.0.1:{port}"),
+        (None, None) => settings.listen.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = serve::listen(&address).await.map_err(|error| stop(lang, error))?;
+        // A folder that is there is offered; an office that has only its database goes on with what is in it.
+        let app = office::open(settings, context, settings.rules_folder().is_ok()).await?;
+        let rules = app.rules();
+        observe::start(json);
+        let ready = |ready: &Ready| match context.json {
+            true => anstream::println!("{}", in_json(ready, &rules, context)),
+            false => print(ready, &rules, context),
+        };
+        serve::serve(app, listener, settings, CancellationToken::new(), ready).await.map_err(|error| stop(lang, error))?;
+        Ok(exit::DONE)
+    })
+}
+
+fn stop(lang: Lang, error: ServeError) -> Stop {
+    match error {
+        ServeError::Address(text) => Stop::usage(lang, "serve.address", &[("text", &text)]),
+        ServeError::InUse(address) => Stop::new(exit::ENVIRONMENT, lang, "serve.in_use", &[("address", &address.to_string())]),
+        ServeError::Zone { settings, workflow, rules } => {
+            Stop::usage(lang, "serve.zone", &[("settings", &settings), ("workflow", &workflow), ("rules", &rules)])
+        }
+        ServeError::Store(error) => Stop::store(lang, &error),
+        error => {
+            let what = format!("{:#}", anyhow::Error::from(error));
+            Stop::new(exit::ENVIRONMENT, lang, "serve.cannot", &[("what", &what)])
+        }
+    }
+}
+
+fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
+    let lang = context.lang;
+    for rules in rules.workflows.values() {
+        let workflow = &rules.setting.workflow;
+        let values = [("title", workflow.title.as_str()), ("version", &workflow.version.to_string()), ("hash", &short(&rules.hash))];
+        anstream::println!("{}", say(lang, "serve.rules", &values));
+    }
+    let database = context.settings.database.display().to_string();
+    anstream::println!("{}", say(lang, "serve.database", &[("path", &database), ("open", &ready.open_items.to_string())]));
+    if ready.unclean {
+        anstream::println!("{}", say(lang, "serve.unclean", &[]));
+    }
+    let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+    match ready.next {
+        Some(next) => anstream::println!("{}", say(lang, "serve.next", &[("at", &table::moment(next, zone))])),
+        None => anstream::println!("{}", say(lang, "serve.nothing_due", &[])),
+    }
+    let mail = match &ready.leaving {
+        Leaving::Nowhere => say(lang, "serve.mail_nowhere", &[]),
+        Leaving::Folder(path) => say(lang, "serve.mail_folder", &[("path", &path.display().to_string())]),
+        Leaving::Server { host, everybody: true, .. } => say(lang, "serve.mail_everybody", &[("host", host)]),
+        Leaving::Server { host, allowed, .. } => say(lang, "serve.mail_listed", &[("host", host), ("allowed", &allowed.to_string())]),
+    };
+    anstream::println!("{mail}");
+    anstream::println!("{}", say(lang, "serve.listening", &[("address", &ready.address.to_string())]));
+}
+
+fn in_json(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) -> serde_json::Value {
+    let mail = match &ready.leaving {
+        Leaving::Nowhere => json!({ "to": "outbox" }),
+        Leaving::Folder(path) => json!({ "to": "folder", "folder": path }),
+        Leaving::Server { host, everybody, allowed } => json!({ "to": "server", "host": host, "everybody": everybody, "allowed": allowed }),
+    };
+    json!({
+        "type": "ready", "address": ready.address.to_string(), "database": context.settings.database, "rules": rules.hash,
+        "workflows": rules.workflows.keys().collect::<Vec<_>>(), "open_items": ready.open_items, "unclean": ready.unclean, "next": ready.next,
+        "mail": mail,
+    })
+}

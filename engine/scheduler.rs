@@ -1,0 +1,292 @@
+//! The loops round the app's ticks: what is due is worked in bounded batches, then they sleep until the earliest moment or until woken.
+//!
+//! What is owed is the kernel's question; here is only when to ask it. A clock that jumps ahead while the process lives holds both loops
+//! until somebody confirms it.
+
+use crate::app::App;
+use crate::app::send::Post;
+use crate::kernel::time::Instant;
+use crate::store::StoreError;
+use chrono::TimeDelta;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Items that are worked before others get their turn, and before it is asked whether to stop.
+const BATCH: u32 = 64;
+/// Batches before the loop looks at sweeps and the clock again.
+const BATCHES: usize = 16;
+/// Without anything to do it looks again after this: the database may have been changed by hand.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The first and the longest wait after a fault.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A clock that is further ahead than this was set, or is broken.
+const JUMP: TimeDelta = TimeDelta::hours(2);
+/// Not having looked for so long is a fault.
+const SILENCE: TimeDelta = TimeDelta::minutes(5);
+
+/// What the loops tell of themselves, and how they are woken.
+#[derive(Debug)]
+pub struct Pulse {
+    state: Mutex<State>,
+    watch: Mutex<Watch>,
+    engine: Notify,
+    mail: Notify,
+}
+
+/// How it goes.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct State {
+    /// When it was last asked what is due, without a fault.
+    pub last_tick: Option<Instant>,
+    /// The earliest moment at which something may be owed.
+    pub next: Option<Instant>,
+    pub last_mail: Option<Instant>,
+    /// What is wrong now.
+    pub fault: Option<String>,
+    pub mail_fault: Option<String>,
+    /// Nothing fires until the clock is confirmed.
+    pub held: Option<Jump>,
+}
+
+/// The clock shows something else than it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Jump {
+    pub expected: Instant,
+    pub shows: Instant,
+}
+
+/// Compares what the clock shows with the time that went by.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    shown: Instant,
+    steady: Duration,
+}
+
+impl Watch {
+    pub fn new(shown: Instant, steady: Duration) -> Watch {
+        Watch { shown, steady }
+    }
+
+    /// The jump that the clock has made ahead, if it has made one. A clock that was set back is believed, and what it catches up again is
+    /// no jump.
+    pub fn look(&mut self, shows: Instant, steady: Duration) -> Option<Jump> {
+        let went_by = TimeDelta::from_std(steady.saturating_sub(self.steady)).unwrap_or(TimeDelta::MAX);
+        let expected = self.shown.checked_add_signed(went_by).unwrap_or(shows);
+        let ahead = shows - expected;
+        if ahead > JUMP {
+            return Some(Jump { expected, shows });
+        }
+        if ahead >= -JUMP {
+            *self = Watch { shown: shows, steady };
+        }
+        None
+    }
+}
+
+impl Pulse {
+    pub fn new(app: &App) -> Pulse {
+        let watch = Watch::new(app.clock.now(), app.clock.steady());
+        Pulse { state: Mutex::default(), watch: Mutex::new(watch), engine: Notify::new(), mail: Notify::new() }
+    }
+
+    pub fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Something was recorded: look again now.
+    pub fn wake(&self) {
+        self.engine.notify_one();
+        self.mail.notify_one();
+    }
+
+    /// The clock is right as it is; `false` when nothing was held.
+    pub fn confirm_clock(&self, app: &App) -> bool {
+        *self.watch() = Watch::new(app.clock.now(), app.clock.steady());
+        let held = self.lock().held.take().is_some();
+        self.wake();
+        held
+    }
+
+    /// Why the process is not ready, in words for an administrator; nothing when it is.
+    pub fn troubles(&self, now: Instant) -> Vec<String> {
+        let state = self.state();
+        let mut troubles: Vec<String> = state.fault.iter().map(|fault| format!("scheduler: {fault}")).collect();
+        troubles.extend(state.mail_fault.iter().map(|fault| format!("mail: {fault}")));
+        if let Some(Jump { expected, shows }) = state.held {
+            troubles.push(format!("clock: it shows {shows}, {expected} was expected; nothing fires until it is confirmed"));
+        }
+        match state.last_tick {
+            None => troubles.push("scheduler: it has not looked yet".into()),
+            Some(last) if now - last > SILENCE && state.held.is_none() => {
+                troubles.push(format!("scheduler: it has not looked since {last}"))
+            }
+            Some(_) => {}
+        }
+        troubles
+    }
+
+    /// Whether nothing may fire now.
+    fn is_held(&self, app: &App) -> bool {
+        let jump = self.watch().look(app.clock.now(), app.clock.steady());
+        let mut state = self.lock();
+        match (jump, state.held) {
+            (Some(jump), None) => {
+                tracing::error!(expected = %jump.expected, shows = %jump.shows, "the clock jumped ahead: nothing fires until it is confirmed")
+            }
+            (None, Some(_)) => tracing::info!("the clock is where it was expected again"),
+            _ => {}
+        }
+        state.held = jump;
+        jump.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes items and runs sweeps until it is stopped. What is under way is brought to its end.
+pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToken) {
+    let mut faults = 0;
+    while !stop.is_cancelled() {
+        if pulse.is_held(&app) {
+            rest(&app, &pulse.engine, &stop, None, LOOK_AGAIN).await;
+            continue;
+        }
+        match tick(&app, &pulse, &stop).await {
+            Ok(next) => {
+                faults = 0;
+                {
+                    let mut state = pulse.lock();
+                    (state.last_tick, state.next, state.fault) = (Some(app.now()), next, None);
+                }
+                rest(&app, &pulse.engine, &stop, next, LOOK_AGAIN).await;
+            }
+            Err(error) => {
+                faults += 1;
+                tracing::error!(%error, faults, "looking for what is due failed");
+                pulse.lock().fault = Some(error.to_string());
+                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+            }
+        }
+    }
+}
+
+/// Works what is due; gives the earliest moment at which there may be more.
+async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+    for _ in 0..BATCHES {
+        let woken = app.wake_due(BATCH).await?;
+        pulse.lock().last_tick = Some(app.now());
+        if woken.facts > 0 || woken.set_aside > 0 {
+            tracing::info!(
+                items = woken.looked_at,
+                facts = woken.facts,
+                notices = woken.notices,
+                set_aside = woken.set_aside,
+                "items were woken"
+            );
+        }
+        if woken.notices > 0 {
+            pulse.mail.notify_one();
+        }
+        if stop.is_cancelled() {
+            return Ok(None);
+        }
+        if woken.looked_at == 0 {
+            break;
+        }
+    }
+    let swept = app.sweep_due().await?;
+    if swept.slots > 0 {
+        tracing::info!(
+            slots = swept.slots,
+            items = swept.items,
+            notices = swept.notices,
+            set_aside = swept.set_aside,
+            "sweeps were carried out"
+        );
+    }
+    if swept.notices > 0 {
+        pulse.mail.notify_one();
+    }
+    let wake_up = app.store.next_wake_up().await?;
+    Ok(wake_up.into_iter().chain(app.next_slot()).min())
+}
+
+/// Turns notices into mails and hands them over until it is stopped. What is under way is brought to its record.
+pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: CancellationToken) {
+    let mut faults = 0;
+    while !stop.is_cancelled() {
+        if pulse.is_held(&app) {
+            rest(&app, &pulse.mail, &stop, None, LOOK_AGAIN).await;
+            continue;
+        }
+        match post_round(&app, &post, &stop).await {
+            Ok(next) => {
+                faults = 0;
+                {
+                    let mut state = pulse.lock();
+                    (state.last_mail, state.mail_fault) = (Some(app.now()), None);
+                }
+                rest(&app, &pulse.mail, &stop, next, LOOK_AGAIN).await;
+            }
+            Err(error) => {
+                faults += 1;
+                tracing::error!(%error, faults, "working the outbox failed");
+                pulse.lock().mail_fault = Some(error.to_string());
+                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+            }
+        }
+    }
+}
+
+/// One look at the outbox; gives when to look again.
+async fn post_round(app: &Arc<App>, post: &Arc<Post>, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+    loop {
+        let rendered = app.render_due(post).await?;
+        if rendered.mails + rendered.parked > 0 {
+            let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
+            tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
+        }
+        if rendered.mails + rendered.cancelled + rendered.parked == 0 || stop.is_cancelled() {
+            break;
+        }
+    }
+    let posted = app.send_due(post, stop).await?;
+    if posted != crate::app::send::Posted::default() {
+        let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);
+        tracing::info!(sent, refused, deferred, unknown, expired = posted.expired, held = posted.held, "mails were handed over");
+    }
+    let next = app.store.next_mail_moment().await?;
+    // What could go now but did not (no transport, a server at fault) waits for the next look.
+    let now = app.now();
+    Ok(next.map(|next| next.max(post.paused_until().unwrap_or(next))).filter(|next| *next > now))
+}
+
+/// Sleeps until `next`, until woken, until stopped, or for `longest`.
+async fn rest(app: &App, woken: &Notify, stop: &CancellationToken, next: Option<Instant>, longest: Duration) {
+    let until = async {
+        match next {
+            Some(next) => app.clock.sleep_until(next).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = woken.notified() => {}
+        () = until => {}
+        () = tokio::time::sleep(longest) => {}
+    }
+}
+
+fn wait_after(faults: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(2_u32.saturating_pow(faults.saturating_sub(1).min(16))).min(LONGEST_WAIT)
+}

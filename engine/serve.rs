@@ -1,0 +1,199 @@
+//! One process that does everything: it builds mailer, routes and loops round an app, and ends them together.
+
+use crate::api::{Api, accept};
+use crate::app::send::Post;
+use crate::app::{App, random_text};
+use crate::config::{MailSettings, Settings};
+use crate::files::{self, FilesError};
+use crate::kernel::time::Instant;
+use crate::mail::guard::Guard;
+use crate::mail::smtp::{Limits, Server, ServerError, Smtp};
+use crate::mail::{Address, AddressError, Folder, Transport};
+use crate::scheduler::{self, Pulse};
+use crate::store::StoreError;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What is under way has so long to come to its end.
+const LAST_MINUTE: Duration = Duration::from_secs(20);
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the address `{0}` cannot be read; write it as 127.0.0.1:8080")]
+    Address(String),
+    #[error("the address `{0}` is in use by another program")]
+    InUse(SocketAddr),
+    #[error("listening on `{address}`")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("the settings name the zone `{settings}`, but the workflow `{workflow}` lives in `{rules}`")]
+    Zone { settings: String, workflow: String, rules: String },
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    #[error("mail: {0}")]
+    Server(#[from] ServerError),
+    #[error("mail: {0}")]
+    Sender(#[from] AddressError),
+    #[error("mail: the folder `{path}`")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("waiting for signals")]
+    Signals(std::io::Error),
+}
+
+/// How mails leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// They wait in the outbox.
+    Nowhere,
+    Folder(PathBuf),
+    /// By this server; `everybody` in production, else those on the list.
+    Server {
+        host: String,
+        everybody: bool,
+        allowed: usize,
+    },
+}
+
+/// What runs, once it does.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    pub address: SocketAddr,
+    pub leaving: Leaving,
+    /// The last process did not end in good order.
+    pub unclean: bool,
+    pub open_items: u64,
+    pub next: Option<Instant>,
+}
+
+/// Takes the address, before anything else is touched.
+pub async fn listen(address: &str) -> Result<TcpListener, ServeError> {
+    let parsed: SocketAddr = address.parse().map_err(|_| ServeError::Address(address.to_string()))?;
+    TcpListener::bind(parsed).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => ServeError::InUse(parsed),
+        _ => ServeError::Listen { address: parsed, source },
+    })
+}
+
+/// Serves until a signal comes or `stop` is given. `ready` is called once everything runs.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    settings: &Settings,
+    stop: CancellationToken,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), ServeError> {
+    check_zone(&app, settings)?;
+    let app = Arc::new(app);
+    let instance = app.store.instance().await?;
+    let (post, leaving) = post(&app, &settings.mail, settings, &instance)?;
+    let pulse = Arc::new(Pulse::new(&app));
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
+    let token = format!("{}{}", random_text(), random_text());
+    let tokens = settings.tokens.iter().map(|(digest, person)| (digest.to_lowercase(), person.as_str().into())).collect();
+    let routes = Api { app: app.clone(), pulse: pulse.clone(), token: token.clone(), tokens }.routes();
+    let signals = signals(stop.clone())?;
+
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(accept::accept(listener, routes, stop.clone()));
+    tasks.spawn(scheduler::run_engine(app.clone(), pulse.clone(), stop.clone()));
+    tasks.spawn(scheduler::run_mail(app.clone(), post, pulse, stop.clone()));
+    app.store.announce(address.to_string(), token)?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
+    }
+    let next = app.store.next_wake_up().await?;
+    ready(&Ready { address, leaving, unclean: app.store.unclean, open_items: app.store.count_open().await?, next });
+    tracing::info!(%address, rules = %app.rules().hash, "serving");
+
+    // A loop that ends by itself has failed: nobody is served by half a process.
+    let first = tokio::select! {
+        () = stop.cancelled() => None,
+        first = tasks.join_next() => first,
+    };
+    if let Some(Err(error)) = first {
+        tracing::error!(%error, "a part of the server failed");
+    }
+    stop.cancel();
+    tracing::info!("stopping");
+    let ended = tokio::time::timeout(LAST_MINUTE, async { while tasks.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!("what was under way did not end in time");
+        tasks.shutdown().await;
+    }
+    signals.abort();
+    app.store.clone().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A wrong zone in the settings is noticed here, not by mails at the wrong hour.
+fn check_zone(app: &App, settings: &Settings) -> Result<(), ServeError> {
+    let Some(zone) = &settings.zone else { return Ok(()) };
+    for (name, rules) in &app.rules().workflows {
+        let own = rules.setting.workflow.timezone.name();
+        if own != zone {
+            return Err(ServeError::Zone { settings: zone.clone(), workflow: name.to_string(), rules: own.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> Result<(Arc<Post>, Leaving), ServeError> {
+    let frames = files::mail_frames(settings.templates.as_deref())?;
+    let guard = Guard { production: mail.instance.clone().filter(|_| mail.production), allow: mail.allow.clone() };
+    let (transport, leaving) = match (&mail.smtp_url, &mail.folder) {
+        (Some(url), _) => {
+            let password = match &mail.smtp_password_file {
+                Some(path) => Some(files::text(path)?.trim_end().to_string()),
+                None => None,
+            };
+            let server = Server::parse(url, password.as_deref())?;
+            let host = format!("{}:{}", server.host, server.port);
+            let leaving = Leaving::Server { host, everybody: guard.is_production(instance), allowed: guard.allow.len() };
+            (Some(Transport::Smtp(Box::new(Smtp::new(server, Limits::default())?))), leaving)
+        }
+        (None, Some(path)) => {
+            let zone = app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+            let folder = Folder::open(path, zone).map_err(|source| ServeError::Folder { path: path.clone(), source })?;
+            (Some(Transport::Folder(folder)), Leaving::Folder(path.clone()))
+        }
+        (None, None) => (None, Leaving::Nowhere),
+    };
+    let name = format!("serve:{}", std::process::id());
+    let mut post = Post::new(transport, frames, Address::parse(&mail.from)?, guard, name);
+    post.reply_to = mail.reply_to.as_deref().map(Address::parse).transpose()?;
+    post.domain.clone_from(&mail.domain);
+    post.unrecorded = settings.unrecorded;
+    Ok((Arc::new(post), leaving))
+}
+
+/// The first signal stops in good order.
+fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, ServeError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+        Ok(tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            stop.cancel();
+        }))
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.cancel();
+            }
+        }))
+    }
+}

@@ -1,0 +1,220 @@
+//! `duban serve` as a process: it becomes ready, takes what the command line brings, wakes what is due, and stops in good order.
+
+use crate::cli::{DEPUTY, Desk, draft};
+use duban::kernel::time::Instant;
+use duban::scheduler::{Jump, Watch};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant as Now};
+
+/// Nothing here takes so long on any machine.
+const BOUND: Duration = Duration::from_secs(120);
+
+struct Server {
+    process: Child,
+    address: String,
+    ready: Json,
+}
+
+impl Server {
+    fn start(desk: &Desk, arguments: &[&str]) -> Server {
+        let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        let mut process = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Json = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let mut told = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+            panic!("{error}: {line}{told}")
+        });
+        Server { process, address: ready["address"].as_str().unwrap().to_string(), ready }
+    }
+
+    /// Polls until the server answers as wanted.
+    fn until(&self, what: &str, wanted: impl Fn() -> bool) {
+        let begun = Now::now();
+        while !wanted() {
+            assert!(begun.elapsed() < BOUND, "{what}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn until_ready(&self) {
+        self.until("it never becomes ready", || self.ask("GET", "/healthz", &[], "").0 == 200);
+    }
+
+    /// Status and body of one request.
+    fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nhost: duban\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        // A refused body may be cut off while it is being written.
+        let _ = stream.write_all(body.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_string()).unwrap_or_default())
+    }
+
+    /// Asks it to stop, and waits; gives the exit code and what it logged.
+    fn stop(mut self) -> (Option<i32>, String) {
+        let pid = self.process.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut told = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        (self.process.wait().unwrap().code(), told)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After a failed assertion; a process that has ended is past killing.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_command_line_writes_through_the_server_that_holds_the_file() {
+    let desk = Desk::new();
+    desk.submitted("a1");
+    let server = Server::start(&desk, &[]);
+    assert_eq!(
+        (&server.ready["open_items"], &server.ready["mail"]["to"], &server.ready["unclean"]),
+        (&1.into(), &"outbox".into(), &false.into())
+    );
+    server.until_ready();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(desk.folder.path().join("duban.db.lock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "the token is nobody else's to read");
+    }
+
+    let accept = ["act", "a1", "accept", "--as", "曾海敏", "--id", "x"];
+    assert_eq!(desk.json(&accept)["repeated"], false);
+    assert_eq!(desk.json(&accept)["repeated"], true);
+    let refused = desk.run(&["act", "a1", "accept", "--as", "曾海敏"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.contains("只有在“待审”时才可以"), "{refused:?}");
+    let tried = desk.json(&["act", "a1", "withdraw", "--with", "reason=x", "scan=y.pdf", "all_agree=yes", "--as", "曾海敏", "--dry-run"]);
+    assert_eq!(tried["state"], "withdrawn");
+    let shown = desk.json(&["show", "a1"]);
+    assert_eq!(shown["state"], "registered");
+    assert!(shown["facts"].as_array().unwrap().iter().any(|fact| fact["name"] == "accept" && fact["actor"]["via"] == "cli:clerk"));
+    let key = desk.json(&["outbox"])["notices"][0][1]["key"].as_str().unwrap().to_string();
+    assert_eq!(desk.json(&["outbox", "cancel", &key, "--reason", "过时"])["changed"], 1);
+    assert_eq!(desk.json(&["clock", "confirm"])["confirmed"], false, "no clock is held");
+
+    let port = server.address.rsplit(':').next().unwrap().to_string();
+    let second = desk.run(&["serve", "--port", &port]);
+    assert_eq!(second.code, 4);
+    assert!(second.err.contains("已被另一个程序占用"), "{second:?}");
+    let second = desk.run(&["serve", "--port", "0"]);
+    assert_eq!(second.code, 4);
+    assert!(second.err.contains("正由服务程序"), "{second:?}");
+
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("stopped") && !told.contains("曾海敏"), "no person in the logs: {told}");
+    assert_eq!(std::fs::metadata(desk.folder.path().join("duban.db.lock")).unwrap().len(), 0, "it ended in good order");
+    let allocate = desk.run(&["act", "a1", "propose_allocation", "--with", "host_unit=市住建局", "--as", "曾海敏"]);
+    assert_eq!(allocate.code, 0, "without a server the file is free: {allocate:?}");
+}
+
+#[test]
+fn what_fell_due_while_nobody_served_is_worked_at_once() {
+    let desk = Desk::new();
+    desk.submitted("a1");
+    let server = Server::start(&desk, &[]);
+    let flag = || desk.json(&["list"])["items"][0]["flag"].clone();
+    server.until("the late review is never flagged", || flag() == "amber" || flag() == "red");
+    let facts = desk.json(&["show", "a1"])["facts"].as_array().unwrap().len();
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+
+    // A process that is killed leaves its mark, and nothing fires again.
+    let mut server = Server::start(&desk, &[]);
+    server.until_ready();
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    let server = Server::start(&desk, &[]);
+    assert_eq!(server.ready["unclean"], true);
+    server.until_ready();
+    assert_eq!(desk.json(&["show", "a1"])["facts"].as_array().unwrap().len(), facts);
+}
+
+#[test]
+fn only_who_has_a_token_writes_and_a_person_for_themselves_alone() {
+    let desk = Desk::new();
+    let digest: String = Sha256::digest("clerk's own").iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(desk.folder.path().join("duban.yaml"), format!("tokens:\n  {digest}: 曾海敏\n")).unwrap();
+    let server = Server::start(&desk, &[]);
+    let command = |by: &str| {
+        let input = serde_json::json!({ "session": "五届四次", "year": 2024, "origin": "in_session", "title": "t", "topic": "urban", "lead_deputy": *DEPUTY });
+        serde_json::json!([{ "id": "one", "item": "a1", "action": "draft", "input": input, "by": by }]).to_string()
+    };
+    let act = |token: &str, body: &str| server.ask("POST", "/local/act", &[&format!("authorization: Bearer {token}")], body);
+    assert_eq!(server.ask("POST", "/local/act", &[], &command("曾海敏")).0, 401);
+    assert_eq!(act("guessed", &command("曾海敏")).0, 401);
+    assert_eq!(act("clerk's own", &command("马少斌")).0, 403);
+    assert_eq!(server.ask("POST", "/local/clock", &["authorization: Bearer clerk's own"], "null").0, 403);
+    assert_eq!(act("clerk's own", "[{").0, 400);
+    assert_eq!(act("clerk's own", &" ".repeat(3 << 20)).0, 413);
+    assert_eq!(server.ask("GET", "/local/act", &[], "").0, 405);
+    assert_eq!(server.ask("GET", "/nothing", &[], "").0, 404);
+    let (status, body) = act("clerk's own", &command("曾海敏"));
+    let answer: Json = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &answer[0]["done"]["state"]), (200, &Json::from("draft")));
+    let health = server.ask("GET", "/healthz", &[], "").1;
+    assert!(!health.contains("a1") && !health.contains("曾海敏"), "{health}");
+}
+
+#[test]
+fn settings_that_cannot_be_meant_stop_it_at_the_start() {
+    let desk = Desk::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = desk.run(&["serve", "--port", &port]);
+    assert_eq!(refused.code, 4);
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0, "nothing was made");
+    assert_eq!(desk.run(&["serve", "--listen", "here"]).code, 2);
+    for (variable, value, code) in [
+        ("DUBAN_ZONE", "Europe/Paris", 2),
+        ("DUBAN_LOG", "xml", 2),
+        ("DUBAN_SMTP_URL", "http://mail.example.cn", 4),
+        ("DUBAN_MAIL_FROM", "nobody", 4),
+        ("DATABASE_URL", "postgres://localhost/duban", 4),
+    ] {
+        let output = desk.command(&["serve", "--port", "0"]).env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{variable}: {output:?}");
+    }
+    let words = draft("a1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(desk.run(&words).code, 0, "what did not start holds nothing");
+}
+
+#[test]
+fn a_jump_ahead_is_held_and_a_step_back_is_not() {
+    let at = |text: &str| text.parse::<Instant>().unwrap();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let mut watch = Watch::new(at("2024-03-04T08:00:00Z"), minutes(0));
+    assert_eq!(watch.look(at("2024-03-04T09:00:00Z"), minutes(60)), None);
+    assert_eq!(watch.look(at("2024-03-04T11:30:00Z"), minutes(120)), None, "an hour and a half may be corrected");
+    let jump = Jump { expected: at("2024-03-04T12:30:00Z"), shows: at("2025-03-04T12:30:00Z") };
+    assert_eq!(watch.look(jump.shows, minutes(180)), Some(jump));
+    assert_eq!(watch.look(at("2024-03-04T13:30:00Z"), minutes(240)), None, "put right, it goes on");
+
+    // Set back by a day and put right again: neither is a jump ahead.
+    assert_eq!(watch.look(at("2024-03-03T14:30:00Z"), minutes(300)), None);
+    assert_eq!(watch.look(at("2024-03-04T15:30:00Z"), minutes(360)), None);
+    // The machine slept for a night: both clocks went on.
+    assert_eq!(watch.look(at("2024-03-05T05:30:00Z"), minutes(360 + 14 * 60)), None);
+}
