@@ -68,7 +68,7 @@ impl Shown {
 
     /// Everything as templates see it, persons and units by their titles.
     fn values(&self) -> Json {
-        capture::base(&self.rules, &self.item, None, None, None, self.item.today)
+        capture::base(&self.rules, &self.item, None, None, None, self.item.today, &Default::default())
     }
 
     /// Title and text of each field that has a value, in the order of the file.

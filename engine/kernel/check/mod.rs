@@ -23,12 +23,13 @@ mod unused;
 
 use crate::kernel::calendar::{Calendar, CalendarData, CalendarMistake};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::Workflow;
+use crate::kernel::model::definition::{Reads, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::read::reader::nearest;
 use crate::kernel::read::tree::Node;
 use crate::kernel::read::{self, calendar, characters, gate, workflow};
+use crate::kernel::render;
 use crate::kernel::rules::{RuleSet, Rules, Scripts, Setting};
 use at::{Checked, Surroundings};
 use files::Files;
@@ -191,8 +192,20 @@ fn one_workflow<'f>(
     let calendar = calendar.map(|(_, data)| Calendar::new(data.clone()));
     let around = Surroundings { places: &places, directory, templates, functions: &functions, calendar: calendar.as_ref() };
     problems.extend(families(&Checked::new(&workflow, around)));
-    let setting = Setting { workflow, calendar: calendar?, directory: directory.clone() };
+    let setting = Setting { workflow: with_reads(workflow, templates), calendar: calendar?, directory: directory.clone() };
     Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: scripts?, places }, path?))
+}
+
+/// Notes which names the wording of each notice reads. A wording that cannot be read has been reported, and may read anything.
+fn with_reads(mut workflow: Workflow, templates: &IndexMap<Name, String>) -> Workflow {
+    for notice in workflow.notices.values_mut() {
+        let body = templates.get(&notice.template).map_or(Ok(Vec::new()), |text| render::names_read(text));
+        if let (Ok(mut names), Ok(of_subject)) = (body, render::names_read(&notice.subject)) {
+            names.extend(of_subject);
+            notice.reads = Reads::only(names);
+        }
+    }
+    workflow
 }
 
 /// Every family of checks over a workflow that could be read.

@@ -1,7 +1,7 @@
 //! What templates may show of an item, captured as JSON at the moment of the fact: persons and units by their titles, no secret field.
 
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Ask, Field, Request, Section};
+use crate::kernel::model::definition::{Ask, Field, Reads, Request, Section};
 use crate::kernel::model::fact::{Fact, RungKey};
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::value::{Fields, Type, Value};
@@ -9,15 +9,17 @@ use crate::kernel::rules::{Rules, View};
 use crate::kernel::time::Date;
 use serde_json::{Map, Value as Json, json};
 
-/// Everything but the addressee.
-pub fn base(rules: &Rules, item: &Item, task: Option<u32>, fact: Option<&Fact>, rung: Option<&RungKey>, today: Date) -> Json {
+/// Everything that a wording reads but the addressee; the item and the part at hand are always there.
+pub fn base(rules: &Rules, item: &Item, task: Option<u32>, fact: Option<&Fact>, rung: Option<&RungKey>, today: Date, reads: &Reads) -> Json {
     let mut out = Map::new();
     out.insert("item".into(), item_values(rules, item));
     out.insert("task".into(), task.map_or(Json::Null, |no| branch_values(rules, item, no)));
-    out.insert("due".into(), dues(rules, item, task, rung, today));
-    out.insert("branches".into(), branches(rules, item));
-    out.insert("param".into(), params(rules, today));
-    out.insert("request".into(), requests(rules, item, task));
+    out.insert("due".into(), dues(rules, item, task, rung, today, reads));
+    out.insert("branches".into(), branches(rules, item, reads));
+    out.insert("param".into(), params(rules, today, reads));
+    if reads.view("request") {
+        out.insert("request".into(), requests(rules, item, task));
+    }
     out.insert("letter".into(), json!(rules.setting.workflow.letter));
     out.insert("today".into(), json!(today.to_string()));
     if let Some(fact) = fact {
@@ -41,7 +43,7 @@ pub fn addressed(rules: &Rules, base: &Json, reader: (&Name, &Name), to: (&Name,
 
 /// What `say` may show.
 pub fn for_sentence(rules: &Rules, item: &Item, view: &View) -> Json {
-    let mut out = base(rules, item, view.task, None, None, view.today);
+    let mut out = base(rules, item, view.task, None, None, view.today, &Reads::default());
     if let Json::Object(map) = &mut out {
         let input = view.input.iter().map(|(name, value)| (name.to_string(), plain(rules, value)));
         map.insert("input".into(), Json::Object(input.collect()));
@@ -134,9 +136,9 @@ fn input_values(rules: &Rules, item: &Item, fact: &Fact) -> Json {
     Json::Object(out)
 }
 
-fn dues(rules: &Rules, item: &Item, task: Option<u32>, rung: Option<&RungKey>, today: Date) -> Json {
+fn dues(rules: &Rules, item: &Item, task: Option<u32>, rung: Option<&RungKey>, today: Date, reads: &Reads) -> Json {
     let mut out = Map::new();
-    for (name, deadline) in &rules.setting.workflow.deadlines {
+    for (name, deadline) in rules.setting.workflow.deadlines.iter().filter(|(name, _)| reads.entry("due", name)) {
         let holder = if deadline.branch.is_some() { task } else { None };
         let clock = item.clock(name, holder);
         out.insert(name.to_string(), due(rules, &deadline.title, clock, today));
@@ -177,8 +179,8 @@ fn due(rules: &Rules, title: &str, clock: Option<&Clock>, today: Date) -> Json {
     })
 }
 
-fn branches(rules: &Rules, item: &Item) -> Json {
-    let kinds = rules.setting.workflow.branches.keys();
+fn branches(rules: &Rules, item: &Item, reads: &Reads) -> Json {
+    let kinds = rules.setting.workflow.branches.keys().filter(|kind| reads.entry("branches", kind));
     let of = |kind: &Name| {
         item.branches.iter().filter(|branch| branch.kind == *kind).map(|branch| branch_values(rules, item, branch.no)).collect()
     };
@@ -197,8 +199,8 @@ fn requests(rules: &Rules, item: &Item, task: Option<u32>) -> Json {
     Json::Object(rules.setting.workflow.requests.iter().map(of).collect())
 }
 
-fn params(rules: &Rules, today: Date) -> Json {
-    let params = rules.setting.workflow.params.iter();
+fn params(rules: &Rules, today: Date, reads: &Reads) -> Json {
+    let params = rules.setting.workflow.params.iter().filter(|(name, _)| reads.entry("param", name));
     Json::Object(params.filter_map(|(name, param)| Some((name.to_string(), plain(rules, &param.on(today)?.value)))).collect())
 }
 

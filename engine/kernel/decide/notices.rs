@@ -115,7 +115,7 @@ fn address(
     cc.retain(|(person, _)| !main.contains(person));
     let fact = work.facts.iter().find(|fact| fact.seq == tell.seq);
     let rung = tell.rung.as_ref();
-    let base = capture::base(work.rules, &work.item, task, fact, rung.map(|(key, ..)| key), work.today);
+    let base = capture::base(work.rules, &work.item, task, fact, rung.map(|(key, ..)| key), work.today, &declared.reads);
     let zone = work.rules.setting.workflow.timezone;
     let window = work.rules.setting.workflow.send_window;
     let not_before = next_opening(window, &work.rules.setting.calendar, zone, work.now);

@@ -523,6 +523,39 @@ pub struct Notice {
     pub bundle: bool,
     /// One mail per person over all the items that a sweep finds.
     pub list: bool,
+    /// The dotted names that its subject and its template read; what nobody reads is not captured. Filled in when the rule set is loaded.
+    pub reads: Reads,
+}
+
+/// Which values a wording reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Empty when it is not known: everything may be read.
+    names: Option<Vec<String>>,
+}
+
+impl Reads {
+    pub fn only(names: Vec<String>) -> Reads {
+        Reads { names: Some(names) }
+    }
+
+    /// Whether `view`, or something in it, is read.
+    pub fn view(&self, view: &str) -> bool {
+        self.any(|name| name == view || name.strip_prefix(view).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// Whether `view.entry` is read, or the view as a whole.
+    pub fn entry(&self, view: &str, entry: &str) -> bool {
+        self.any(|name| match name.strip_prefix(view) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('.').is_some_and(|rest| rest.split('.').next() == Some(entry)),
+            None => false,
+        })
+    }
+
+    fn any(&self, fits: impl Fn(&str) -> bool) -> bool {
+        self.names.as_ref().is_none_or(|names| names.iter().any(|name| fits(name)))
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Recipient, Report, Scope, Sweep};
+use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Recipient, Report, Scope, Sweep, Reads};
 
 const KINDS: [(&str, NoticeKind); 3] =
     [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
@@ -21,6 +21,7 @@ pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
         one_mail_per: row.get("one_mail_per").and_then(|node| reader.name(node)),
         bundle: row.get("bundle").and_then(|node| reader.word(node, &[("per_person_per_day", true)])).unwrap_or(false),
         list: reader.yes(row, "list"),
+        reads: Reads::default(),
     })
 }
 
