@@ -24,7 +24,7 @@ fn at(minutes: i64) -> Instant {
 }
 
 async fn open(folder: &Path) -> Store {
-    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     Store::open(&folder.join("duban.db"), opening, at(0)).await.expect("opens")
 }
 

@@ -82,7 +82,7 @@ async fn play(
     context: &Context,
 ) -> anyhow::Result<Shown> {
     let clock = Clock::set_to(script.begins());
-    let opening = Opening { new_instance: "demo".into(), ..Opening::default() };
+    let opening = Opening { new_instance: "demo".into(), throwaway: true, ..Opening::default() };
     let store = Store::open(database, opening, clock.now()).await?;
     let app = Arc::new(App::open(store, Arc::new(rules), clock).await?);
     let frames = files::mail_frames(context.settings.templates.as_deref())?;

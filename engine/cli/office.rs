@@ -244,7 +244,7 @@ pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow
         true => Some(Arc::new(from_folder(context)?)),
         false => None,
     };
-    let opening = Opening { new_instance: random_text(), page_limit: None };
+    let opening = Opening { new_instance: random_text(), page_limit: None, throwaway: false };
     let store = Store::open(&settings.database, opening, Clock::Machine.now()).await.map_err(|error| Stop::store(lang, &error))?;
     if offered.is_none() {
         offered = match app::rules_in_use(&store).await {

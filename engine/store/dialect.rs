@@ -39,7 +39,12 @@ pub(super) struct Address {
     pub path: PathBuf,
     /// The file may not grow beyond so many pages.
     pub page_limit: Option<u32>,
+    /// Commits are not flushed one by one.
+    pub throwaway: bool,
 }
+
+/// Kept in memory by each connection, in KiB (SQLite takes a negative number for that).
+const CACHE: &str = "-32768";
 
 impl Address {
     fn options(&self) -> SqliteConnectOptions {
@@ -49,6 +54,7 @@ impl Address {
             .foreign_keys(true)
             .pragma("cell_size_check", "on")
             .pragma("mmap_size", "0")
+            .pragma("cache_size", CACHE)
             .disable_statement_logging()
     }
 
@@ -58,7 +64,7 @@ impl Address {
             .options()
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if self.throwaway { SqliteSynchronous::Normal } else { SqliteSynchronous::Full })
             .pragma("journal_size_limit", "67108864");
         if let Some(pages) = self.page_limit {
             options = options.pragma("max_page_count", pages.to_string());
@@ -86,7 +92,8 @@ impl Address {
         let (synchronous,): (i64,) = sqlx::query_as("pragma synchronous").fetch_one(&mut *connection).await.map_err(failed)?;
         let (foreign_keys,): (i64,) = sqlx::query_as("pragma foreign_keys").fetch_one(&mut *connection).await.map_err(failed)?;
         let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
-        if journal != "wal" || synchronous != 2 || foreign_keys != 1 {
+        let durable = synchronous == 2 || self.throwaway;
+        if journal != "wal" || !durable || foreign_keys != 1 {
             return Err(refuse(format!(
                 "its settings are not durable (journal {journal}, synchronous {synchronous}, foreign keys {foreign_keys})"
             )));

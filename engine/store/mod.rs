@@ -67,6 +67,9 @@ pub struct Opening {
     pub new_instance: String,
     /// The file may not grow beyond so many pages.
     pub page_limit: Option<u32>,
+    /// The database can be made again at any time, as that of a demo: its commits survive a killed process, but not a power cut.
+    /// Never for an office.
+    pub throwaway: bool,
 }
 
 /// One database. Cheap to copy; every copy shares the writer and the readers.
@@ -87,7 +90,7 @@ impl Store {
             return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
         }
         let lock = Lock::take(path)?;
-        let address = Address { path: path.to_path_buf(), page_limit: opening.page_limit };
+        let address = Address { path: path.to_path_buf(), page_limit: opening.page_limit, throwaway: opening.throwaway };
         let mut connection = address.writer().await?;
         schema::migrate(&mut connection, &path.display().to_string(), now).await?;
         on!(&mut connection, c => sqlx::query(statements::META_ADD).bind("instance").bind(&opening.new_instance).execute(&mut *c).await)?;
@@ -107,7 +110,7 @@ impl Store {
         if !path.is_file() {
             return Err(StoreError::Open { path: path.display().to_string(), what: "there is no such file".into() });
         }
-        let readers = Address { path: path.to_path_buf(), page_limit: None }.readers().await?;
+        let readers = Address { path: path.to_path_buf(), page_limit: None, throwaway: false }.readers().await?;
         let store = Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), unclean: false };
         let (found,): (i64,) = on!(&*store.readers, pool => sqlx::query_as(statements::SCHEMA_VERSION).fetch_one(pool).await)?;
         if found > SCHEMA_VERSION {

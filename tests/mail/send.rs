@@ -30,7 +30,7 @@ async fn office(now: &str) -> World {
 /// The same under other rules.
 async fn office_with(rules: RuleSet, now: &str) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.path().join("duban.db"), opening, moment("2026-03-02 09:00")).await.unwrap();
     let clock = Clock::set_to(moment("2026-03-02 09:00"));
     let world = World { app: Arc::new(App::open(store, Arc::new(rules), clock).await.unwrap()), folder };

@@ -6,7 +6,7 @@ use super::*;
 async fn a_full_disk_fails_the_group_and_nothing_more() {
     let folder = folder();
     let path = folder.path().join("duban.db");
-    let opening = Opening { new_instance: "office".into(), page_limit: Some(60) };
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(60), throwaway: false };
     let store = Store::open(&path, opening, at(0)).await.expect("opens");
     store.set_meta("note", "before").await.expect("writes");
     let mut stored = 0;
@@ -39,7 +39,7 @@ async fn a_full_disk_fails_the_group_and_nothing_more() {
 #[tokio::test]
 async fn a_group_that_meets_a_full_disk_leaves_nothing_half() {
     let folder = folder();
-    let opening = Opening { new_instance: "office".into(), page_limit: Some(80) };
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(80), throwaway: false };
     let store = Store::open(&folder.path().join("duban.db"), opening, at(0)).await.expect("opens");
     let save = |item: usize, length: usize| {
         let caches = Caches { search: "x".repeat(length), ..Caches::default() };

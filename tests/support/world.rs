@@ -59,14 +59,14 @@ impl World {
 /// The office in a folder.
 pub async fn app(folder: &Path, now: &str) -> Arc<App> {
     let now = moment(now);
-    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.join("duban.db"), opening, now).await.unwrap();
     Arc::new(App::open(store, OFFICE.clone(), Clock::set_to(now)).await.unwrap())
 }
 
 /// The office in a folder, under rules of its own.
 pub async fn app_under(folder: &Path, now: &str, rules: RuleSet) -> Result<Arc<App>, OpenError> {
-    let opening = Opening { new_instance: "office".into(), page_limit: None };
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.join("duban.db"), opening, moment(now)).await.unwrap();
     App::open(store, Arc::new(rules), Clock::set_to(moment(now))).await.map(Arc::new)
 }

@@ -14,7 +14,7 @@ pub async fn compare(folder: &Path, many: u32) -> Result<(), Error> {
     for open in [1_000, many] {
         let file = folder.join(format!("idle-{open}.db"));
         let now = "2026-03-02T02:00:00Z".parse()?;
-        let store = Store::open(&file, Opening { new_instance: "bench".into(), page_limit: None }, now).await?;
+        let store = Store::open(&file, Opening { new_instance: "bench".into(), page_limit: None, throwaway: false }, now).await?;
         let mut connection = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
         sqlx::query(
             "with recursive n(n) as (select 1 union all select n + 1 from n where n < $1)

@@ -62,7 +62,7 @@ async fn open(file: &Path) -> Result<App, Error> {
     let (rules, problems) = check::load(&files);
     let rules = rules.ok_or_else(|| format!("the office's rules: {problems:?}"))?;
     let now = "2026-03-02T02:00:00Z".parse()?;
-    let store = Store::open(file, Opening { new_instance: "bench".into(), page_limit: None }, now).await?;
+    let store = Store::open(file, Opening { new_instance: "bench".into(), page_limit: None, throwaway: false }, now).await?;
     Ok(App::open(store, Arc::new(rules), Clock::set_to(now)).await?)
 }
 
