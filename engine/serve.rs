@@ -100,7 +100,7 @@ pub async fn serve(
     let signals = signals(stop.clone())?;
 
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(accept::accept(listener, routes, stop.clone()));
+    tasks.spawn(accept::accept(listener, routes, accept::Limits::default(), stop.clone()));
     tasks.spawn(scheduler::run_engine(app.clone(), pulse.clone(), stop.clone()));
     tasks.spawn(scheduler::run_mail(app.clone(), post, pulse, stop.clone()));
     app.store.announce(address.to_string(), token)?;

@@ -237,3 +237,43 @@ fn a_second_process_may_look_but_not_write() {
     drop(held);
     assert_eq!(desk.run(&["act", "a1", "accept", "--as", "曾海敏"]).code, 0);
 }
+
+#[test]
+fn a_list_with_a_bad_row_stays_out_unless_told_otherwise() {
+    let desk = Desk::new();
+    let headings =
+        ["建议编号", "届次", "年度", "标题", "领衔代表", "提出时间", "类别", "主办单位", "分办单位", "提出日期", "受理日期", "交办日期"];
+    let row = |number: &'static str, host: &'static str, separate: &'static str| {
+        ["五届四次", "2024", "修桥", &*DEPUTY, "大会", "城建环资", host, separate, "2024-03-04", "2024-03-05", "2024-03-06"]
+            .map(String::from)
+            .into_iter()
+            .fold(vec![number.to_string()], |mut row, cell| {
+                row.push(cell);
+                row
+            })
+    };
+    let rows = [row("2024-001", "市住建局", ""), row("2024-002", "市建设局", ""), row("2024-003", "市住建局", "市教育局、市财政局")];
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("建议清单").unwrap();
+    for (column, heading) in (0..).zip(headings) {
+        sheet.write(0, column, heading).unwrap();
+    }
+    for (number, row) in (1..).zip(&rows) {
+        for (column, cell) in (0..).zip(row) {
+            sheet.write(number, column, cell.as_str()).unwrap();
+        }
+    }
+    workbook.save(desk.folder.path().join("list.xlsx")).unwrap();
+
+    let refused = desk.run(&["import", "list.xlsx"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.out.contains("建议清单!H3") && refused.out.contains("市建设局"), "{refused:?}");
+    assert_eq!(desk.json(&["list"])["items"].as_array().unwrap().len(), 0, "nothing of it came in");
+
+    let partly = desk.run(&["import", "list.xlsx", "--skip-bad-rows"]);
+    assert_eq!(partly.code, 1);
+    assert!(partly.out.contains("第4行") && partly.out.contains("二者只能选一种"), "the rules refuse one more: {partly:?}");
+    assert!(partly.out.ends_with("已导入1件，跳过（以前已导入）0件，未导入2行。\n"), "{partly:?}");
+    assert_eq!(desk.json(&["list"])["items"][0]["id"], "2024-001");
+    assert_eq!(desk.run(&["import", "nowhere.xlsx"]).code, 1);
+}

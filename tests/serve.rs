@@ -218,3 +218,35 @@ fn a_jump_ahead_is_held_and_a_step_back_is_not() {
     // The machine slept for a night: both clocks went on.
     assert_eq!(watch.look(at("2024-03-05T05:30:00Z"), minutes(360 + 14 * 60)), None);
 }
+
+#[tokio::test]
+async fn a_caller_who_dribbles_is_sent_away_and_a_crowd_waits() {
+    use axum::Router;
+    use axum::routing::get;
+    use duban::api::accept::{Limits, accept};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let routes = Router::new().route("/", get(|| async { "here" }));
+    let limits = Limits { header: Duration::from_millis(100), connections: 1 };
+    let serving = tokio::spawn(accept(listener, routes, limits, stop.clone()));
+
+    let mut dribbler = tokio::net::TcpStream::connect(address).await.unwrap();
+    dribbler.write_all(b"GET / HTTP/1.1\r\nhost: ").await.unwrap();
+    // There is room for one only: this one is answered after the first was sent away.
+    let mut second = tokio::net::TcpStream::connect(address).await.unwrap();
+    second.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(BOUND, second.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
+    let mut rest = String::new();
+    tokio::time::timeout(BOUND, dribbler.read_to_string(&mut rest)).await.unwrap().unwrap();
+    assert!(!rest.contains("here"), "{rest}");
+
+    stop.cancel();
+    tokio::time::timeout(BOUND, serving).await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}

@@ -12,16 +12,27 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The whole header has to arrive within this, also of a connection that was kept.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-/// Further connections wait in the system's queue.
-const CONNECTIONS: usize = 256;
+/// What one caller may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The whole header has to arrive within this, also of a connection that was kept.
+    pub header: Duration,
+    /// At once; further ones wait in the system's queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { header: Duration::from_secs(10), connections: 256 }
+    }
+}
+
 /// After a failed accept (too many open files) it waits a moment instead of spinning.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers until it is stopped; then no new connection is taken, and requests under way are answered.
-pub async fn accept(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+pub async fn accept(listener: TcpListener, routes: Router, limits: Limits, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
         // The semaphore is never closed.
@@ -37,7 +48,7 @@ pub async fn accept(listener: TcpListener, routes: Router, stop: CancellationTok
             Ok((stream, _)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 connections.spawn(async move {
-                    serve(stream, routes, stop).await;
+                    serve(stream, routes, limits.header, stop).await;
                     drop(slot);
                 });
             }
@@ -52,12 +63,12 @@ pub async fn accept(listener: TcpListener, routes: Router, stop: CancellationTok
     connections.wait().await;
 }
 
-async fn serve(stream: TcpStream, routes: Router, stop: CancellationToken) {
+async fn serve(stream: TcpStream, routes: Router, header_time: Duration, stop: CancellationToken) {
     // A small answer is not held back; a connection that cannot be set so still works.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(header_time)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

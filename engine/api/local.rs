@@ -3,6 +3,7 @@
 use super::client::{Changed, ImportRequest, OutboxRequest, Trouble};
 use super::{Api, Caller};
 use crate::app::{ActError, Answer};
+use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use axum::Json;
@@ -27,10 +28,9 @@ pub struct Failure(StatusCode, Trouble);
 
 pub async fn act(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<Answer>> {
     let (caller, commands): (_, Vec<Command>) = read(&api, request, LARGEST).await?;
-    if let Caller::Person(person) = &caller {
-        if commands.iter().any(|command| command.by != *person) {
-            return Err(Failure::of(StatusCode::FORBIDDEN, "a person's token acts for that person only"));
-        }
+    let for_others = |person: &Name| commands.iter().any(|command| command.by != *person);
+    if matches!(&caller, Caller::Person(person) if for_others(person)) {
+        return Err(Failure::of(StatusCode::FORBIDDEN, "a person's token acts for that person only"));
     }
     let answers: Vec<Answer> = api.app.act_all(&commands).await.into_iter().map(Answer::from).collect();
     api.pulse.wake();

@@ -61,10 +61,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let reading = sheet::read_import(&args.file, declared, &workflow.fields, &rules.setting.directory)
         .map_err(|error| Stop { code: exit::FINDINGS, sentence: error.sentence(lang) })?;
     let problems = reading.problems.clone();
-    let rows = match reading.rows_or_problems(args.skip_bad_rows) {
-        Ok(rows) => rows,
-        Err(_) => Vec::new(),
-    };
+    let rows = reading.rows_or_problems(args.skip_bad_rows).unwrap_or_default();
     let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
     let kept_out = !problems.is_empty() && !args.skip_bad_rows;
     let imported = match (office.server().filter(|_| !args.dry_run), kept_out) {

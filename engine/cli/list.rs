@@ -55,7 +55,7 @@ pub fn run(args: &ListArgs, context: &Context) -> anyhow::Result<i32> {
         if context.json {
             anstream::println!("{}", json!({ "items": rows.iter().map(|row| in_json(&office, row)).collect::<Vec<_>>(), "more": more }));
         } else {
-            print(&office, &rows, more, context.lang);
+            print(&office, &rows, more, context);
         }
         office.close().await;
         Ok(exit::DONE)
@@ -158,7 +158,8 @@ pub fn state_title(office: &Office, row: &Listed) -> String {
     state.map_or_else(|| row.state.clone(), |state| state.title.clone())
 }
 
-fn print(office: &Office, rows: &[Listed], more: bool, lang: Lang) {
+fn print(office: &Office, rows: &[Listed], more: bool, context: &Context) {
+    let lang = context.lang;
     if rows.is_empty() {
         anstream::println!("{}", say(lang, "list.none", &[]));
         return;
@@ -175,5 +176,8 @@ fn print(office: &Office, rows: &[Listed], more: bool, lang: Lang) {
     });
     anstream::print!("{}", table::columns(std::iter::once(head).chain(lines), 0, &[]));
     let key = if more { "list.more" } else { "list.count" };
+    if context.quiet {
+        return;
+    }
     anstream::eprintln!("{}", say(lang, key, &[("count", &rows.len().to_string())]));
 }

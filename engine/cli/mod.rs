@@ -147,11 +147,16 @@ pub fn run() -> i32 {
     if !colour(cli.global.no_color) {
         anstream::ColorChoice::Never.write_global();
     }
+    let json = cli.global.json;
     match execute(cli) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("duban: {error:#}");
-            error.downcast_ref::<office::Stop>().map_or(exit::ENVIRONMENT, |stop| stop.code)
+            let code = error.downcast_ref::<office::Stop>().map_or(exit::ENVIRONMENT, |stop| stop.code);
+            if json {
+                anstream::println!("{}", serde_json::json!({ "error": format!("{error:#}"), "exit": code }));
+            }
+            code
         }
     }
 }

@@ -26,6 +26,11 @@ pub struct ShowArgs {
     pub person: Option<String>,
 }
 
+/// Name, title, value, and the value as people read it.
+type ShownField = (Name, String, Json, String);
+/// Branch, action, title, and why not.
+type Offered = (Option<String>, Name, String, Option<String>);
+
 /// An item with all that is shown of it.
 struct Shown {
     rules: Arc<Rules>,
@@ -72,13 +77,7 @@ impl Shown {
     }
 
     /// Title and text of each field that has a value, in the order of the file.
-    fn fields(
-        &self,
-        task: Option<u32>,
-        declared: &Section<Field>,
-        values: &Json,
-        lang: Lang,
-    ) -> anyhow::Result<Vec<(Name, String, Json, String)>> {
+    fn fields(&self, task: Option<u32>, declared: &Section<Field>, values: &Json, lang: Lang) -> anyhow::Result<Vec<ShownField>> {
         let mut out = Vec::new();
         for (name, field) in declared {
             let value = &values[&**name];
@@ -178,7 +177,7 @@ impl Shown {
         let (rules, item) = (&self.rules, &self.item);
         let workflow = &rules.setting.workflow;
         let values = self.values();
-        let object = |fields: Vec<(Name, String, Json, String)>| -> Json {
+        let object = |fields: Vec<ShownField>| -> Json {
             fields.into_iter().map(|(name, _, value, _)| (name.to_string(), value)).collect::<serde_json::Map<_, _>>().into()
         };
         let mut branches = Vec::new();
@@ -224,8 +223,7 @@ impl Shown {
         }))
     }
 
-    /// Branch, action, title, and why not.
-    fn offers(&self, person: &Name, lang: Lang) -> anyhow::Result<Vec<(Option<String>, Name, String, Option<String>)>> {
+    fn offers(&self, person: &Name, lang: Lang) -> anyhow::Result<Vec<Offered>> {
         let offers = decide::offers(&self.rules, &self.item, person, self.item.today)?;
         let mut out = Vec::new();
         for offer in offers {

@@ -1,5 +1,6 @@
 //! Tests of the pure kernel, one file a module.
 
+mod access;
 mod calendar;
 mod check;
 mod cron;
