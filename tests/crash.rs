@@ -3,16 +3,16 @@
 //!
 //! The process that is killed is this test binary again, running the test called `worker`.
 
-use crate::support::world::{app, command, submit};
 use crate::support::smtp::{Act, Received, Sink};
+use crate::support::world::{app, command, submit};
 use duban::app::App;
 use duban::app::send::{Post, UNRECORDED};
 use duban::files::mail_frames;
+use duban::kernel::model::fact::Cause;
+use duban::kernel::model::value::Value;
 use duban::mail::guard::Guard;
 use duban::mail::smtp::{Limits, Server, Smtp};
 use duban::mail::{Address, Transport};
-use duban::kernel::model::fact::Cause;
-use duban::kernel::model::value::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{Read, Write};
 use std::path::Path;
