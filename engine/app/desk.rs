@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// So many items stay at hand.
-const PLACES: usize = 1024;
+const PLACES: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Desk {

@@ -162,6 +162,34 @@ fn primary_code(error: &sqlx::Error) -> Option<u32> {
     extended_code(error).map(|code| code & 0xff)
 }
 
+/// Runs batches one behind the other: each a statement with its rows as `$1`. SQLite's driver hands every statement over to a thread of
+/// its own, so all of them go there as one text.
+pub(super) async fn run_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<(), sqlx::Error> {
+    let text = chained(&batches);
+    let Driver::Sqlite(connection) = connection;
+    // The text is made of our own constants.
+    let query = sqlx::query(sqlx::AssertSqlSafe(text));
+    batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).execute(connection).await?;
+    Ok(())
+}
+
+/// The same for questions whose answers have one shape.
+pub(super) async fn ask_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<Vec<Answer>, sqlx::Error> {
+    let text = chained(&batches);
+    let Driver::Sqlite(connection) = connection;
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(text));
+    batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(connection).await
+}
+
+/// Which question was asked, and four texts.
+pub(super) type Answer = (String, String, String, String, String);
+
+/// Several statements as one text: `$1` of the second becomes `$2`, and so on.
+fn chained(batches: &[(&'static str, String)]) -> String {
+    let numbered = batches.iter().zip(1..).map(|((statement, _), number)| statement.replace("$1", &format!("${number}")));
+    numbered.collect::<Vec<_>>().join(";\n")
+}
+
 /// Closes a connection that is still sound.
 pub(super) async fn close(connection: Connection) {
     let Driver::Sqlite(connection) = connection;

@@ -3,7 +3,7 @@
 //! A group of decisions is checked against the database with one question per table, and written with one statement per table. Since
 //! there is one writer, what was checked holds until the commit.
 
-use super::dialect::{Connection, on};
+use super::dialect::{self, Connection};
 use super::writer::Lane;
 use super::{Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
@@ -221,11 +221,13 @@ fn flag(flag: Flag) -> &'static str {
     }
 }
 
+/// Revision and the hash of the last fact, by item.
+pub(super) type Heads = HashMap<String, (u64, String)>;
+
 /// What the database holds of all that a group touches, and what the group adds to it.
 #[derive(Default)]
 struct Known {
-    /// Revision and the hash of the last fact.
-    items: HashMap<String, (u64, String)>,
+    items: Heads,
     commands: HashMap<(String, String), (String, String)>,
     causes: HashSet<(String, String)>,
     notices: HashSet<String>,
@@ -247,27 +249,31 @@ struct Rows {
     unique: BTreeMap<UniqueKey, String>,
 }
 
+/// What a group came to.
+pub(super) struct Written {
+    pub answers: Vec<Result<Vec<Saved>, Failed>>,
+    /// Where the items stand that were written.
+    pub heads: Heads,
+}
+
 /// Writes units inside the transaction at hand. What cannot be written is answered and leaves nothing behind; an error means that the
-/// transaction has to be rolled back.
-pub(super) async fn write(
-    connection: &mut Connection,
-    units: &[&Unit],
-    count: &mut u64,
-) -> Result<Vec<Result<Vec<Saved>, Failed>>, sqlx::Error> {
-    let mut known = read(connection, units, count).await?;
+/// transaction has to be rolled back. `heads` says of items that were written before where they stand.
+pub(super) async fn write(connection: &mut Connection, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Written, sqlx::Error> {
+    let mut known = read(connection, units, heads, count).await?;
     let mut rows = Rows::default();
-    let mut answers = Vec::with_capacity(units.len());
+    let mut written = Written { answers: Vec::with_capacity(units.len()), heads: Heads::new() };
     for unit in units {
         let mut added = (Known::default(), Rows::default());
         let answer = check_unit(unit, &known, &mut added);
         if answer.is_ok() {
+            written.heads.extend(added.0.items.iter().map(|(item, head)| (item.clone(), head.clone())));
             known.extend(added.0);
             rows.extend(added.1);
         }
-        answers.push(answer);
+        written.answers.push(answer);
     }
     put(connection, rows, count).await?;
-    Ok(answers)
+    Ok(written)
 }
 
 fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Result<Vec<Saved>, Failed> {
@@ -358,45 +364,56 @@ impl Rows {
 }
 
 /// Asks the database once for each kind of thing that the group touches.
-async fn read(connection: &mut Connection, units: &[&Unit], count: &mut u64) -> Result<Known, sqlx::Error> {
+async fn read(connection: &mut Connection, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Known, sqlx::Error> {
     let saves = || units.iter().flat_map(|unit| unit.iter());
     let mut known = Known::default();
-    macro_rules! ask {
-        ($statement:ident, $keys:expr, $type:ty, $row:pat => $put:expr) => {
-            let keys: BTreeSet<_> = $keys.collect();
-            if !keys.is_empty() {
-                *count += 1;
-                let keys = batch(&keys.into_iter().collect::<Vec<_>>());
-                let found: Vec<$type> =
-                    on!(connection, c => sqlx::query_as(statements::$statement).bind(keys).fetch_all(&mut *c).await)?;
-                for $row in found {
-                    $put;
-                }
-            }
-        };
+    let mut items = BTreeSet::new();
+    for save in saves() {
+        match heads.get(&save.item) {
+            Some(head) => drop(known.items.insert(save.item.clone(), head.clone())),
+            None => drop(items.insert((&save.item,))),
+        }
     }
-    ask!(SAVE_ITEMS, saves().map(|save| (&save.item,)), (String, i64, String), (id, rev, head) => known.items.insert(id, (rev as u64, head)));
-    ask!(
-        SAVE_COMMANDS, saves().filter_map(|save| save.command.as_ref()).map(|command| (&command.actor, &command.id)),
-        (String, String, String, String), (actor, id, hash, answer) => known.commands.insert((actor, id), (hash, answer))
-    );
-    ask!(
-        SAVE_CAUSES, saves().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?)))),
-        (String, String), cause => known.causes.insert(cause)
-    );
-    ask!(
-        SAVE_NOTICES, saves().flat_map(|save| &save.notices).map(|(key, _)| (key,)),
-        (String,), (key,) => known.notices.insert(key)
-    );
-    ask!(
-        SAVE_COUNTERS, saves().flat_map(|save| &save.numbers).map(|(counter, _, _)| (counter,)),
-        (String, i64), (counter, value) => known.counters.insert(counter, value)
-    );
-    ask!(
-        SAVE_UNIQUE, saves().flat_map(|save| &save.unique), (String, String, String, String),
-        (workflow, field, value, item) => known.unique.insert((workflow, field, value), item)
-    );
+    let commands = saves().filter_map(|save| save.command.as_ref()).map(|command| (&command.actor, &command.id));
+    let causes = saves().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?))));
+    let notices = saves().flat_map(|save| &save.notices).map(|(key, _)| (key,));
+    let counters = saves().flat_map(|save| &save.numbers).map(|(counter, _, _)| (counter,));
+    let unique = saves().flat_map(|save| &save.unique);
+    let questions = [
+        (statements::SAVE_ITEMS, keys(items)),
+        (statements::SAVE_COMMANDS, keys(commands)),
+        (statements::SAVE_CAUSES, keys(causes)),
+        (statements::SAVE_NOTICES, keys(notices)),
+        (statements::SAVE_COUNTERS, keys(counters)),
+        (statements::SAVE_UNIQUE, keys(unique)),
+    ];
+    let questions: Vec<_> = questions.into_iter().filter_map(|(question, keys)| Some((question, keys?))).collect();
+    if questions.is_empty() {
+        return Ok(known);
+    }
+    *count += questions.len() as u64;
+    for (question, one, two, three, four) in dialect::ask_batches(connection, questions).await? {
+        match question.as_str() {
+            "item" => drop(known.items.insert(one, (number(&two), three))),
+            "command" => drop(known.commands.insert((one, two), (three, four))),
+            "cause" => drop(known.causes.insert((one, two))),
+            "notice" => drop(known.notices.insert(one)),
+            "counter" => drop(known.counters.insert(one, number(&two))),
+            _ => drop(known.unique.insert((one, two, three), four)),
+        }
+    }
     Ok(known)
+}
+
+/// Each key once, as rows of a batch; nothing without keys.
+fn keys<T: Ord + serde::Serialize>(keys: impl IntoIterator<Item = T>) -> Option<String> {
+    let keys: BTreeSet<T> = keys.into_iter().collect();
+    (!keys.is_empty()).then(|| batch(&keys.into_iter().collect::<Vec<_>>()))
+}
+
+/// A number that the database wrote as text.
+fn number<N: std::str::FromStr + Default>(text: &str) -> N {
+    text.parse().unwrap_or_default()
 }
 
 /// Writes all rows, one statement for each table.
@@ -412,9 +429,10 @@ async fn put(connection: &mut Connection, rows: Rows, count: &mut u64) -> Result
         (statements::UNIQUE_DROP, unique.len(), batch(&unique)),
         (statements::UNIQUE_PUT, unique.len(), batch(&unique)),
     ];
-    for (statement, _, rows) in batches.into_iter().filter(|(_, rows, _)| *rows > 0) {
-        *count += 1;
-        on!(connection, c => sqlx::query(statement).bind(rows).execute(&mut *c).await)?;
+    let batches: Vec<_> = batches.into_iter().filter(|(_, rows, _)| *rows > 0).map(|(statement, _, rows)| (statement, rows)).collect();
+    if batches.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    *count += batches.len() as u64;
+    dialect::run_batches(connection, batches).await
 }

@@ -20,15 +20,15 @@ statements! {
     META_SET = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
-    // What a group of decisions is checked against.
-    SAVE_ITEMS = "select id, rev, head from item where id in (select value ->> 0 from json_each($1))";
-    SAVE_COMMANDS = "select c.actor, c.id, c.request_hash, c.answer from json_each($1) j
+    // What a group of decisions is checked against: which question it is, and four texts.
+    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, '' from item where id in (select value ->> 0 from json_each($1))";
+    SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j
         cross join command c where c.actor = j.value ->> 0 and c.id = j.value ->> 1";
-    SAVE_CAUSES = "select f.item, f.cause_key from json_each($1) j
+    SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j
         cross join fact f where f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
-    SAVE_NOTICES = "select key from notice where key in (select value ->> 0 from json_each($1))";
-    SAVE_COUNTERS = "select name, value from counter where name in (select value ->> 0 from json_each($1))";
-    SAVE_UNIQUE = "select u.workflow, u.field, u.value, u.item from json_each($1) j
+    SAVE_NOTICES = "select 'notice', key, '', '', '' from notice where key in (select value ->> 0 from json_each($1))";
+    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where name in (select value ->> 0 from json_each($1))";
+    SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j
         cross join unique_value u where u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
     // What it writes.

@@ -3,7 +3,7 @@
 //! It never waits to fill a group, so a lone caller loses nothing. What a decision writes is `save`'s.
 
 use super::dialect::{self, Address, Connection, on};
-use super::save::{self, Failed, Saved, Unit};
+use super::save::{self, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 const GROUP: usize = 256;
 /// So many commands may wait before new ones are turned away.
 const QUEUE: usize = 4096;
+/// Of so many items the writer remembers where they stand.
+const HEADS: usize = 8192;
 
 /// Whose work goes first: a person's command never waits behind a backlog of due rungs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl Writer {
             address,
             connection: Some(connection),
             high_water,
+            heads: Heads::new(),
             poisoned: None,
             user: user_jobs,
             background: background_jobs,
@@ -125,6 +128,8 @@ struct Task {
     /// Empty after a fault of the storage, until it could be opened again.
     connection: Option<Connection>,
     high_water: i64,
+    /// Where items stand that this task has written. Nobody else writes, so it need not ask.
+    heads: Heads,
     /// Why nothing can be promised any more.
     poisoned: Option<String>,
     user: mpsc::Receiver<Job>,
@@ -203,15 +208,20 @@ impl Task {
         };
         self.counters.statements.fetch_add(statements, Ordering::Relaxed);
         match written {
-            Ok((answers, high_water)) => {
+            Ok((answers, heads, high_water)) => {
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.high_water = high_water;
+                if self.heads.len() + heads.len() > HEADS {
+                    self.heads.clear();
+                }
+                self.heads.extend(heads);
                 self.connection = Some(connection);
                 Ok(answers)
             }
             Err(fault) => {
                 // The transaction ends with its connection; a new one is opened for the next group.
                 drop(connection);
+                self.heads.clear();
                 let what = dialect::plain(&fault.error);
                 if dialect::is_failed_flush(&fault.error) {
                     self.poisoned = Some("the disk failed to store earlier commands; restart after looking at it".into());
@@ -229,12 +239,13 @@ impl Task {
         works: &mut [Box<dyn Work>],
         apart: bool,
         statements: &mut u64,
-    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, i64), Fault> {
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, Heads, i64), Fault> {
         run(connection, dialect::BEGIN).await?;
-        let mut answers = Vec::with_capacity(units.len());
+        let (mut answers, mut heads) = (Vec::with_capacity(units.len()), Heads::new());
         if !apart {
             if !units.is_empty() {
-                answers = save::write(connection, &units.iter().collect::<Vec<_>>(), statements).await?;
+                let written = save::write(connection, &units.iter().collect::<Vec<_>>(), &self.heads, statements).await?;
+                (answers, heads) = (written.answers, written.heads);
             }
             for work in works.iter_mut() {
                 *statements += 1;
@@ -243,8 +254,12 @@ impl Task {
         } else {
             for unit in units {
                 run(connection, "savepoint command").await?;
-                match save::write(connection, &[unit], statements).await {
-                    Ok(mut answer) => answers.append(&mut answer),
+                // What an earlier one of this group has written stands in the database.
+                match save::write(connection, &[unit], &Heads::new(), statements).await {
+                    Ok(written) => {
+                        answers.extend(written.answers);
+                        heads.extend(written.heads);
+                    }
                     Err(error) => answers.push(Err(Failed::all(self.undo(connection, error).await?))),
                 }
                 run(connection, "release command").await?;
@@ -259,13 +274,14 @@ impl Task {
             }
         }
         let latest = units.iter().flatten().map(save::Save::at).max().unwrap_or(0);
-        let high_water = self.high_water.max(latest);
+        // To the second is enough to see that a clock was set back.
+        let high_water = if latest >= self.high_water.saturating_add(1000) { latest } else { self.high_water };
         if high_water > self.high_water {
             *statements += 1;
             on!(connection, c => sqlx::query(statements::META_SET).bind("clock").bind(high_water.to_string()).execute(&mut *c).await)?;
         }
         run(connection, "commit").await.map_err(|error| Fault { error, in_commit: true })?;
-        Ok((answers, high_water))
+        Ok((answers, heads, high_water))
     }
 
     /// Takes one command back; a fault of the storage takes the whole group.

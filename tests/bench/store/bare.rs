@@ -4,6 +4,7 @@
 use super::{Error, Run, cpu_seconds, crowd};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -11,14 +12,17 @@ use tokio::sync::{mpsc, oneshot};
 /// All rows that one action writes.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    item: (String, i64, String, Option<i64>, String, String),
+    item: ItemRow,
     fact: (String, i64, String, String),
     notice: (String, String, i64, String, String, i64, String),
     command: (String, String, String, String, i64),
 }
 
+/// Id, revision, last hash, state, due date, title, search text, fields, due dates, wake-up, moment.
+type ItemRow = (String, i64, String, String, Option<String>, String, String, String, String, Option<i64>, i64);
+
 async fn connect(file: &Path) -> Result<SqliteConnection, Error> {
-    let options = SqliteConnectOptions::new().filename(file).foreign_keys(true);
+    let options = SqliteConnectOptions::new().filename(file).foreign_keys(true).pragma("cache_size", "-16000");
     Ok(options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full).disable_statement_logging().connect().await?)
 }
 
@@ -36,21 +40,26 @@ pub async fn count(file: &Path) -> Result<[i64; 3], Error> {
 /// The rows of every action in a file that ours has written, in their order by item.
 pub async fn rows(file: &Path) -> Result<Vec<Vec<Rows>>, Error> {
     let mut connection = connect(file).await?;
-    type Found = (String, i64, String, Option<i64>, String, String, String, String, String, String, i64, String, String, String, String);
+    type Found = (String, i64, String, String, String, String, String, i64, String, String, String, String);
     let found: Vec<Found> = sqlx::query_as(
-        "select f.item, f.seq, f.hash, i.wake_at, i.fields, i.search, f.json, n.key, n.notice, n.person, n.not_before, n.json,
-            c.id, c.request_hash, c.answer
-        from fact f join item i on i.id = f.item join notice n on n.item = f.item and n.seq = f.seq
+        "select f.item, f.seq, f.hash, f.json, n.key, n.notice, n.person, n.not_before, n.json, c.id, c.request_hash, c.answer
+        from fact f join notice n on n.item = f.item and n.seq = f.seq
             join command c on c.item = f.item and c.id = json_extract(f.json, '$.cause.id')
         where f.seq > 1 order by f.item, f.seq",
     )
     .fetch_all(&mut connection)
     .await?;
+    let caches: Vec<ItemRow> =
+        sqlx::query_as("select id, rev, head, state, due_on, title, search, fields, dues, wake_at, changed_at from item where rev > 1")
+            .fetch_all(&mut connection)
+            .await?;
+    let caches: HashMap<String, ItemRow> = caches.into_iter().map(|row| (row.0.clone(), row)).collect();
     connection.close().await?;
     let mut items: Vec<Vec<Rows>> = Vec::new();
-    for (item, seq, hash, wake_at, fields, search, json, key, notice, person, not_before, notice_json, id, request_hash, answer) in found {
+    for (item, seq, hash, json, key, notice, person, not_before, notice_json, id, request_hash, answer) in found {
+        let (id, _, _, state, due_on, title, search, fields, dues, wake_at, at) = caches[&item].clone();
         let rows = Rows {
-            item: (item.clone(), seq, hash.clone(), wake_at, fields, search),
+            item: (id, seq, hash.clone(), state, due_on, title, search, fields, dues, wake_at, at),
             fact: (item.clone(), seq, json, hash),
             notice: (key, item.clone(), seq, notice, person, not_before, notice_json),
             command: (id, request_hash, answer, item, not_before),
@@ -129,17 +138,24 @@ async fn write(mut connection: SqliteConnection, mut asked: mpsc::Receiver<Ask>,
 async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<Vec<bool>, Error> {
     let mut written = Vec::with_capacity(group.len());
     for Ask { rows, .. } in group {
-        let (id, rev, head, wake_at, fields, search) = &rows.item;
-        let moved =
-            sqlx::query("update item set rev = $2, head = $3, wake_at = $4, fields = $5, search = $6 where id = $1 and rev = $2 - 1")
-                .bind(id)
-                .bind(rev)
-                .bind(head)
-                .bind(wake_at)
-                .bind(fields)
-                .bind(search)
-                .execute(&mut *connection)
-                .await?;
+        let (id, rev, head, state, due_on, title, search, fields, dues, wake_at, at) = &rows.item;
+        let moved = sqlx::query(
+            "update item set rev = $2, head = $3, state = $4, due_on = $5, title = $6, search = $7, fields = $8, dues = $9, wake_at = $10,
+                changed_at = $11, ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0 where id = $1 and rev = $2 - 1",
+        )
+        .bind(id)
+        .bind(rev)
+        .bind(head)
+        .bind(state)
+        .bind(due_on)
+        .bind(title)
+        .bind(search)
+        .bind(fields)
+        .bind(dues)
+        .bind(wake_at)
+        .bind(at)
+        .execute(&mut *connection)
+        .await?;
         written.push(moved.rows_affected() == 1);
         let (item, seq, json, hash) = &rows.fact;
         sqlx::query("insert into fact (item, seq, json, cause_key, hash) values ($1, $2, $3, null, $4)")
@@ -181,8 +197,10 @@ async fn table_by_table(connection: &mut SqliteConnection, group: &[Ask]) -> Res
     let of = |pick: fn(&Rows) -> serde_json::Value| all(group.iter().map(|ask| pick(&ask.rows)).collect());
     let statements = [
         (
-            "update item set rev = j.value ->> 1, head = j.value ->> 2, wake_at = j.value ->> 3, fields = j.value ->> 4,
-                search = j.value ->> 5 from json_each($1) j where item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
+            "update item set rev = j.value ->> 1, head = j.value ->> 2, state = j.value ->> 3, due_on = j.value ->> 4, title = j.value ->> 5,
+                search = j.value ->> 6, fields = j.value ->> 7, dues = j.value ->> 8, wake_at = j.value ->> 9, changed_at = j.value ->> 10,
+                ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0
+            from json_each($1) j where item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
             of(|rows| serde_json::json!(rows.item)),
         ),
         (

@@ -53,6 +53,9 @@ fn main() -> Result<(), Error> {
         std::fs::copy(&arguments[place + 3], &file)?;
         return runtime.block_on(ours::run(&file, callers, actions)).map(|_| ());
     }
+    if let Some(place) = arguments.iter().position(|argument| argument == "--prepare") {
+        return runtime.block_on(ours::prepare(Path::new(&arguments[place + 1])));
+    }
     let short = arguments.iter().any(|argument| argument == "--short");
     let rounds = if short { 1 } else { ROUNDS };
     println!("store: SQLite, WAL, synchronous=FULL, answered after the flush; {ITEMS} open items; {rounds} rounds, interleaved");

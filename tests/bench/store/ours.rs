@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Items that one caller works on in turn.
-pub const ITEMS_PER_CALLER: usize = 50;
+pub const ITEMS_PER_CALLER: usize = 20;
 
 /// A file with all items handed in.
 pub async fn prepare(file: &Path) -> Result<(), Error> {
