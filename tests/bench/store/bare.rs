@@ -22,7 +22,7 @@ pub struct Rows {
 type ItemRow = (String, i64, String, String, Option<String>, String, String, String, String, Option<i64>, i64);
 
 async fn connect(file: &Path) -> Result<SqliteConnection, Error> {
-    let options = SqliteConnectOptions::new().filename(file).foreign_keys(true).pragma("cache_size", "-16000");
+    let options = SqliteConnectOptions::new().filename(file).foreign_keys(true).pragma("cache_size", "-32768");
     Ok(options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full).disable_statement_logging().connect().await?)
 }
 
@@ -57,9 +57,9 @@ pub async fn rows(file: &Path) -> Result<Vec<Vec<Rows>>, Error> {
     connection.close().await?;
     let mut items: Vec<Vec<Rows>> = Vec::new();
     for (item, seq, hash, json, key, notice, person, not_before, notice_json, id, request_hash, answer) in found {
-        let (id, _, _, state, due_on, title, search, fields, dues, wake_at, at) = caches[&item].clone();
+        let (_, _, _, state, due_on, title, search, fields, dues, wake_at, at) = caches[&item].clone();
         let rows = Rows {
-            item: (id, seq, hash.clone(), state, due_on, title, search, fields, dues, wake_at, at),
+            item: (item.clone(), seq, hash.clone(), state, due_on, title, search, fields, dues, wake_at, at),
             fact: (item.clone(), seq, json, hash),
             notice: (key, item.clone(), seq, notice, person, not_before, notice_json),
             command: (id, request_hash, answer, item, not_before),
