@@ -53,11 +53,9 @@ fn register_item(engine: &mut Engine, workflow: &Workflow) {
     each_spelling("was_late", |name| {
         engine.register_fn(name, |item: &mut ItemView, deadline: ImmutableString| late_ever(&item.0.view, &deadline, |_| true));
     });
-    for name in workflow.fields.keys().filter(|name| !["id", "flag", "state"].contains(&&***name)).cloned() {
-        engine.register_get(name.clone(), move |item: &mut ItemView| {
-            let view = &item.0.view;
-            item.0.read(view.setting.workflow.fields.get(&name), view.item.field(&name))
-        });
+    for (name, field) in workflow.fields.iter().filter(|(name, _)| !["id", "flag", "state"].contains(&&***name)) {
+        let (name, pointer) = (name.clone(), matches!(field.kind, Type::Branch(_)));
+        engine.register_get(name.clone(), move |item: &mut ItemView| item.0.read(pointer, item.0.view.item.field(&name)));
     }
 }
 
@@ -108,8 +106,9 @@ fn register_task(engine: &mut Engine, workflow: &Workflow) {
 fn read_task(task: &TaskView, name: &str) -> Dynamic {
     let Some(branch) = task.0.branch(task.1) else { return Dynamic::UNIT };
     let Some(value) = branch.fields.get(name) else { return Dynamic::UNIT };
-    let declared = task.0.view.setting.workflow.branches.get(&branch.kind).and_then(|kind| kind.fields.get(name));
-    task.0.read(declared, value)
+    let declared = || task.0.view.setting.workflow.branches.get(&branch.kind)?.fields.get(name);
+    let pointer = matches!(value, Value::Number(_)) && declared().is_some_and(|field| matches!(field.kind, Type::Branch(_)));
+    task.0.read(pointer, value)
 }
 
 fn register_input(engine: &mut Engine, workflow: &Workflow) {
@@ -121,12 +120,9 @@ fn register_input(engine: &mut Engine, workflow: &Workflow) {
     }
     let names: BTreeSet<Name> = kinds.iter().map(|(name, _)| name.clone()).collect();
     for name in names {
-        // An input that is a pointer or a list in one action is never something else in another: `ask` takes both from fields, or declares them apart.
-        let pointer = kinds
-            .iter()
-            .find(|(other, kind)| *other == name && matches!(kind, Type::Branch(_) | Type::List(_)))
-            .map(|(_, kind)| kind.clone());
-        engine.register_get(name.clone(), move |input: &mut InputView| input.0.read_input(pointer.as_ref(), input.0.input(&name)));
+        // An input that is a pointer in one action is never something else in another: `ask` takes both from fields, or declares them apart.
+        let pointer = kinds.iter().any(|(other, kind)| *other == name && matches!(kind, Type::Branch(_)));
+        engine.register_get(name.clone(), move |input: &mut InputView| input.0.read(pointer, input.0.input(&name)));
     }
 }
 
@@ -398,8 +394,9 @@ fn register_requests(engine: &mut Engine, workflow: &Workflow) {
         engine.register_get(name.clone(), move |view: &mut AskedView| {
             let Some(asked) = &view.asked else { return Dynamic::UNIT };
             let request = view.context.view.setting.workflow.requests.get(&asked.request);
-            let kind = request.and_then(|request| request.ask.iter().find(|ask| ask.name == name)).map(|ask| &ask.kind);
-            view.context.read_input(kind, asked.input.get(&name).unwrap_or(&Value::Empty))
+            let ask = request.and_then(|request| request.ask.iter().find(|ask| ask.name == name));
+            let pointer = ask.is_some_and(|ask| matches!(ask.kind, Type::Branch(_)));
+            view.context.read(pointer, asked.input.get(&name).unwrap_or(&Value::Empty))
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Expressions compiled once, and run in a fresh scope that holds only the views they read.
 
 use super::engine::{self, kind_of};
-use super::names::{VIEWS, canonical};
+use super::names::{PROPERTIES, VIEWS, canonical};
 use super::view::{Context, Shared, from_dynamic, to_dynamic};
 use super::{Derived, EvalError, View, api, typing};
 use crate::kernel::model::definition::{Expr, Workflow};
@@ -10,7 +10,7 @@ use crate::kernel::model::problem::{Places, Problem};
 use crate::kernel::model::value::{Fields, Value};
 use indexmap::IndexMap;
 use rhai::{AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, Module, Scope};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Compiled {
     engine: Engine,
@@ -19,12 +19,16 @@ pub(super) struct Compiled {
     /// By the ids of the expressions.
     programs: Vec<Program>,
     pub(super) derived: Vec<Derived>,
+    /// Which native function a call means has been found out before: what an evaluation learnt is kept for later ones.
+    caches: Mutex<Vec<Caches>>,
 }
 
 struct Program {
     ast: AST,
     /// The views it reads, as it spells them, in the order of its scope.
     variables: Vec<(String, &'static str)>,
+    /// Whether it calls something, or reads the directory: then it needs to find its context.
+    needs_context: bool,
 }
 
 impl Compiled {
@@ -62,17 +66,31 @@ impl Compiled {
         let parameters: Vec<&str> = function.takes.keys().map(|parameter| &**parameter).collect();
         let source = format!("{name}({})", parameters.join(", "));
         let ast = self.engine.compile_expression_with_scope(&scope, &source).map_err(|error| failed(error.to_string()))?;
-        let result = self.call(&Program { ast, variables: Vec::new() }, &mut scope, context).map_err(|error| failed(reason(&error)))?;
+        let result = self
+            .call(&Program { ast, variables: Vec::new(), needs_context: true }, &mut scope, context)
+            .map_err(|error| failed(reason(&error)))?;
         let kind = kind_of(&result);
         from_dynamic(result).map_err(|_| failed(format!("gives {kind}, not a value")))
     }
 
     fn call(&self, program: &Program, scope: &mut Scope, context: Shared) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut global = self.engine.new_global_runtime_state();
-        global.tag = Dynamic::from(context);
+        if program.needs_context {
+            global.tag = Dynamic::from(context);
+        }
         global.lib.push(self.functions.clone());
+        let mut caches = self.kept().pop().unwrap_or_default();
         #[expect(deprecated, reason = "the only way to give one evaluation a context and shared functions; the version is pinned")]
-        self.engine.eval_statements_raw(&mut global, &mut Caches::new(), scope, program.ast.statements())
+        let result = self.engine.eval_statements_raw(&mut global, &mut caches, scope, program.ast.statements());
+        // What failed may have left its caches half rewound.
+        if result.is_ok() {
+            self.kept().push(caches);
+        }
+        result
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Caches>> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,31 +118,38 @@ pub(super) fn compile(
     if !checked.sound {
         return (None, checked.problems);
     }
+    engine.set_strict_variables(true);
     let mut programs = Vec::with_capacity(workflow.expressions.len());
-    for expr in &workflow.expressions {
-        match program(&mut engine, &expr.source) {
-            Ok(program) => programs.push(program),
+    for (expr, loose) in workflow.expressions.iter().zip(&checked.expressions) {
+        match loose.as_ref().and_then(|loose| program(&engine, &expr.source, loose)) {
+            Some(program) => programs.push(program),
             // Signs of a Chinese keyboard: told when the YAML was read.
-            Err(_) => return (None, checked.problems),
+            None => return (None, checked.problems),
         }
     }
     let functions = checked.library.shared_lib().clone();
-    (Some(Compiled { engine, functions, programs, derived: checked.derived }), checked.problems)
+    let (derived, caches) = (checked.derived, Mutex::default());
+    (Some(Compiled { engine, functions, programs, derived, caches }), checked.problems)
 }
 
-/// Compiles an expression with a scope of only those views that it reads.
-fn program(engine: &mut Engine, source: &str) -> Result<Program, rhai::ParseError> {
-    engine.set_strict_variables(false);
-    let loose = engine.compile_expression(source);
-    engine.set_strict_variables(true);
+/// Compiles an expression with a scope of only those views that it reads. `None` when it cannot be read.
+fn program(engine: &Engine, source: &str, loose: &AST) -> Option<Program> {
     let mut variables: Vec<(String, &'static str)> = Vec::new();
-    loose?.walk(&mut |path| {
-        if let Some(ASTNode::Expr(rhai::Expr::Variable(variable, _, _))) = path.last() {
-            let spelt = variable.1.as_str();
-            let known = VIEWS.iter().map(|(name, _)| *name).find(|name| *name == canonical(VIEWS, spelt));
-            if let Some(name) = known.filter(|_| variables.iter().all(|(other, _)| other != spelt)) {
-                variables.push((spelt.to_string(), name));
+    let mut needs_context = false;
+    loose.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Expr(rhai::Expr::Variable(variable, _, _))) => {
+                let spelt = variable.1.as_str();
+                let known = VIEWS.iter().map(|(name, _)| *name).find(|name| *name == canonical(VIEWS, spelt));
+                if let Some(name) = known.filter(|_| variables.iter().all(|(other, _)| other != spelt)) {
+                    variables.push((spelt.to_string(), name));
+                }
             }
+            Some(ASTNode::Expr(rhai::Expr::FnCall(call, _))) if !call.is_operator_call() => needs_context = true,
+            Some(ASTNode::Expr(rhai::Expr::Property(property, _))) => {
+                needs_context |= matches!(canonical(PROPERTIES, &property.2), "kind" | "parent" | "committee");
+            }
+            _ => {}
         }
         true
     });
@@ -132,6 +157,6 @@ fn program(engine: &mut Engine, source: &str) -> Result<Program, rhai::ParseErro
     for (name, _) in &variables {
         scope.push_constant_dynamic(name.as_str(), Dynamic::UNIT);
     }
-    let ast = engine.compile_expression_with_scope(&scope, source)?;
-    Ok(Program { ast, variables })
+    let ast = engine.compile_expression_with_scope(&scope, source).ok()?;
+    Some(Program { ast, variables, needs_context })
 }

@@ -3,9 +3,8 @@
 
 use super::{Compiled, View};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::Field;
 use crate::kernel::model::item::{Asked, Branch, Clock};
-use crate::kernel::model::value::{Fields, Type, Value};
+use crate::kernel::model::value::{Fields, Value};
 use crate::kernel::time::{Date, Length};
 use rhai::{Array, Dynamic, ImmutableString};
 use std::sync::Arc;
@@ -92,23 +91,11 @@ impl Context {
         self.view.item.branch(no)
     }
 
-    /// A recorded value as a script reads it: branches that a field points to are followed.
-    pub fn read(self: &Arc<Self>, field: Option<&Field>, value: &Value) -> Dynamic {
-        match (field.map(|field| &field.kind), value) {
-            (Some(Type::Branch(_)), Value::Number(no)) => self.task(*no),
-            // A list that was never given is an empty one.
-            (Some(Type::List(_)), Value::Empty) => Dynamic::from_array(rhai::Array::new()),
-            (_, value) => to_dynamic(value),
-        }
-    }
-
-    /// An asked value as a script reads it.
-    pub fn read_input(self: &Arc<Self>, kind: Option<&Type>, value: &Value) -> Dynamic {
-        match (kind, value) {
-            (Some(Type::Branch(_)), Value::Number(no)) => self.task(*no),
-            // A list that was never given is an empty one.
-            (Some(Type::List(_)), Value::Empty) => Dynamic::from_array(rhai::Array::new()),
-            (_, value) => to_dynamic(value),
+    /// A value as a script reads it: a pointer to a branch is followed.
+    pub fn read(self: &Arc<Self>, pointer: bool, value: &Value) -> Dynamic {
+        match value {
+            Value::Number(no) if pointer => self.task(*no),
+            value => to_dynamic(value),
         }
     }
 

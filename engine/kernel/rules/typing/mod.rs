@@ -43,6 +43,8 @@ struct Found {
 pub(super) struct Checked {
     pub problems: Vec<Problem>,
     pub derived: Vec<Derived>,
+    /// By the ids of the expressions; `None` for what cannot be read.
+    pub expressions: Vec<Option<AST>>,
     /// Every function of the function files.
     pub library: AST,
     /// Nothing stands in the way of running.
@@ -62,24 +64,27 @@ pub(super) fn check(
     let mut problems = Vec::new();
     let library = functions::check(engine, &world, functions, &at, &mut problems);
     let mut founds = Vec::with_capacity(workflow.expressions.len());
+    let mut expressions = Vec::with_capacity(workflow.expressions.len());
     for expr in &workflow.expressions {
-        founds.push(expression(engine, &world, expr, &at, &mut problems));
+        let (found, ast) = expression(&world, expr, &at, &mut problems);
+        founds.push(found);
+        expressions.push(ast);
     }
     let derived = derived::order(workflow, &founds, &library.founds, &at, &mut problems);
     let sound = !library.unreadable && !problems.iter().any(Problem::is_error);
-    Checked { problems, derived, library: library.ast, sound }
+    Checked { problems, derived, expressions, library: library.ast, sound }
 }
 
 /// A one-line expression that is too long to be read at a glance.
 const LONG: usize = 200;
 
-fn expression(engine: &Engine, world: &World, expr: &Expr, at: &At, problems: &mut Vec<Problem>) -> Found {
+fn expression(world: &World, expr: &Expr, at: &At, problems: &mut Vec<Problem>) -> (Found, Option<AST>) {
     let text = Text::inline(&expr.source, at.place(&expr.path));
-    let ast = match engine.compile_expression(&*expr.source) {
+    let ast = match world.engine.compile_expression(&*expr.source) {
         Ok(ast) => ast,
         Err(error) => {
             problems.extend(report::parse_problem(&text, &error, false));
-            return Found::default();
+            return (Found::default(), None);
         }
     };
     let length = expr.source.chars().count();
@@ -92,7 +97,7 @@ fn expression(engine: &Engine, world: &World, expr: &Expr, at: &At, problems: &m
     walker.wanted(&ty, &expr.wants, expr.path.contains(".extended_by"));
     let (found, more) = walker.finish();
     problems.extend(more);
-    found
+    (found, Some(ast))
 }
 
 /// The type of a derived field's expression; its mistakes are told when the expression itself is checked.
