@@ -269,24 +269,33 @@ impl Driver<'_> {
 
     /// Stops at every moment before `until` at which something is owed.
     async fn advance(&mut self, until: Instant, reached: impl Fn(Instant)) -> Result<(), DemoError> {
-        while let Some(next) = self.next_moment().await?.filter(|next| *next < until) {
+        loop {
+            let wake = self.app.store.next_wake_up().await?;
+            let mail = self.app.store.next_mail_moment().await?;
+            let next = [wake, mail, self.app.next_slot()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
             let now = next.max(self.app.now());
             self.set(now);
             reached(now);
-            self.tick().await?;
+            let has_come = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
+            if has_come(wake) {
+                while self.app.wake_due(BATCH).await?.looked_at > 0 {}
+            }
+            self.app.sweep_due().await?;
+            // What is told just now is seen at the next turn, which comes at the same moment.
+            if has_come(mail) {
+                self.post().await?;
+            }
         }
-        Ok(())
-    }
-
-    async fn next_moment(&self) -> Result<Option<Instant>, DemoError> {
-        let wake = self.app.store.next_wake_up().await?;
-        let mail = self.app.store.next_mail_moment().await?;
-        Ok([wake, mail, self.app.next_slot()].into_iter().flatten().min())
     }
 
     async fn tick(&mut self) -> Result<(), DemoError> {
         while self.app.wake_due(BATCH).await?.looked_at > 0 {}
         self.app.sweep_due().await?;
+        self.post().await
+    }
+
+    async fn post(&mut self) -> Result<(), DemoError> {
         while self.app.render_due(self.post).await?.notices > 0 {}
         self.app.send_due(self.post, &self.stop).await?;
         Ok(())

@@ -64,7 +64,7 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     clear(&args.folder, context.lang)?;
     let database = args.folder.join(DATABASE);
     let mails = args.folder.join(MAILS);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("starting the runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let shown = runtime.block_on(play(&script, rules, &database, &mails, context))?;
     if context.json {
         anstream::println!("{}", serde_json::to_string(&shown)?);

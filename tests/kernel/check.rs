@@ -62,7 +62,7 @@ fn every_mistake_is_found_where_it_stands() {
             if found != expected {
                 wrong.push(format!("{name}\n  found    {found:?}\n  expected {expected:?}"));
             }
-            wrong.extend(problems.iter().filter_map(|problem| untold(problem)).map(|text| format!("{name}\n  {text}")));
+            wrong.extend(problems.iter().filter_map(untold).map(|text| format!("{name}\n  {text}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -32,7 +32,7 @@ fn some(kind: &Type, choice: usize, world: &World) -> Value {
     let directory = &world.rules.setting.directory;
     let nth = |names: Vec<&Name>| Value::Text(names[choice % names.len()].clone());
     match kind {
-        Type::YesNo => Value::Bool(choice % 2 == 0),
+        Type::YesNo => Value::Bool(choice.is_multiple_of(2)),
         Type::Number => Value::Number((choice % 100) as i64),
         Type::Year => Value::Number(2025),
         Type::Choice(options) => Value::Text(options[choice % options.len()].clone()),
@@ -48,7 +48,7 @@ fn some(kind: &Type, choice: usize, world: &World) -> Value {
 fn input(asks: &[Ask], choice: usize, world: &World) -> Fields {
     asks.iter()
         .enumerate()
-        .filter(|(index, ask)| ask.required || (choice >> index) % 2 == 0)
+        .filter(|(index, ask)| ask.required || (choice >> index).is_multiple_of(2))
         .map(|(index, ask)| (ask.name.clone(), some(&ask.kind, choice.wrapping_add(index * 7), world)))
         .collect()
 }

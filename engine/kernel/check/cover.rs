@@ -18,7 +18,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
             let Some(running) = running[index].as_ref().filter(|_| !skip) else { continue };
             let base = level.map_or(String::new(), |kind| format!("branches.{kind}."));
             let paused = |deadline: &&&Name| at.workflow.deadlines[**deadline].pauses_in.contains(name);
-            if running.iter().any(|deadline| !paused(&&deadline)) || moved_otherwise(at, &graph, index) {
+            if running.iter().any(|deadline| !paused(&deadline)) || moved_otherwise(at, &graph, index) {
                 continue;
             }
             match running.iter().find(paused) {

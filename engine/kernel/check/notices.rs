@@ -111,11 +111,11 @@ impl<'a> Look<'_, 'a> {
                 continue;
             }
             self.problems.push(match seen {
-                Seen::Secret => Problem::new("E405", place).with("name", &name),
-                Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", &name),
+                Seen::Secret => Problem::new("E405", place).with("name", name),
+                Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", name),
                 Seen::Unknown(known) => {
-                    let near = nearest(&name, known.iter().map(String::as_str));
-                    let problem = Problem::new("E602", place).with("name", &name).with("known", list(&known));
+                    let near = nearest(name, known.iter().map(String::as_str));
+                    let problem = Problem::new("E602", place).with("name", name).with("known", list(&known));
                     match near {
                         Some(near) => problem.variant("near").with("near", near),
                         None => problem,

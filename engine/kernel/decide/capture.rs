@@ -45,7 +45,7 @@ pub fn addressed(rules: &Rules, base: &Json, reader: (&Name, &Name), to: (&Name,
 pub fn for_sentence(rules: &Rules, item: &Item, view: &View) -> Json {
     let mut out = base(rules, item, view.task, None, None, view.today, &Reads::default());
     if let Json::Object(map) = &mut out {
-        let input = view.input.iter().map(|(name, value)| (name.to_string(), plain(rules, value)));
+        let input = view.input.iter().map(|(name, value)| (name.to_string(), plain(value)));
         map.insert("input".into(), Json::Object(input.collect()));
         map.insert("actor".into(), person_values(rules, view.actor.person.as_ref(), view.actor.role.as_ref(), view.today));
     }
@@ -106,11 +106,11 @@ fn typed(rules: &Rules, kind: &Type, value: &Value) -> Json {
             let declared = rules.setting.workflow.fields_of(Some(branch));
             declared.map_or(Json::Null, |declared| Json::Object(fields(rules, declared, record)))
         }
-        (_, value) => plain(rules, value),
+        (_, value) => plain(value),
     }
 }
 
-fn plain(rules: &Rules, value: &Value) -> Json {
+fn plain(value: &Value) -> Json {
     match value {
         Value::Empty => Json::Null,
         Value::Bool(value) => json!(value),
@@ -118,8 +118,8 @@ fn plain(rules: &Rules, value: &Value) -> Json {
         Value::Text(text) => json!(text),
         Value::Date(date) => json!(date.to_string()),
         Value::Length(length) => json!(length.to_string()),
-        Value::List(list) => Json::Array(list.iter().map(|value| plain(rules, value)).collect()),
-        Value::Record(record) => Json::Object(record.iter().map(|(name, value)| (name.to_string(), plain(rules, value))).collect()),
+        Value::List(list) => Json::Array(list.iter().map(|value| plain(value)).collect()),
+        Value::Record(record) => Json::Object(record.iter().map(|(name, value)| (name.to_string(), plain(value))).collect()),
     }
 }
 
@@ -201,7 +201,7 @@ fn requests(rules: &Rules, item: &Item, task: Option<u32>) -> Json {
 
 fn params(rules: &Rules, today: Date, reads: &Reads) -> Json {
     let params = rules.setting.workflow.params.iter().filter(|(name, _)| reads.entry("param", name));
-    Json::Object(params.filter_map(|(name, param)| Some((name.to_string(), plain(rules, &param.on(today)?.value)))).collect())
+    Json::Object(params.filter_map(|(name, param)| Some((name.to_string(), plain(&param.on(today)?.value)))).collect())
 }
 
 /// A person with the units of their duties and the title of the role in which they appear.
