@@ -192,7 +192,7 @@ fn key(field: &FieldRef) -> (u8, Name) {
     (u8::from(field.of != Holder::Item), field.field.clone())
 }
 
-fn combination<'f>(fields: &'f IndexMap<(u8, Name), Vec<Value>>, mut number: usize) -> Vec<(&'f (u8, Name), &'f Value)> {
+fn combination(fields: &IndexMap<(u8, Name), Vec<Value>>, mut number: usize) -> Vec<(&(u8, Name), &Value)> {
     let mut chosen = Vec::with_capacity(fields.len());
     for (field, values) in fields.iter().filter(|(_, values)| !values.is_empty()) {
         chosen.push((field, &values[number % values.len()]));

@@ -118,7 +118,7 @@ fn plain(value: &Value) -> Json {
         Value::Text(text) => json!(text),
         Value::Date(date) => json!(date.to_string()),
         Value::Length(length) => json!(length.to_string()),
-        Value::List(list) => Json::Array(list.iter().map(|value| plain(value)).collect()),
+        Value::List(list) => Json::Array(list.iter().map(plain).collect()),
         Value::Record(record) => Json::Object(record.iter().map(|(name, value)| (name.to_string(), plain(value))).collect()),
     }
 }

@@ -50,7 +50,7 @@ pub fn owed(rules: &Rules, item: &Item, now: Instant) -> Vec<Occurrence> {
             }
         }
     }
-    out.sort_by(|a, b| (a.moment, a.day, a.rung).cmp(&(b.moment, b.day, b.rung)));
+    out.sort_by_key(|owed| (owed.moment, owed.day, owed.rung));
     out
 }
 

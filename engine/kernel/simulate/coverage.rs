@@ -31,7 +31,7 @@ pub struct Measure {
 
 impl Measure {
     pub fn percent(&self) -> usize {
-        if self.all == 0 { 100 } else { self.covered * 100 / self.all }
+        (self.covered * 100).checked_div(self.all).unwrap_or(100)
     }
 }
 
