@@ -26,7 +26,9 @@ fn every_shipped_rule_set_passes_its_own_stories() {
         for file in &report.files {
             for outcomes in &file.outcomes {
                 let differences = outcomes.differences.iter();
-                faults.extend(differences.map(|found| format!("{} · {} · step {} {}: {}", file.path, outcomes.name, found.step, found.at, found.text(Lang::En))));
+                faults.extend(differences.map(|found| {
+                    format!("{} · {} · step {} {}: {}", file.path, outcomes.name, found.step, found.at, found.text(Lang::En))
+                }));
             }
             faults.extend(file.below.iter().map(|(what, percent, bar)| format!("{}: {what} {percent}% is below {bar}%", file.path)));
         }

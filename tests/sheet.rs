@@ -20,9 +20,7 @@ fn column(headings: &[&str], kind: Type, required: bool) -> Column {
 fn import() -> Import {
     let list = |kind: Type| Type::List(Box::new(kind));
     let mut origin = column(&["提出方式"], Type::Choice(vec!["in_session".into(), "inter_session".into()]), true);
-    origin.values = [("大会期间".to_string(), "in_session".into()), ("闭会期间".to_string(), "inter_session".into())]
-        .into_iter()
-        .collect();
+    origin.values = [("大会期间".to_string(), "in_session".into()), ("闭会期间".to_string(), "inter_session".into())].into_iter().collect();
     let columns: Section<Column> = [
         ("number", column(&["编号", "序号"], Type::Text, true)),
         ("heading", column(&["标题", "建议标题"], Type::Text, true)),

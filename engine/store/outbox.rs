@@ -387,7 +387,8 @@ impl Write for Finish {
             .collect();
         let done: Vec<(String, i64)> =
             on!(connection, c => sqlx::query_as(statements::MAIL_FINISH).bind(batch(&rows)).fetch_all(&mut *c).await)?;
-        let counted = self.outcomes.iter().map(|outcome| done.iter().any(|(id, fence)| *id == outcome.id && *fence == outcome.fence as i64));
+        let counted =
+            self.outcomes.iter().map(|outcome| done.iter().any(|(id, fence)| *id == outcome.id && *fence == outcome.fence as i64));
         Ok(counted.collect())
     }
 }

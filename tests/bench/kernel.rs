@@ -2,6 +2,7 @@
 //!
 //! `DUBAN_BENCH=short` runs a few rounds and only checks the counts.
 
+use duban::files;
 use duban::kernel::calendar::window::day_of;
 use duban::kernel::model::Name;
 use duban::kernel::model::command::{BranchAddress, Command};
@@ -9,7 +10,6 @@ use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::rules::Rules;
 use duban::kernel::simulate::world::World;
 use duban::kernel::{check, decide, derive};
-use duban::files;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,11 +48,17 @@ fn main() {
     let line = |what: &str, mut rates: Vec<f64>| {
         rates.sort_by(f64::total_cmp);
         let (min, median, max) = (rates[0], rates[rates.len() / 2], rates[rates.len() - 1]);
-        println!("{}", serde_json::json!({ "bench": "kernel", "what": what, "rounds": rounds, "per_second": median.round(), "min": min.round(), "max": max.round() }));
+        println!(
+            "{}",
+            serde_json::json!({ "bench": "kernel", "what": what, "rounds": rounds, "per_second": median.round(), "min": min.round(), "max": max.round() })
+        );
     };
     line("decide one action on a derived item", acts);
     line(&format!("derive an item of {} facts", kept.facts.len()), derives);
-    println!("{}", serde_json::json!({ "bench": "kernel", "what": "load and check the shipped rule set once, cold", "ms": loaded.as_secs_f64() * 1000.0 }));
+    println!(
+        "{}",
+        serde_json::json!({ "bench": "kernel", "what": "load and check the shipped rule set once, cold", "ms": loaded.as_secs_f64() * 1000.0 })
+    );
 }
 
 /// An item assigned to a host and a co-unit, and a contact to be recorded on it.
@@ -79,10 +85,27 @@ fn office(rules: &Arc<Rules>) -> (World, Command) {
     };
     let text = Value::text;
     let steps = [
-        command("draft", &clerk, None, &[("session", text("1")), ("year", Value::Number(2025)), ("origin", text("in_session")), ("title", text("t")), ("topic", text("urban")), ("lead_deputy", Value::Text(deputy))]),
+        command(
+            "draft",
+            &clerk,
+            None,
+            &[
+                ("session", text("1")),
+                ("year", Value::Number(2025)),
+                ("origin", text("in_session")),
+                ("title", text("t")),
+                ("topic", text("urban")),
+                ("lead_deputy", Value::Text(deputy)),
+            ],
+        ),
         command("submit", &clerk, None, &[("scan", text("s.pdf"))]),
         command("accept", &clerk, None, &[]),
-        command("propose_allocation", &clerk, None, &[("host_unit", Value::Text(units[0].clone())), ("co_units", Value::List(vec![Value::Text(units[1].clone())]))]),
+        command(
+            "propose_allocation",
+            &clerk,
+            None,
+            &[("host_unit", Value::Text(units[0].clone())), ("co_units", Value::List(vec![Value::Text(units[1].clone())]))],
+        ),
         command("assign", &clerk, None, &[]),
         command("sign_in", &officer, Some(1), &[]),
     ];

@@ -10,6 +10,6 @@ mod letter;
 mod mailing;
 mod render;
 mod rules;
+mod steps;
 mod typed;
 mod window;
-mod steps;

@@ -1,7 +1,7 @@
 //! What several tests share: worlds, calendars, servers. Nothing here asserts.
 
 pub mod calendar;
+pub mod expressions;
 pub mod rule_set;
 pub mod smtp;
 pub mod world;
-pub mod expressions;

@@ -92,7 +92,10 @@ fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<P
 /// Mistakes of shape after which something is missing, so that more checks would only repeat them in other words.
 fn hinders(problem: &Problem) -> bool {
     problem.is_error()
-        && !matches!((problem.code, problem.variant), ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "strange" | "colon")))
+        && !matches!(
+            (problem.code, problem.variant),
+            ("E002" | "E004" | "E005" | "E017", _) | ("E015", Some("code" | "quote" | "strange" | "colon"))
+        )
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {

@@ -10,7 +10,15 @@ use crate::kernel::time::Date;
 use serde_json::{Map, Value as Json, json};
 
 /// Everything that a wording reads but the addressee; the item and the part at hand are always there.
-pub fn base(rules: &Rules, item: &Item, task: Option<u32>, fact: Option<&Fact>, rung: Option<&RungKey>, today: Date, reads: &Reads) -> Json {
+pub fn base(
+    rules: &Rules,
+    item: &Item,
+    task: Option<u32>,
+    fact: Option<&Fact>,
+    rung: Option<&RungKey>,
+    today: Date,
+    reads: &Reads,
+) -> Json {
     let mut out = Map::new();
     out.insert("item".into(), item_values(rules, item));
     out.insert("task".into(), task.map_or(Json::Null, |no| branch_values(rules, item, no)));

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Recipient, Report, Scope, Sweep, Reads};
+use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Reads, Recipient, Report, Scope, Sweep};
 
 const KINDS: [(&str, NoticeKind); 3] =
     [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
