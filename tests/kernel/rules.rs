@@ -370,6 +370,14 @@ fn nesting_and_length_are_bounded() {
     assert_eq!(problems(&bangs).first().map(|found| found.0), Some("E201"));
     let dots = format!("item{}", ".a".repeat(20_000));
     assert!(problems(&dots).iter().any(|found| found.0.starts_with('E')));
+    for operator in ["+", "==", "in", "??", "<"] {
+        let chain = vec!["item.replies"; 20_000].join(&format!(" {operator} "));
+        assert!(problems(&chain).iter().any(|found| found.0.starts_with('E')), "{operator}");
+    }
+    let lists = format!("{}1{} == 1", "[".repeat(5_000), "]".repeat(5_000));
+    assert_eq!(problems(&lists).first().map(|found| found.0), Some("E201"));
+    let cases = format!("{}true{}", "if item.replies < 3 { ".repeat(3_000), " } else { false }".repeat(3_000));
+    assert_eq!(problems(&cases).first().map(|found| found.0), Some("E201"));
     // A long chain of one operator is no nesting.
     let wide = vec!["item.replies < 3"; 60].join(" && ");
     assert_eq!(problems(&wide), [("W225", "", 1, 1)]);

@@ -22,6 +22,14 @@ pub(in crate::kernel::rules) enum What {
     Sign,
 }
 
+impl Token {
+    /// Rhai counts no further than 65,535 lines and columns.
+    pub fn position(&self) -> Position {
+        let counted = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        Position::new(counted(self.line.max(1)), counted(self.column))
+    }
+}
+
 /// Signs of several characters, longest first.
 const SIGNS: &[&str] = &["..=", "=>", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "..", "::"];
 

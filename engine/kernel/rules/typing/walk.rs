@@ -372,7 +372,7 @@ impl<'w> Walker<'w> {
         let mut unguarded: Vec<&str> = Vec::new();
         for arm in &arms {
             for label in &arm.labels {
-                let position = Position::new(label.line as u16, label.column as u16);
+                let position = label.position();
                 let ty = match label.what {
                     What::Text => Ty::Words(vec![Word { text: label.text.clone(), at: position }]),
                     What::Number => Ty::Number,
