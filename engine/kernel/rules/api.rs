@@ -373,7 +373,8 @@ fn units_of(view: &View) -> Vec<Name> {
 }
 
 fn register_params(engine: &mut Engine, workflow: &Workflow) {
-    for name in workflow.params.keys().cloned() {
+    for name in workflow.params.keys() {
+        let name = name.clone();
         engine.register_get(name.clone(), move |params: &mut ParamView| -> Answer<Dynamic> {
             let view = &params.0.view;
             let row = view.setting.workflow.params.get(&name).and_then(|param| param.on(view.today));
@@ -383,7 +384,8 @@ fn register_params(engine: &mut Engine, workflow: &Workflow) {
 }
 
 fn register_requests(engine: &mut Engine, workflow: &Workflow) {
-    for name in workflow.requests.keys().cloned() {
+    for name in workflow.requests.keys() {
+        let name = name.clone();
         engine.register_get(name.clone(), move |requests: &mut RequestsView| AskedView {
             context: requests.0.clone(),
             asked: latest_ask(&requests.0.view, &name),
