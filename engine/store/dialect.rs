@@ -45,6 +45,7 @@ pub(super) struct Address {
 
 /// Kept in memory by each connection, in KiB (SQLite takes a negative number for that).
 const CACHE: &str = "-32768";
+const READERS_CACHE: &str = "-8192";
 
 impl Address {
     fn options(&self) -> SqliteConnectOptions {
@@ -78,8 +79,10 @@ impl Address {
     pub async fn readers(&self) -> Result<Readers, StoreError> {
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // A file does not hang up while nobody looks.
+            .test_before_acquire(false)
             .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect_with(self.options().read_only(true).pragma("query_only", "on"))
+            .connect_with(self.options().read_only(true).pragma("query_only", "on").pragma("cache_size", READERS_CACHE))
             .await
             .map_err(|error| self.cannot_open(&error))?;
         Ok(Driver::Sqlite(pool))

@@ -83,10 +83,11 @@ pub async fn run(file: &Path, callers: usize, items: &[Vec<Rows>], batches: bool
     let (queue, asked) = mpsc::channel::<Ask>(4096);
     let writer = tokio::spawn(write(connection, asked, batches));
     let mut shares = vec![Vec::new(); callers];
-    for (place, rows) in items.iter().enumerate() {
-        shares[place % callers].push(rows.clone());
+    // Each caller works on its own items in turn, as ours did.
+    for rows in items {
+        let number: usize = rows[0].item.0.trim_start_matches('r').parse()?;
+        shares[number / super::ours::ITEMS_PER_CALLER].push(rows.clone());
     }
-    // Each caller works on its items in turn.
     let shares: Vec<Vec<Rows>> = shares
         .into_iter()
         .map(|items| {
