@@ -2,7 +2,7 @@
 //! one run; how often it flushes; and what an idle tick costs with few and with many open items.
 //!
 //! Every run starts from a copy of one prepared file on a real disk. Ours includes deciding, roles, conditions, JSON, hashes and checks;
-//! the twins write rows that were taken from a run of ours. `--short` makes a quick run of counts.
+//! the twins write rows that were taken from a run of ours. `DUBAN_BENCH=short` makes a quick run.
 
 mod bare;
 mod idle;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Error> {
     if let Some(place) = arguments.iter().position(|argument| argument == "--prepare") {
         return runtime.block_on(ours::prepare(Path::new(&arguments[place + 1])));
     }
-    let short = arguments.iter().any(|argument| argument == "--short");
+    let short = arguments.iter().any(|argument| argument == "--short") || std::env::var("DUBAN_BENCH").is_ok_and(|form| form == "short");
     let rounds = if short { 1 } else { ROUNDS };
     println!("store: SQLite, WAL, synchronous=FULL, answered after the flush; {ITEMS} open items; {rounds} rounds, interleaved");
     println!("  machine: {} processors, {}, {}", std::thread::available_parallelism()?, std::env::consts::OS, file_system(folder.path()));
