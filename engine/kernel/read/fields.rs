@@ -37,7 +37,8 @@ pub fn read(
 ) -> Section<Field> {
     let kinds: HashMap<Name, Type> =
         rows.iter().filter_map(|(name, node)| Some((name.clone(), plain_kind(node, branches)?))).chain(rows_of(others)).collect();
-    let mut fields = Section::default();
+    let mut fields: Section<Field> = Section::default();
+    let mut models: Vec<(Name, String)> = Vec::new();
     for (name, node) in rows {
         let Some(row) = reader.row(node, &KEYS) else { continue };
         // A field whose type cannot be read is there all the same, so that nobody is told it is unknown.
@@ -58,6 +59,21 @@ pub fn read(
             kind,
         };
         fields.insert(name.clone(), field);
+        if let Some(model) =
+            row.get("type").and_then(|node| reader.text(node)).and_then(|text| Some(text.strip_prefix("same as ")?.trim().to_string()))
+        {
+            models.push((name.clone(), model));
+        }
+    }
+    // Who is of the same type as another is called by the same words, too.
+    for (name, model) in models {
+        let model = model.strip_prefix("item.").unwrap_or(&model);
+        let titles = fields.get(model).or_else(|| others.get(model)).map(|field| field.option_titles.clone());
+        if let (Some(field), Some(titles)) = (fields.get_mut(&name), titles) {
+            if field.option_titles.is_empty() {
+                field.option_titles = titles;
+            }
+        }
     }
     fields
 }

@@ -334,7 +334,10 @@ impl<'a> Telling<'a> {
             };
             let found = of.filter(|clock| clock.is_running()).and_then(|clock| clock.due.as_ref());
             if found.map(|due| due.date) != *wanted {
-                let why = found.map_or_else(String::new, |due| format!("{:?}", due.steps));
+                let steps = |due: &crate::kernel::model::item::Due| {
+                    due.steps.iter().map(|step| words::due::step(self.lang, step, str::to_string)).collect::<Vec<_>>()
+                };
+                let why = found.map_or_else(String::new, |due| format!("({})", steps(due).join(" · ")));
                 let text = |date: Option<Date>| date.map_or_else(|| "-".to_string(), |date| date.to_string());
                 let values =
                     vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
