@@ -5,23 +5,19 @@
 
 use super::desk::{Held, QueueError, Queued};
 use super::{App, LoadError, deciding, name, reason};
-use crate::kernel::calendar::cron::{self, Cron};
+use crate::kernel::calendar::cron::Cron;
 use crate::kernel::decide;
-use crate::kernel::model::definition::IfMissed;
 use crate::kernel::rules::Rules;
 use crate::kernel::time::{Date, Instant};
 use crate::store::save::NotSaved;
 use crate::store::slots::Slot;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Items that are read at once.
 const PAGE: u32 = 256;
-/// A tick carries out no more slots of one sweep than this.
-const MOST_SLOTS: usize = 1000;
 /// An item that moves under the sweep is asked again so often.
 const ATTEMPTS: usize = 10;
 
@@ -66,13 +62,16 @@ impl App {
                 self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
                 continue;
             };
-            for found in slots(&cron, declared.if_missed, zone, last.at, now) {
+            let found = decide::due_slots(&cron, declared.if_missed, zone, last.at, now);
+            // When more were missed than are named at once, the next tick goes on after these.
+            let through = found.last().map_or(now, |last| last.at);
+            for found in found {
                 let slot = Slot { sweep: key.clone(), slot: found.name, at: found.at };
                 if self.store.claim_slot(&slot, now).await? {
                     self.carry_out(slot, now, &mut swept).await?;
                 }
             }
-            self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
+            self.pace().next.insert(key, cron.next(zone, through).map(|slot| slot.at));
         }
         Ok(swept)
     }
@@ -242,23 +241,6 @@ impl App {
         swept.set_aside += 1;
         Ok(false)
     }
-}
-
-/// The slots to run now, also when so many were missed that the kernel names them in several portions.
-fn slots(cron: &Cron, if_missed: IfMissed, zone: Tz, last: Instant, now: Instant) -> Vec<cron::Slot> {
-    // What was skipped leaves no trace, so old times are not gone through again at every slot.
-    let mut last = if if_missed == IfMissed::Skip { last.max(now - TimeDelta::days(1)) } else { last };
-    let mut slots = Vec::new();
-    while slots.len() < MOST_SLOTS {
-        let more = decide::due_slots(cron, if_missed, zone, last, now);
-        let Some(latest) = more.last() else { break };
-        last = latest.at;
-        if if_missed != IfMissed::RunEach {
-            slots.clear();
-        }
-        slots.extend(more);
-    }
-    slots
 }
 
 struct Round<'a> {

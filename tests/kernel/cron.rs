@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, Duration, Timelike, Utc};
 use chrono_tz::Tz;
 use duban::kernel::calendar::cron::{Cron, CronError, CronMistake};
+use duban::kernel::decide::due_slots;
+use duban::kernel::model::definition::IfMissed;
 use proptest::prelude::*;
 
 const SHANGHAI: Tz = chrono_tz::Asia::Shanghai;
@@ -153,6 +155,45 @@ fn field(first: u32, last: u32) -> impl Strategy<Value = (String, Vec<u32>)> {
         (format!("{a}-{b}/{step}"), (a..=b).step_by(step as usize).collect())
     });
     prop_oneof![star, step, list, range]
+}
+
+/// The names of the slots to run at a moment, after the last one run.
+fn due(expression: &str, if_missed: IfMissed, last: &str, now: &str) -> Vec<String> {
+    let cron = Cron::parse(expression).unwrap();
+    due_slots(&cron, if_missed, SHANGHAI, at(last), at(now)).into_iter().map(|slot| slot.name).collect()
+}
+
+#[test]
+fn what_was_missed_goes_by_the_policy() {
+    use IfMissed::{RunEach, RunOnce, Skip};
+    let (last, daily) = ("2026-01-01T06:00+08:00", "0 6 * * *");
+    assert_eq!(due(daily, RunEach, last, "2026-01-04T05:59+08:00"), ["2026-01-02T06:00", "2026-01-03T06:00"]);
+    assert_eq!(due(daily, RunOnce, last, "2026-01-04T05:59+08:00"), ["2026-01-03T06:00"], "the latest stands for all");
+    assert_eq!(due(daily, Skip, last, "2026-01-04T05:59+08:00"), [""; 0]);
+    // An hour late is on time.
+    assert_eq!(due(daily, Skip, last, "2026-01-04T07:00+08:00"), ["2026-01-04T06:00"]);
+    assert_eq!(due(daily, Skip, last, "2026-01-04T07:01+08:00"), [""; 0]);
+    assert_eq!(due("*/20 * * * *", Skip, last, "2026-01-04T07:01+08:00"), ["2026-01-04T07:00"], "one is enough");
+    for if_missed in [RunEach, RunOnce, Skip] {
+        assert_eq!(due(daily, if_missed, last, last), [""; 0], "it has been run");
+        assert_eq!(due(daily, if_missed, "2026-01-04T06:00+08:00", "2026-01-02T06:00+08:00"), [""; 0], "the clock was set back");
+    }
+}
+
+#[test]
+fn a_schedule_that_stood_still_for_years_is_caught_up_in_portions() {
+    let cron = Cron::parse("0 6 * * *").unwrap();
+    let (mut last, now) = (at("2022-01-01T06:00+08:00"), at("2026-01-01T06:00+08:00"));
+    let mut days = 0;
+    loop {
+        let slots = due_slots(&cron, IfMissed::RunEach, SHANGHAI, last, now);
+        assert!(slots.len() <= 400);
+        let Some(latest) = slots.last() else { break };
+        last = latest.at;
+        days += slots.len();
+    }
+    assert_eq!((days, last), (3 * 365 + 366, now), "none twice, none lost");
+    assert_eq!(due("* * * * *", IfMissed::RunOnce, "1980-01-01T06:00+08:00", "2026-01-01T06:00+08:00"), ["2026-01-01T06:00"]);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::window::{instant_of, local_time};
 use crate::kernel::time::Instant;
 use ::cron::Schedule;
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use std::str::FromStr;
 
@@ -84,6 +84,19 @@ impl Cron {
     /// The first slot strictly after an instant.
     pub fn next(&self, zone: Tz, after: Instant) -> Option<Slot> {
         self.slots(zone, after, Instant::MAX_UTC, 1).pop()
+    }
+
+    /// The last slot strictly after `after` up to and including `until`. It looks back from the end, so that years of them cost little.
+    pub fn last(&self, zone: Tz, after: Instant, until: Instant) -> Option<Slot> {
+        let mut span = TimeDelta::hours(1);
+        loop {
+            let from = until.checked_sub_signed(span).map_or(after, |from| from.max(after));
+            let found = self.slots(zone, from, until, usize::MAX).pop();
+            if found.is_some() || from <= after {
+                return found;
+            }
+            span = span * 16;
+        }
     }
 
     /// The civil times of all schedules after one, in order, each once.

@@ -19,18 +19,18 @@ use std::sync::Arc;
 /// A slot that is older than this was missed.
 const GRACE_MINUTES: i64 = 60;
 
-/// A schedule that has stood still for years catches up on so many slots at most.
+/// So many slots are named at once; the next question, from the last of them on, names the rest.
 const MOST_SLOTS: usize = 400;
 
-/// The slots of a sweep to run now, after the last one run: all on time, and of the missed ones what `if_missed` says.
+/// The slots of a sweep to run now, after the last one run, oldest first: all on time, and of the missed ones what `if_missed` says.
 pub fn due_slots(cron: &Cron, if_missed: IfMissed, zone: Tz, last: Instant, now: Instant) -> Vec<Slot> {
-    let mut slots = cron.slots(zone, last, now, MOST_SLOTS);
     match if_missed {
-        IfMissed::RunEach => slots,
-        IfMissed::RunOnce => slots.pop().into_iter().collect(),
+        IfMissed::RunEach => cron.slots(zone, last, now, MOST_SLOTS),
+        IfMissed::RunOnce => cron.last(zone, last, now).into_iter().collect(),
         IfMissed::Skip => {
-            slots.retain(|slot| now - slot.at <= TimeDelta::minutes(GRACE_MINUTES));
-            slots.pop().into_iter().collect()
+            // A slot at the very end of the grace is still on time.
+            let on_time = now - TimeDelta::minutes(GRACE_MINUTES) - TimeDelta::milliseconds(1);
+            cron.last(zone, last.max(on_time), now).into_iter().collect()
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Counting follows the Civil Code of China, articles 200 to 204: the starting day is not counted, a month ends on the corresponding day.
 
-use crate::kernel::model::definition::{DayOff, Deadline, FieldRef, Holder, LengthRule};
+use crate::kernel::model::definition::{Deadline, FieldRef, Holder, LengthRule};
 use crate::kernel::model::item::{Clock, Due, DueStep, ExtendedBy, Item};
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
@@ -172,14 +172,7 @@ impl Work<'_> {
     fn roll(&mut self, date: Date) -> Date {
         let calendar = &self.rules.setting.calendar;
         let how = self.deadline.day_off.unwrap_or(self.rules.setting.workflow.day_off);
-        let gives = calendar.roll(date, how);
-        if gives != date {
-            let because = calendar.holiday(date).map_or_else(|| weekday(date).to_string(), str::to_string);
-            self.steps.push(DueStep::Rolled { from: date, because, gives });
-        } else if calendar.is_makeup(date) && how != DayOff::Keep {
-            self.steps.push(DueStep::MakeUpDay { gives });
-        }
-        gives
+        calendar.roll_with_steps(date, how, &mut self.steps)
     }
 
     fn field(&self, field: &FieldRef) -> Option<&Value> {
@@ -195,11 +188,6 @@ impl Work<'_> {
 /// The first day `month`-`day` (29 February only where it exists) after `from` that fits.
 pub fn next_yearly(from: Date, month: u32, day: u32, fits: impl Fn(Date) -> bool) -> Option<Date> {
     (from.year()..=from.year() + 9).filter_map(|year| Date::from_ymd_opt(year, month, day)).find(|date| fits(*date))
-}
-
-/// The English weekday in lower case: a key of the catalogue.
-pub fn weekday(date: Date) -> &'static str {
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"][date.weekday().num_days_from_monday() as usize]
 }
 
 /// A rule as the author wrote it.

@@ -171,7 +171,12 @@ impl World {
         let mut due = Vec::new();
         for (name, cron, last) in &mut self.sweeps {
             let Some(sweep) = self.rules.setting.workflow.sweeps.get(name) else { continue };
-            due.extend(decide::due_slots(cron, sweep.if_missed, zone, *last, self.now).into_iter().map(|slot| (name.clone(), slot)));
+            loop {
+                let slots = decide::due_slots(cron, sweep.if_missed, zone, *last, self.now);
+                let Some(latest) = slots.last() else { break };
+                *last = latest.at;
+                due.extend(slots.into_iter().map(|slot| (name.clone(), slot)));
+            }
             *last = self.now;
         }
         for (name, slot) in due {
