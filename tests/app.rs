@@ -359,3 +359,52 @@ async fn other_rules_are_refused_while_items_are_open_but_people_may_come_and_go
     app.act(&submit("r2")).await.unwrap();
     assert_eq!(app.store.listed("r2").await.unwrap().unwrap().due_on.unwrap().to_string(), "2026-03-17");
 }
+
+/// The office, in which requests have parts that a clerk closes, unless they are heavy.
+fn with_parts(_: &str, text: String) -> String {
+    if !text.starts_with("# A small office") {
+        return text;
+    }
+    let split = "  split:\n    title: split\n    by: [clerk]\n    from: [open]\n    ask:\n      light: { title: light, type: number, required: true }\n      heavy: { title: heavy, type: number, required: true }\n    open:\n      part:\n        \
+                 - { set: { size: input.light } }\n        - { set: { size: input.heavy } }\n";
+    let parts = "
+branches:
+  part:
+    title: part
+    cancelled_state: dropped
+    when_item_ends: cancel
+    fields:
+      size: { title: size, type: number, required: true }
+    states:
+      begun:   { title: begun, kind: start, owner: clerk, no_deadline_needed: true }
+      closed:  { title: closed, kind: end }
+      dropped: { title: dropped, kind: end }
+    actions:
+      close:
+        title: close
+        by: [clerk]
+        from: [begun]
+        to: closed
+        require:
+          - if: task.size < 5
+            say: Too heavy.
+";
+    let text = text.replace("actions:\n  submit:", &format!("actions:\n{split}  submit:"));
+    text.replace("    tell: [answered]", "    do_on: { part: close }\n    or_none: true\n    tell: [answered]") + parts
+}
+
+#[tokio::test]
+async fn what_ends_with_an_item_is_done_before_the_rest_is_cancelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app_under(folder.path(), "2026-03-02 10:00", rules(with_parts)).await.unwrap();
+    app.act(&submit("r1")).await.unwrap();
+    app.act(&command("r1", "split", "carl", [("light", Value::Number(1)), ("heavy", Value::Number(9))])).await.unwrap();
+    app.act(&command("r1", "answer", "carl", [])).await.unwrap();
+    let item = app.item("r1").await.unwrap().unwrap();
+    let ends: Vec<_> = item.branches.iter().map(|branch| (&*branch.state, branch.cancelled)).collect();
+    assert_eq!(ends, [("closed", false), ("dropped", true)], "what could be closed is, the rest goes with the item");
+    let recorded = app.store.item("r1").await.unwrap().unwrap();
+    let names: Vec<&str> = recorded.facts.iter().map(|fact| &*fact.name).collect();
+    assert_eq!(names, ["submit", "split", "answer", "close", "item_ended"]);
+    assert_eq!(app.examine("r1").await.unwrap(), []);
+}

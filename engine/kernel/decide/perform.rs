@@ -8,7 +8,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Accepted, Decision, Number, Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, Effects, Holder, OnePer, Open, RequestStep, Set, SetValue, StateKind, WhenItemEnds};
 use crate::kernel::model::fact::{Actor, Cause, Fact, Outcome};
-use crate::kernel::model::item::Item;
+use crate::kernel::model::item::{Branch, Item};
 use crate::kernel::model::value::{Fields, Value};
 use crate::kernel::render;
 use crate::kernel::rules::{EvalError, Rules, View};
@@ -20,6 +20,9 @@ pub type Counter<'a> = &'a dyn Fn(&str) -> i64;
 
 /// `then_try`, `do_on` and `do` may follow each other so deep; a circle ends here.
 const DEEPEST: usize = 12;
+
+/// The fact that cancels what is left of an ended item.
+pub const ITEM_ENDED: &str = "item_ended";
 
 /// A decision in the making.
 pub struct Work<'a> {
@@ -62,6 +65,7 @@ impl<'a> Work<'a> {
         };
         let mut effects: Vec<&Effects> = Vec::new();
         let mut outcomes = Vec::new();
+        let mut spared = Vec::new();
         if consent.is_none() {
             effects.push(&doing.action.effects);
             let mut to = doing.action.to.as_ref();
@@ -79,7 +83,8 @@ impl<'a> Work<'a> {
                 self.cancels(&effects.cancel, &mut outcomes);
                 self.opens(&effects.open, &view, &mut outcomes)?;
             }
-            self.when_item_ends(to.filter(|_| doing.task.is_none()), &mut outcomes);
+            spared = self.done_on(&effects);
+            self.when_item_ends(to.filter(|_| doing.task.is_none()), &spared, &mut outcomes);
         }
         let seq = self.record(Fact {
             seq: 0,
@@ -102,6 +107,7 @@ impl<'a> Work<'a> {
             self.do_on(effects, &doing, seq)?;
             self.then_try(effects, &doing, seq)?;
         }
+        self.end_the_rest(&spared, &doing, seq)?;
         Ok(())
     }
 
@@ -237,7 +243,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn when_item_ends(&self, to: Option<&Name>, outcomes: &mut Vec<Outcome>) {
+    /// The end of the item cancels its open branches; those on which something is done first are `spared`.
+    fn when_item_ends(&self, to: Option<&Name>, spared: &[u32], outcomes: &mut Vec<Outcome>) {
         let workflow = &self.rules.setting.workflow;
         let ends = to.and_then(|to| workflow.states.get(to)).is_some_and(|state| state.kind == StateKind::End);
         if !ends {
@@ -249,8 +256,45 @@ impl<'a> Work<'a> {
             outcomes.iter().filter_map(|outcome| if let Outcome::Cancel { branch, .. } = outcome { Some(*branch) } else { None }).collect();
         let mut more = Vec::new();
         self.cancels(&kinds.collect::<Vec<_>>(), &mut more);
-        more.retain(|outcome| !matches!(outcome, Outcome::Cancel { branch, .. } if touched.contains(branch)));
+        more.retain(|outcome| !matches!(outcome, Outcome::Cancel { branch, .. } if touched.contains(branch) || spared.contains(branch)));
         outcomes.extend(more);
+    }
+
+    /// What of the spared branches did not come to its own end is cancelled after all.
+    fn end_the_rest(&mut self, spared: &[u32], doing: &Doing, seq: u64) -> Result<(), EvalError> {
+        if !self.item.ended || doing.task.is_some() || spared.is_empty() {
+            return Ok(());
+        }
+        let mut outcomes = Vec::new();
+        self.when_item_ends(Some(&self.item.state), &[], &mut outcomes);
+        outcomes.retain(|outcome| matches!(outcome, Outcome::Cancel { branch, .. } if spared.contains(branch)));
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        self.record(Fact {
+            seq: 0,
+            name: ITEM_ENDED.into(),
+            branch: None,
+            recorded_at: self.now,
+            effective_on: doing.on,
+            actor: system(),
+            cause: Cause::Follows { after: seq },
+            input: Fields::new(),
+            outcomes,
+            not_started: Vec::new(),
+            told: Vec::new(),
+            rules: self.rules.hash.clone(),
+        })?;
+        Ok(())
+    }
+
+    /// The branches on which `do_on` acts.
+    fn done_on(&self, effects: &[&Effects]) -> Vec<u32> {
+        let workflow = &self.rules.setting.workflow;
+        let actions = effects.iter().flat_map(|effects| &effects.do_on);
+        let actions: Vec<_> = actions.filter_map(|(kind, name)| Some((kind, workflow.branches.get(kind)?.actions.get(name)?))).collect();
+        let meant = |branch: &Branch| actions.iter().any(|(kind, action)| branch.kind == **kind && action.from.contains(&branch.state));
+        self.item.branches.iter().filter(|branch| !branch.ended && meant(branch)).map(|branch| branch.no).collect()
     }
 
     fn opens(&self, opens: &[Open], view: &View, outcomes: &mut Vec<Outcome>) -> Result<(), Refusal> {
