@@ -1,5 +1,6 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
+mod amend;
 mod app;
 mod check;
 mod cli;

@@ -14,7 +14,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/read", &["kernel/calendar", "kernel/render", "kernel/rules"]),
         ("kernel/derive", &["kernel/rules", "kernel/calendar"]),
         ("kernel/access", &["kernel/derive", "kernel/rules"]),
-        ("kernel/decide", &["kernel/derive", "kernel/rules", "kernel/calendar", "kernel/render", "kernel/words"]),
+        ("kernel/decide", &["kernel/derive", "kernel/access", "kernel/rules", "kernel/calendar", "kernel/render", "kernel/words"]),
         ("kernel/check", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words", "kernel/decide"]),
         ("kernel/simulate", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"]),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),

@@ -178,6 +178,9 @@ impl App {
         command: &Command,
         now: Instant,
     ) -> Result<Result<Accepted, Refusal>, LoadError> {
+        if decide::is_amend(rules, command) {
+            return self.decide_amend(rules, item, command, now).await;
+        }
         loop {
             let (decision, unknown) = self.decide_with_counters(rules, item, command, now);
             let decision = decision?;
@@ -189,6 +192,22 @@ impl App {
                 self.desk().counters.entry(counter).or_insert(value);
             }
         }
+    }
+
+    /// An amendment is decided on all facts of the item, after what was queued on it before.
+    pub(super) async fn decide_amend(
+        &self,
+        rules: &Rules,
+        item: Option<&Arc<Item>>,
+        command: &Command,
+        now: Instant,
+    ) -> Result<Decision, LoadError> {
+        let mut facts = self.store.item(&command.item).await?.map(|recorded| recorded.facts).unwrap_or_default();
+        if item.is_some_and(|item| item.rev > facts.len() as u64) {
+            self.store.answered_in_order(&command.by, &command.id).await?;
+            facts = self.store.item(&command.item).await?.map(|recorded| recorded.facts).unwrap_or_default();
+        }
+        deciding(|| decide::amend(rules, &facts, command, now))
     }
 
     /// The decision, and the counters that it would have needed.
@@ -223,7 +242,9 @@ impl App {
             (Some(rules), None) => Ok(rules.clone()),
             (Some(_), Some(_)) => Err(refusal(RefusalCode::UnknownWorkflow, vec![("action".into(), command.action.to_string())])),
             (None, _) => {
-                let known = rules.workflows.values().any(|rules| rules.setting.workflow.actions.contains_key(&command.action));
+                let is_known =
+                    |rules: &Arc<Rules>| rules.setting.workflow.actions.contains_key(&command.action) || decide::is_amend(rules, command);
+                let known = rules.workflows.values().any(is_known);
                 let code = if known || command.branch.is_some() { RefusalCode::UnknownItem } else { RefusalCode::UnknownAction };
                 let values = vec![("item".into(), command.item.to_string()), ("action".into(), command.action.to_string())];
                 Err(refusal(code, values))

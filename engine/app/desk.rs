@@ -152,9 +152,12 @@ impl App {
         command: Option<Answered>,
         now: Instant,
     ) -> Result<Option<Queued>, QueueError> {
-        let next = next(rules, id, base, &accepted.facts, now)?;
         // Amended facts have to be read from the beginning.
         let plain = !accepted.facts.iter().any(|fact| matches!(fact.cause, Cause::Amend { .. }));
+        let next = match accepted.item.as_ref().filter(|_| !plain) {
+            Some(amended) => amended.clone(),
+            None => next(rules, id, base, &accepted.facts, now)?,
+        };
         let about = About {
             item: id.clone(),
             workflow: rules.setting.workflow.name.clone(),

@@ -164,7 +164,10 @@ impl<'a> Trial<'a> {
         rules: Arc<Rules>,
         accepted: Accepted,
     ) -> Result<Done, ActError> {
-        let item = next(&rules, &command.item, base.as_ref(), &accepted.facts, self.now)?;
+        let item = match accepted.item.as_ref().filter(|_| decide::is_amend(&rules, command)) {
+            Some(amended) => amended.clone(),
+            None => next(&rules, &command.item, base.as_ref(), &accepted.facts, self.now)?,
+        };
         let rev = base.as_ref().map_or(0, |held| held.item.rev);
         let done = Done {
             item: command.item.clone(),
@@ -207,6 +210,12 @@ impl<'a> Trial<'a> {
 
     /// Decides, after reading the counters that the decision asks for.
     async fn decide(&mut self, rules: &Rules, base: Option<&Arc<Held>>, command: &Command) -> Result<Decision, ActError> {
+        if decide::is_amend(rules, command) {
+            if self.items.contains_key(&command.item) {
+                return Ok(Err(Refusal { code: RefusalCode::AmendAlone, sentence: None, rule: None, values: Vec::new() }));
+            }
+            return Ok(self.app.decide_amend(rules, base.map(|held| &held.item), command, self.now).await?);
+        }
         loop {
             let (decision, unknown) = self.decide_with_counters(rules, base, command);
             let decision = decision?;

@@ -25,6 +25,7 @@ const MOST: usize = 100_000;
   duban act 2024-087 sign_in --branch \"assignment UNIT\" --as PERSON
   duban act name_key --items 2024-001,2024-002 --with lead_official=PERSON --as PERSON --dry-run
   duban act archive --where state=concluded --with publicity=public --as PERSON
+  duban act 2024-087 amend --with fact=3 field=title value=TITLE reason=WHY --as PERSON
   duban act --file actions.yaml --dry-run")]
 pub struct ActArgs {
     /// ITEM ACTION, or ACTION alone with --items or --where

@@ -7,7 +7,7 @@ use crate::kernel::decide::{self, capture};
 use crate::kernel::explain;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Field, Flag, Section};
-use crate::kernel::model::fact::{Cause, Fact};
+use crate::kernel::model::fact::{Amended, Cause, Fact};
 use crate::kernel::model::item::{Branch, Item};
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, due, refusal, say};
@@ -248,7 +248,36 @@ impl Shown {
             Cause::Rung { key, skipped: Some(why), .. } => {
                 say(lang, "show.rung_skipped", &[("deadline", &title), ("rung", &key.rung), ("why", why)])
             }
+            Cause::Amend { seq, what, value, .. } => {
+                let what = match what {
+                    Amended::EffectiveOn => "effective_on",
+                    Amended::Input(name) | Amended::Field { field: name, .. } => name,
+                };
+                let text = |value: Option<Json>| value.map_or_else(String::new, |value| text_of(&value, lang));
+                let reason = text(fact.input.get("reason").map(|reason| json!(reason)));
+                let (was, right) = match self.sees_amended(fact) {
+                    true => (text(fact.input.get("was").map(|was| json!(was))), text(Some(json!(value)))),
+                    false => (say(lang, "show.hidden", &[]), say(lang, "show.hidden", &[])),
+                };
+                let values = [("seq", &*seq.to_string()), ("what", what), ("was", &was), ("value", &right), ("reason", &reason)];
+                say(lang, "show.amended", &values)
+            }
             _ => title,
+        }
+    }
+
+    /// Inputs are shown to nobody here, fields to whom they are shown anyway.
+    fn sees_amended(&self, fact: &Fact) -> bool {
+        match &fact.cause {
+            Cause::Amend { what: Amended::EffectiveOn, .. } => true,
+            Cause::Amend { what: Amended::Field { branch, field }, .. } => {
+                let of = branch.and_then(|no| self.item.branch(no));
+                let declared = self.rules.setting.workflow.fields_of(of.map(|branch| &*branch.kind)).and_then(|fields| fields.get(field));
+                let sees_branch = of.is_none_or(|branch| self.reader().sees_branch(branch).unwrap_or(false));
+                let sees = |declared: &Field| !declared.secret && self.reader().sees_field(*branch, field, declared).unwrap_or(false);
+                sees_branch && declared.is_some_and(sees)
+            }
+            _ => false,
         }
     }
 

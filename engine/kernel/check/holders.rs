@@ -50,6 +50,7 @@ pub fn roles_used<'a>(at: &Checked<'a>) -> HashSet<&'a str> {
         used.extend(workflow.fields_of(level).into_iter().flatten().flat_map(|(_, field)| field.visible_to.iter().map(|role| &**role)));
     }
     used.extend(workflow.branches.values().flat_map(|branch| branch.visible_to.iter().map(|role| &**role)));
+    used.extend(workflow.amend_by.iter().map(|role| &**role));
     used.extend(workflow.imports.values().flat_map(|import| import.steps.iter().map(|step| &*step.by)));
     used
 }

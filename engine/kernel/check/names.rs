@@ -237,6 +237,7 @@ fn roles(at: &Checked, problems: &mut Vec<Problem>) {
             }
         }
     }
+    at.workflow.amend_by.iter().enumerate().for_each(|(index, by)| role(by, &format!("amend_by[{index}]")));
     for (name, import) in &at.workflow.imports {
         import.steps.iter().enumerate().for_each(|(index, step)| role(&step.by, &format!("imports.{name}.steps[{index}].by")));
     }

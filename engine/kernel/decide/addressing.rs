@@ -60,7 +60,8 @@ pub fn find<'a>(rules: &'a Rules, item: &Arc<Item>, command: &Command, on: Date)
     }
 }
 
-fn branch<'a>(rules: &Rules, item: &'a Item, address: &BranchAddress, action: &str) -> Result<&'a Branch, Refusal> {
+/// The branch that is meant, open or ended.
+pub fn branch<'a>(rules: &Rules, item: &'a Item, address: &BranchAddress, action: &str) -> Result<&'a Branch, Refusal> {
     let text = match address {
         BranchAddress::No(no) => {
             return item.branch(*no).ok_or_else(|| refusal(RefusalCode::UnknownBranch, &[("branch", &no.to_string()), ("action", action)]));

@@ -2,7 +2,7 @@
 
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Ask, Field, Reads, Request, Section};
-use crate::kernel::model::fact::{Fact, RungKey};
+use crate::kernel::model::fact::{Cause, Fact, RungKey};
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::rules::{Rules, View};
@@ -241,6 +241,9 @@ pub fn title(rules: &Rules, id: &Name) -> String {
 
 /// What a fact is called for people: its action's title, or the rung's deadline.
 pub fn fact_title(rules: &Rules, item: &Item, fact: &Fact) -> String {
+    if matches!(fact.cause, Cause::Amend { .. }) {
+        return super::amend::title(rules);
+    }
     let workflow = &rules.setting.workflow;
     let kind = fact.branch.and_then(|no| item.branch(no)).map(|branch| &*branch.kind);
     let by_action = [kind, None].into_iter().filter_map(|kind| workflow.actions_of(kind));
@@ -250,5 +253,6 @@ pub fn fact_title(rules: &Rules, item: &Item, fact: &Fact) -> String {
         .next()
         .or_else(|| workflow.sweeps.get(&fact.name).map(|sweep| sweep.title.clone()))
         .or_else(|| workflow.deadlines.get(fact.name.split('.').next().unwrap_or_default()).map(|deadline| deadline.title.clone()))
+        .or_else(|| (*fact.name == *super::perform::ITEM_ENDED).then(|| super::amend::built_in(rules, &fact.name)))
         .unwrap_or_else(|| fact.name.to_string())
 }

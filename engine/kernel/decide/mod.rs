@@ -1,6 +1,7 @@
 //! Item, command, now → [`Decision`]. The one pure step that web, API, scheduler, simulation and rule tests all go through.
 
 mod addressing;
+mod amend;
 pub mod capture;
 pub mod input;
 pub mod mailing;
@@ -12,6 +13,7 @@ mod wake;
 pub mod who;
 
 pub use addressing::find;
+pub use amend::{AMEND, amend, is_amend};
 pub use perform::{Counter, sentence, windows_open};
 pub use sweep::{due_slots, sweep};
 pub use wake::wake;

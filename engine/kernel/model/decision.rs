@@ -127,6 +127,20 @@ pub enum RefusalCode {
     NotUnique,
     /// Nobody resolves a unit or person that is needed.
     Quarantined,
+    /// What `amend` asks for is missing or too much.
+    AmendInput,
+    NoSuchFact,
+    /// The engine's own record, or an amendment.
+    NotAmendable,
+    /// The fact did not record what is to be amended.
+    NotRecorded,
+    SameValue,
+    /// The day would lie before what it follows, or after what follows it.
+    AmendDate,
+    /// Who may not see a value does not amend it.
+    AmendHidden,
+    /// Another command of the same group changes the item.
+    AmendAlone,
     /// A rule failed when it ran.
     RuleFailed,
 }

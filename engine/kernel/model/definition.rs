@@ -25,6 +25,8 @@ pub struct Workflow {
     pub send_window: SendWindow,
     /// Words that every mail may use (`letter.sender`, `letter.phone` …), free keys of the head.
     pub letter: IndexMap<String, String>,
+    /// Roles that may put a wrong record right; nobody may when there are none.
+    pub amend_by: Vec<Name>,
     pub roles: Section<Role>,
     pub fields: Section<Field>,
     pub states: Section<State>,

@@ -76,7 +76,12 @@ pub enum Cause {
 pub enum Amended {
     EffectiveOn,
     Input(Name),
-    Field(Name),
+    /// A field of the item, or of a branch.
+    Field {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<u32>,
+        field: Name,
+    },
 }
 
 /// Which occurrence of which rung.

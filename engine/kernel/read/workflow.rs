@@ -10,8 +10,20 @@ use crate::kernel::model::problem::{Places, Problem};
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 
-const HEAD: [&str; 11] =
-    ["workflow", "title", "language", "languages", "version", "timezone", "calendar", "month_overflow", "day_off", "send_window", "letter"];
+const HEAD: [&str; 12] = [
+    "workflow",
+    "title",
+    "language",
+    "languages",
+    "version",
+    "timezone",
+    "calendar",
+    "month_overflow",
+    "day_off",
+    "send_window",
+    "letter",
+    "amend_by",
+];
 const SECTIONS: [&str; 17] = [
     "roles",
     "fields",
@@ -201,6 +213,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         day_off: head.day_off,
         send_window: head.send_window,
         letter: head.letter,
+        amend_by: head.amend_by,
         roles,
         fields: world.fields.clone(),
         states,
@@ -261,6 +274,7 @@ struct Head {
     day_off: crate::kernel::model::definition::DayOff,
     send_window: SendWindow,
     letter: IndexMap<String, String>,
+    amend_by: Vec<Name>,
 }
 
 fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
@@ -294,6 +308,7 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
     let languages = row.get("languages").map(|node| reader.names(node).iter().map(|name| name.to_string()).collect());
     let letter = row.get("letter").map(|node| reader.named(node)).unwrap_or_default();
     let letter = letter.into_iter().filter_map(|(name, node)| Some((name.to_string(), letter_text(reader, node)?))).collect();
+    let amend_by = row.get("amend_by").map(|node| reader.names(node)).unwrap_or_default();
     Some(Head {
         name: name?,
         title: title?,
@@ -305,6 +320,7 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
         day_off: day_off?,
         send_window: send_window?,
         letter,
+        amend_by,
     })
 }
 

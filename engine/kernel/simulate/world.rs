@@ -74,7 +74,10 @@ impl World {
             None => None,
         };
         let counters = &self.counters;
-        let decision = decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(0));
+        let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&self.rules, command)) {
+            Some(kept) => decide::amend(&self.rules, &kept.facts, command, self.now),
+            None => decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(0)),
+        };
         match decision {
             Ok(accepted) => self.keep(&command.item, accepted),
             Err(refusal) => {
