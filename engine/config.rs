@@ -3,6 +3,7 @@
 //! A flag of the command line wins over the environment (`DUBAN_…`), that over the file (`duban.yaml`), that over the default.
 
 use crate::kernel::words::Lang;
+use crate::store::{Place, PlaceError};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ pub const FILE: &str = "duban.yaml";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// A SQLite file, or the URL of a PostgreSQL database.
+    pub database: Place,
     /// The folder of the rule set.
     pub rules: Option<PathBuf>,
     /// A folder whose `mail/` replaces frames of mails.
@@ -57,7 +58,7 @@ pub struct MailSettings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            database: "duban.db".into(),
+            database: Place::File("duban.db".into()),
             rules: None,
             templates: None,
             listen: "127.0.0.1:8080".into(),
@@ -96,6 +97,8 @@ pub enum ConfigError {
     File { path: PathBuf, source: serde_yaml::Error },
     #[error("`{name}` cannot be `{value}`; {wants}")]
     Value { name: String, value: String, wants: &'static str },
+    #[error(transparent)]
+    Database(#[from] PlaceError),
     #[error("no rule set: name its folder with --rules, DUBAN_RULES or `rules:` in {FILE}{found}")]
     NoRules { found: String },
 }
@@ -123,13 +126,7 @@ impl Settings {
     fn environment(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
         let path = |name: &str| variable(name).map(PathBuf::from);
         if let Some(url) = variable("DATABASE_URL").or_else(|| variable("DUBAN_DATABASE")) {
-            self.database = match url.strip_prefix("sqlite:") {
-                Some(file) => file.trim_start_matches("//").into(),
-                None if url.contains("://") => {
-                    return Err(ConfigError::Value { name: "DATABASE_URL".into(), value: url, wants: "write sqlite:FILE" });
-                }
-                None => url.into(),
-            };
+            self.database = url.parse()?;
         }
         let set = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = path(name) {

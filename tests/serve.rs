@@ -191,7 +191,7 @@ fn settings_that_cannot_be_meant_stop_it_at_the_start() {
         ("DUBAN_LOG", "xml", 2),
         ("DUBAN_SMTP_URL", "http://mail.example.cn", 4),
         ("DUBAN_MAIL_FROM", "nobody", 4),
-        ("DATABASE_URL", "postgres://localhost/duban", 4),
+        ("DATABASE_URL", "mysql://localhost/duban", 4),
     ] {
         let output = desk.command(&["serve", "--port", "0"]).env(variable, value).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{variable}: {output:?}");

@@ -45,7 +45,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("std::fs", &["files", "cli", "store", "mail", "sheet", "config"]),
     ("Utc::now", &["clock"]),
     ("SystemTime::now", &["clock"]),
-    ("rand::", &["app", "cli", "serve", "api"]),
+    ("rand::", &["app", "cli", "serve", "api", "store"]),
 ];
 
 /// What the kernel never knows.

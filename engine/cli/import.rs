@@ -44,8 +44,8 @@ pub fn run(args: &ImportArgs, context: &Context) -> anyhow::Result<i32> {
     wait_for(async {
         let office = match args.dry_run {
             false => Office::to_write(context).await?,
-            true if context.settings.database.is_file() => Office::to_read(context).await?,
-            true => Office::for_trial(context).await?,
+            true if context.settings.database.is_missing_file() => Office::for_trial(context).await?,
+            true => Office::to_read(context).await?,
         };
         let done = import(args, &office, context).await;
         office.close().await;

@@ -21,6 +21,7 @@ pub mod test;
 use crate::config::Settings;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::words::Lang;
+use crate::store::Place;
 use clap::{Parser, Subcommand};
 use indexmap::IndexMap;
 use std::path::PathBuf;
@@ -53,9 +54,9 @@ pub struct Global {
     /// Settings file (default: duban.yaml, when it is there)
     #[arg(long, global = true)]
     pub config: Option<PathBuf>,
-    /// The SQLite file (default: duban.db)
-    #[arg(long, global = true)]
-    pub database: Option<PathBuf>,
+    /// A SQLite file or postgres://USER@HOST/NAME (default: duban.db)
+    #[arg(long, global = true, value_name = "DATABASE")]
+    pub database: Option<Place>,
     /// Folder of the rule set (default: the only one under rules/)
     #[arg(long, global = true)]
     pub rules: Option<PathBuf>,

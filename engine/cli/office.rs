@@ -12,7 +12,7 @@ use crate::kernel::model::command::Command;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, refusal, say};
-use crate::store::{Opening, Store, StoreError, lock};
+use crate::store::{Opening, Place, Store, StoreError, lock};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -142,11 +142,11 @@ impl Office {
     /// To look only. The rule set is the one that the database carries.
     pub async fn to_read(context: &Context) -> anyhow::Result<Office> {
         let lang = context.lang;
-        let path = &context.settings.database;
-        if !path.is_file() {
-            return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &path.display().to_string())]).into());
+        let place = &context.settings.database;
+        if place.is_missing_file() {
+            return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }
-        let store = Store::open_to_read(path).await.map_err(|error| Stop::store(lang, &error))?;
+        let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?;
         let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
         let app = App::open_to_read(store, rules, Clock::Machine).await.map_err(|error| Stop::store(lang, &error))?;
         Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
@@ -154,11 +154,12 @@ impl Office {
 
     /// To try something where there is no database yet: one is made beside its place, and taken away again.
     pub async fn for_trial(context: &Context) -> anyhow::Result<Office> {
-        let mut path = context.settings.database.clone().into_os_string();
+        let beside = context.settings.database.file().unwrap_or(Path::new("duban.db"));
+        let mut path = beside.as_os_str().to_os_string();
         path.push(format!(".trial-{}", random_text()));
         let trial = Trial(path.into());
         let mut settings = context.settings.clone();
-        settings.database.clone_from(&trial.0);
+        settings.database = Place::from(&trial.0);
         let app = open(&settings, context, true).await?;
         Ok(Office { app: Arc::new(app), server: None, lang: context.lang, _trial: Some(trial) })
     }
@@ -166,14 +167,14 @@ impl Office {
     /// To write: directly, or through the server that holds the file.
     pub async fn to_write(context: &Context) -> anyhow::Result<Office> {
         let lang = context.lang;
-        let path = &context.settings.database;
-        match lock::holder(path) {
+        let place = &context.settings.database;
+        match place.file().and_then(lock::holder) {
             Some(lock::Holder { address: Some(address), token: Some(token), .. }) => {
                 let office = Office::to_read(context).await?;
                 Ok(Office { server: Some(Client::new(address, token)), ..office })
             }
             Some(holder) => {
-                let held = StoreError::Held { path: path.display().to_string(), holder: Box::new(holder) };
+                let held = StoreError::Held { path: place.to_string(), holder: Box::new(holder) };
                 Err(Stop::store(lang, &held).into())
             }
             None => {
@@ -240,7 +241,7 @@ impl Office {
 pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<App> {
     let lang = context.lang;
     // A rule set with mistakes is told before anything is made.
-    let mut offered = match offer || !settings.database.is_file() {
+    let mut offered = match offer || settings.database.is_missing_file() {
         true => Some(Arc::new(from_folder(context)?)),
         false => None,
     };

@@ -73,7 +73,7 @@ fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
         let values = [("title", workflow.title.as_str()), ("version", &workflow.version.to_string()), ("hash", &short(&rules.hash))];
         anstream::println!("{}", say(lang, "serve.rules", &values));
     }
-    let database = context.settings.database.display().to_string();
+    let database = context.settings.database.to_string();
     anstream::println!("{}", say(lang, "serve.database", &[("path", &database), ("open", &ready.open_items.to_string())]));
     if ready.unclean {
         anstream::println!("{}", say(lang, "serve.unclean", &[]));

@@ -1,18 +1,27 @@
-//! What truly differs between the databases: the driver behind an enum, pragmas, words of the schema, and which errors mean what.
+//! What truly differs between the databases, behind one enum of native drivers: how they are reached, words, batches, and which errors
+//! mean what.
 //!
 //! Everything else is one SQL text (see `statements`) with `$1` placeholders, written so that both databases read it.
 
-use super::StoreError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
-use std::path::{Path, PathBuf};
+use super::place::Place;
+use super::{Opening, StoreError, postgres, sqlite};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use std::time::Duration;
 
-/// Runs one body over whichever native driver stands behind a [`Connection`] or [`Readers`].
+/// Runs one body over whichever native driver stands behind a [`Connection`] or [`Readers`]; `sql` gives a statement in its words.
 macro_rules! on {
-    ($connection:expr, $driver:ident => $body:expr) => {
+    ($connection:expr, $driver:ident, $sql:ident => $body:expr) => {
         match $connection {
-            $crate::store::dialect::Driver::Sqlite($driver) => $body,
+            $crate::store::dialect::Driver::Sqlite($driver) => {
+                let $sql = $crate::store::sqlite::words;
+                $body
+            }
+            $crate::store::dialect::Driver::Postgres($driver) => {
+                let $sql = $crate::store::postgres::words;
+                $body
+            }
         }
     };
 }
@@ -20,200 +29,211 @@ pub(super) use on;
 
 /// One arm for each database, over its native driver.
 #[derive(Debug)]
-pub enum Driver<Sqlite> {
+pub enum Driver<Sqlite, Postgres> {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// The writer's own connection.
-pub(super) type Connection = Driver<SqliteConnection>;
-/// Connections that can only read.
-pub(super) type Readers = Driver<SqlitePool>;
-
-/// The first version of SQLite without the bug that damages a write-ahead log when it is reset.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-const READERS: u32 = 4;
-
+pub(super) type Connection = Driver<SqliteConnection, PgConnection>;
+/// Connections that only read.
+pub(super) type Readers = Driver<SqlitePool, PgPool>;
 /// How a database is reached; enough to open its writer again after a fault.
-#[derive(Clone, Debug)]
-pub(super) struct Address {
-    pub path: PathBuf,
-    /// The file may not grow beyond so many pages.
-    pub page_limit: Option<u32>,
-    /// Commits are not flushed one by one.
-    pub throwaway: bool,
-}
-
-/// Kept in memory by each connection, in KiB (SQLite takes a negative number for that).
-const CACHE: &str = "-32768";
-const READERS_CACHE: &str = "-8192";
+pub(super) type Address = Driver<sqlite::File, postgres::Server>;
 
 impl Address {
-    fn options(&self) -> SqliteConnectOptions {
-        SqliteConnectOptions::new()
-            .filename(&self.path)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true)
-            .pragma("cell_size_check", "on")
-            .pragma("mmap_size", "0")
-            .pragma("cache_size", CACHE)
-            .disable_statement_logging()
+    pub fn of(place: &Place, opening: &Opening) -> Address {
+        let throwaway = opening.throwaway;
+        match place {
+            Place::File(path) => Driver::Sqlite(sqlite::File { path: path.clone(), page_limit: opening.page_limit, throwaway }),
+            Place::Server(_) => Driver::Postgres(postgres::Server { place: place.clone(), throwaway }),
+        }
     }
 
-    /// Opens the one connection that writes, and reads back that a commit will be durable.
+    /// Opens the connection that writes; a commit through it will be durable.
     pub async fn writer(&self) -> Result<Connection, StoreError> {
-        let mut options = self
-            .options()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if self.throwaway { SqliteSynchronous::Normal } else { SqliteSynchronous::Full })
-            .pragma("journal_size_limit", "67108864");
-        if let Some(pages) = self.page_limit {
-            options = options.pragma("max_page_count", pages.to_string());
-        }
-        let mut connection = options.connect().await.map_err(|error| self.cannot_open(&error))?;
-        self.check(&mut connection).await?;
-        Ok(Driver::Sqlite(connection))
+        Ok(match self {
+            Driver::Sqlite(file) => Driver::Sqlite(file.writer().await?),
+            Driver::Postgres(server) => Driver::Postgres(server.writer().await?),
+        })
     }
 
-    /// Opens the pool for reading; a stray write through it fails.
+    /// Opens the pool for reading.
     pub async fn readers(&self) -> Result<Readers, StoreError> {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            // A file does not hang up while nobody looks.
-            .test_before_acquire(false)
-            .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect_with(self.options().read_only(true).pragma("query_only", "on").pragma("cache_size", READERS_CACHE))
-            .await
-            .map_err(|error| self.cannot_open(&error))?;
-        Ok(Driver::Sqlite(pool))
+        Ok(match self {
+            Driver::Sqlite(file) => Driver::Sqlite(file.readers().await?),
+            Driver::Postgres(server) => Driver::Postgres(server.readers().await?),
+        })
     }
 
-    async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let refuse = |what: String| StoreError::Open { path: self.path.display().to_string(), what };
-        let failed = |error: sqlx::Error| self.cannot_open(&error);
-        let (journal,): (String,) = sqlx::query_as("pragma journal_mode").fetch_one(&mut *connection).await.map_err(failed)?;
-        let (synchronous,): (i64,) = sqlx::query_as("pragma synchronous").fetch_one(&mut *connection).await.map_err(failed)?;
-        let (foreign_keys,): (i64,) = sqlx::query_as("pragma foreign_keys").fetch_one(&mut *connection).await.map_err(failed)?;
-        let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
-        let durable = synchronous == 2 || self.throwaway;
-        if journal != "wal" || !durable || foreign_keys != 1 {
-            return Err(refuse(format!(
-                "its settings are not durable (journal {journal}, synchronous {synchronous}, foreign keys {foreign_keys})"
-            )));
+    /// A server may come back at once; a group that was not stored is tried again for so long.
+    pub fn patience(&self) -> Duration {
+        match self {
+            Driver::Sqlite(_) => Duration::ZERO,
+            Driver::Postgres(_) => Duration::from_secs(3),
         }
-        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-        let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-        if found < OLDEST_SQLITE {
-            return Err(refuse(format!("SQLite {version} can damage its log; 3.51.3 or later is needed")));
-        }
-        Ok(())
     }
 
-    fn cannot_open(&self, error: &sqlx::Error) -> StoreError {
-        StoreError::Open { path: self.path.display().to_string(), what: plain(error) }
+    /// A group that is not stored by then is not stored; a server may never answer.
+    pub fn longest_write(&self) -> Duration {
+        match self {
+            Driver::Sqlite(_) => Duration::MAX,
+            Driver::Postgres(_) => Duration::from_secs(60),
+        }
     }
 }
 
-/// The schema's text in the words of SQLite: STRICT tables know `integer`, not `bigint`.
-pub(super) fn schema_words(statement: &str) -> String {
+impl<S, P> Driver<S, P> {
+    /// Other processes may write to the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Driver::Postgres(_))
+    }
+}
+
+/// The schema's text in the words of the database.
+pub(super) fn schema_words(connection: &Connection, statement: &str) -> String {
     let statement = statement.trim();
-    if statement.starts_with("create table") {
-        return format!("{} strict", statement.replace(" bigint", " integer"));
+    match connection {
+        Driver::Sqlite(_) => sqlite::schema_words(statement),
+        Driver::Postgres(_) => postgres::schema_words(statement),
     }
-    statement.to_string()
 }
 
-/// Begins a transaction that already holds the right to write.
-pub(super) const BEGIN: &str = "begin immediate";
+/// Begins a transaction that writes.
+pub(super) async fn begin(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let words = if connection.is_shared() { postgres::BEGIN } else { sqlite::BEGIN };
+    run(connection, words).await
+}
 
-/// The disk is full or broken: the connection cannot be trusted any more.
+/// Begins a transaction that changes the schema, while nobody else does.
+pub(super) async fn begin_migration(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let words = if connection.is_shared() { postgres::BEGIN_MIGRATION } else { sqlite::BEGIN };
+    run(connection, words).await
+}
+
+/// Runs words that begin, end or divide a transaction.
+pub(super) async fn run(connection: &mut Connection, words: &'static str) -> Result<(), sqlx::Error> {
+    match connection {
+        Driver::Sqlite(connection) => sqlx::query(words).execute(connection).await.map(|_| ()),
+        Driver::Postgres(connection) => sqlx::raw_sql(words).execute(connection).await.map(|_| ()),
+    }
+}
+
+/// The storage failed or has gone: the connection cannot be trusted any more.
 pub(super) fn is_storage_fault(error: &sqlx::Error) -> bool {
-    matches!(primary_code(error), Some(10 | 11 | 13 | 26)) || matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed)
+    match code(error) {
+        Some(Code::Sqlite(code)) => sqlite::is_storage_fault(code),
+        Some(Code::Postgres(code)) => postgres::is_storage_fault(&code),
+        None => is_lost(error),
+    }
 }
 
-/// A flush to the disk failed, so what earlier commits wrote may be lost as well: only a restart helps.
+/// The connection has gone; what was not committed is not stored, and a new connection may do.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    match code(error) {
+        Some(Code::Sqlite(_)) => false,
+        Some(Code::Postgres(code)) => postgres::is_lost(&code),
+        None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed),
+    }
+}
+
+/// Another process was in the way: the same again may succeed.
+pub(super) fn is_contended(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(Code::Postgres(code)) if postgres::is_contended(&code))
+}
+
+/// A flush to the disk failed, so what earlier commits wrote may be lost as well: only a restart helps. A PostgreSQL server sees to that
+/// itself.
 pub(super) fn is_failed_flush(error: &sqlx::Error) -> bool {
-    // SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
-    matches!(extended_code(error), Some(1034 | 1290))
+    matches!(code(error), Some(Code::Sqlite(code)) if sqlite::is_failed_flush(code))
 }
 
 /// What the database said, in words for an administrator.
 pub(super) fn plain(error: &sqlx::Error) -> String {
-    match primary_code(error) {
-        Some(13) => "the disk is full".into(),
-        Some(10) => "the disk reported an error".into(),
-        Some(11) => "the file is damaged".into(),
-        Some(26) => "the file is not a database".into(),
-        Some(14) => "the file cannot be opened".into(),
-        Some(8) => "the file is read-only".into(),
-        Some(5) => "the file is locked by another program".into(),
-        _ => match error {
-            sqlx::Error::Database(error) => error.message().to_string(),
-            error => error.to_string(),
-        },
+    let known = match code(error) {
+        Some(Code::Sqlite(code)) => sqlite::plain(code),
+        Some(Code::Postgres(code)) => postgres::plain(&code),
+        None => None,
+    };
+    match (known, error) {
+        (Some(known), _) => known.into(),
+        (None, sqlx::Error::Database(error)) => error.message().to_string(),
+        (None, sqlx::Error::Io(error)) => format!("the server cannot be reached ({error})"),
+        (None, sqlx::Error::PoolTimedOut) => "the server cannot be reached (timed out)".into(),
+        (None, error) => error.to_string(),
     }
 }
 
-fn extended_code(error: &sqlx::Error) -> Option<u32> {
-    match error {
-        sqlx::Error::Database(error) => error.code()?.parse().ok(),
-        _ => None,
-    }
+enum Code {
+    Sqlite(u32),
+    Postgres(String),
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    extended_code(error).map(|code| code & 0xff)
+fn code(error: &sqlx::Error) -> Option<Code> {
+    let sqlx::Error::Database(error) = error else { return None };
+    let code = error.code()?.into_owned();
+    match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        Some(_) => Some(Code::Postgres(code)),
+        None => code.parse().ok().map(Code::Sqlite),
+    }
 }
 
 /// Runs batches one behind the other: each a statement with its rows as `$1`. SQLite's driver hands every statement over to a thread of
 /// its own, so all of them go there as one text.
 pub(super) async fn run_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<(), sqlx::Error> {
-    let text = chained(&batches);
-    let Driver::Sqlite(connection) = connection;
-    // The text is made of our own constants.
-    let query = sqlx::query(sqlx::AssertSqlSafe(text));
-    batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).execute(connection).await?;
+    match connection {
+        Driver::Sqlite(connection) => {
+            // The text is made of our own constants.
+            let query = sqlx::query(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::words)));
+            batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).execute(&mut *connection).await?;
+        }
+        Driver::Postgres(connection) => {
+            for (statement, rows) in batches {
+                sqlx::query(postgres::words(statement)).bind(rows).execute(&mut *connection).await?;
+            }
+        }
+    }
     Ok(())
 }
 
-/// The same for questions whose answers have one shape.
+/// The same for questions whose answers have one shape. Those that lock rows are asked first, in their order, so that the others see what
+/// had been written before the rows were ours.
 pub(super) async fn ask_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<Vec<Answer>, sqlx::Error> {
-    let text = chained(&batches);
-    let Driver::Sqlite(connection) = connection;
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(text));
-    batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(connection).await
+    match connection {
+        Driver::Sqlite(connection) => {
+            let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::words)));
+            batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(&mut *connection).await
+        }
+        Driver::Postgres(connection) => {
+            let (locking, others): (Vec<_>, Vec<_>) = batches.into_iter().partition(|(statement, _)| statement.contains("/*for update*/"));
+            let mut answers = Vec::new();
+            for (statement, rows) in locking {
+                let query = sqlx::query_as(postgres::words(statement));
+                answers.extend(query.bind(rows).fetch_all(&mut *connection).await?);
+            }
+            if !others.is_empty() {
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&others, "\nunion all\n", postgres::words)));
+                answers.extend(others.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(&mut *connection).await?);
+            }
+            Ok(answers)
+        }
+    }
 }
 
 /// Which question was asked, and four texts.
 pub(super) type Answer = (String, String, String, String, String);
 
 /// Several statements as one text: `$1` of the second becomes `$2`, and so on.
-fn chained(batches: &[(&'static str, String)]) -> String {
-    let numbered = batches.iter().zip(1..).map(|((statement, _), number)| statement.replace("$1", &format!("${number}")));
-    numbered.collect::<Vec<_>>().join(";\n")
+fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&'static str) -> &'static str) -> String {
+    let numbered = batches.iter().zip(1..).map(|((statement, _), number)| words(statement).replace("$1", &format!("${number}")));
+    numbered.collect::<Vec<_>>().join(between)
 }
 
 /// Closes a connection that is still sound.
 pub(super) async fn close(connection: Connection) {
-    let Driver::Sqlite(connection) = connection;
     // Nothing is lost when closing fails: all that was answered has been committed.
-    let _ = connection.close().await;
-}
-
-/// File systems on which SQLite's log corrupts, by their kind in the table of mounts.
-const SHARED_FILE_SYSTEMS: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "fuse.sshfs"];
-
-/// The kind of the file system on which `path` lies, when it is one that other machines share.
-pub(super) fn shared_file_system(path: &Path) -> Option<String> {
-    let path = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).canonicalize().ok()?;
-    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
-    let nearest = mounts
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let (_, at, kind) = (words.next()?, words.next()?, words.next()?);
-            path.starts_with(at).then_some((at.len(), kind))
-        })
-        .max_by_key(|(length, _)| *length)?;
-    SHARED_FILE_SYSTEMS.contains(&nearest.1).then(|| nearest.1.to_string())
+    let _ = match connection {
+        Driver::Sqlite(connection) => connection.close().await,
+        Driver::Postgres(connection) => connection.close().await,
+    };
 }

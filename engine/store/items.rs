@@ -62,14 +62,15 @@ type Row =
 impl Store {
     /// One item's line.
     pub async fn listed(&self, id: &str) -> Result<Option<Listed>, StoreError> {
-        let row: Option<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_ROW).bind(id).fetch_optional(pool).await)?;
+        let row: Option<Row> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_ROW)).bind(id).fetch_optional(pool).await)?;
         row.map(listed).transpose()
     }
 
     /// At most `limit` items in the order of their ids.
     pub async fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Listed>, StoreError> {
         let text = filter.text.as_ref().map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
-        let rows: Vec<Row> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_LIST)
+        let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_LIST))
             .bind(&filter.workflow)
             .bind(&filter.state)
             .bind(i64::from(filter.open_only))
@@ -83,26 +84,27 @@ impl Store {
 
     /// Ids of all items (of a workflow, or only the open ones), a page at a time.
     pub async fn ids(&self, workflow: Option<&str>, open_only: bool, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_IDS)
+        let rows: Vec<(String,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_IDS))
             .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// How many items stand in which state of which workflow.
     pub async fn count_by_state(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
-        let rows: Vec<(String, String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_COUNT).fetch_all(pool).await)?;
+        let rows: Vec<(String, String, i64)> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_COUNT)).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(workflow, state, count)| (workflow, state, count as u64)).collect())
     }
 
     /// How many items have not ended.
     pub async fn count_open(&self) -> Result<u64, StoreError> {
-        let (count,): (i64,) = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_OPEN).fetch_one(pool).await)?;
+        let (count,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_OPEN)).fetch_one(pool).await)?;
         Ok(count as u64)
     }
 
     /// Items whose moment has come, the earliest first. It costs what is due, not what is open.
     pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
-        let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_DUE)
+        let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
             .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
         let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32 });
         rows.into_iter().map(read).collect()
@@ -110,13 +112,13 @@ impl Store {
 
     /// The first moment at which anything may be owed.
     pub async fn next_wake_up(&self) -> Result<Option<Instant>, StoreError> {
-        let (at,): (Option<i64>,) = on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_NEXT).fetch_one(pool).await)?;
+        let (at,): (Option<i64>,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_NEXT)).fetch_one(pool).await)?;
         at.map(instant).transpose()
     }
 
     /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.
     pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(on!(&*self.readers, pool => sqlx::query_as(statements::WAKE_STALE)
+        Ok(on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_STALE))
             .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?)
     }
 
@@ -140,7 +142,7 @@ impl Store {
     }
 
     pub async fn quarantined(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
-        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(&*self.readers, pool => sqlx::query_as(statements::ITEM_QUARANTINED)
+        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
             .bind(i64::from(limit)).fetch_all(pool).await)?;
         rows.into_iter()
             .map(|(item, workflow, reason, retries, at)| {
@@ -151,7 +153,7 @@ impl Store {
 
     /// What a command was answered, with the hash of its request.
     pub async fn answered(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
-        Ok(on!(&*self.readers, pool => sqlx::query_as(statements::COMMAND_GET).bind(actor).bind(id).fetch_optional(pool).await)?)
+        Ok(on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(actor).bind(id).fetch_optional(pool).await)?)
     }
 
     /// The same, once everything that was queued before has been written or refused.
@@ -165,7 +167,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<(String, String, String, String)> =
-            on!(&*self.readers, pool => sqlx::query_as(statements::SAVE_UNIQUE).bind(super::batch(keys)).fetch_all(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE)).bind(super::batch(keys)).fetch_all(pool).await)?;
         let holder = |key: &(&str, &str, &str)| rows.iter().find(|(w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
         Ok(keys.iter().map(|key| holder(key).map(|(.., item)| item.clone())).collect())
     }
@@ -173,7 +175,7 @@ impl Store {
     /// The last number that was given.
     pub async fn counter(&self, name: &str) -> Result<i64, StoreError> {
         let row: Option<(i64,)> =
-            on!(&*self.readers, pool => sqlx::query_as(statements::COUNTER_GET).bind(name).fetch_optional(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).fetch_optional(pool).await)?;
         Ok(row.map_or(0, |row| row.0))
     }
 }
@@ -210,7 +212,7 @@ impl Write for SetWakeUp {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
-        let done = on!(connection, c => sqlx::query(statements::WAKE_SET)
+        let done = on!(connection, c, sql => sqlx::query(sql(statements::WAKE_SET))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(self.at).bind(self.rules_rev as i64)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
@@ -228,7 +230,7 @@ impl Write for Quarantine {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
-        let done = on!(connection, c => sqlx::query(statements::QUARANTINE)
+        let done = on!(connection, c, sql => sqlx::query(sql(statements::QUARANTINE))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
@@ -244,6 +246,6 @@ impl Write for AskAnswer {
     type Answer = Option<(String, String)>;
 
     async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
-        on!(connection, c => sqlx::query_as(statements::COMMAND_GET).bind(&self.actor).bind(&self.id).fetch_optional(&mut *c).await)
+        on!(connection, c, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(&self.actor).bind(&self.id).fetch_optional(&mut *c).await)
     }
 }

@@ -8,10 +8,13 @@ pub mod items;
 pub mod lock;
 pub mod outbox;
 pub mod outbox_desk;
+mod place;
+mod postgres;
 pub mod rulesets;
 pub mod save;
 mod schema;
 pub mod slots;
+mod sqlite;
 pub mod statements;
 mod writer;
 
@@ -19,10 +22,11 @@ use crate::kernel::time::Instant;
 use chrono::DateTime;
 use dialect::{Address, Readers, on};
 use lock::{Holder, Lock};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use writer::{Write, Writer};
 
+pub use place::{Place, PlaceError};
+pub use postgres::translated;
 pub use schema::VERSION as SCHEMA_VERSION;
 pub use writer::{Counts, Lane};
 
@@ -84,39 +88,58 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens a SQLite file for reading and writing, makes it when it is missing, and brings it to this version's schema.
-    pub async fn open(path: &Path, opening: Opening, now: Instant) -> Result<Store, StoreError> {
-        if let Some(kind) = dialect::shared_file_system(path) {
-            return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
-        }
-        let lock = Lock::take(path)?;
-        let address = Address { path: path.to_path_buf(), page_limit: opening.page_limit, throwaway: opening.throwaway };
+    /// Opens a database for reading and writing, makes its tables when they are missing, and brings it to this version's schema.
+    pub async fn open(place: impl Into<Place>, opening: Opening, now: Instant) -> Result<Store, StoreError> {
+        let place = place.into();
+        let lock = match place.file() {
+            Some(path) => {
+                if let Some(kind) = sqlite::shared_file_system(path) {
+                    return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
+                }
+                Some(Lock::take(path)?)
+            }
+            None => None,
+        };
+        let address = Address::of(&place, &opening);
         let mut connection = address.writer().await?;
-        schema::migrate(&mut connection, &path.display().to_string(), now).await?;
-        on!(&mut connection, c => sqlx::query(statements::META_ADD).bind("instance").bind(&opening.new_instance).execute(&mut *c).await)?;
-        // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.
-        on!(&mut connection, c => sqlx::query(statements::MAIL_TAKE_BACK).bind(now.timestamp_millis()).execute(&mut *c).await)?;
+        schema::migrate(&mut connection, &place.to_string(), now).await.map_err(|error| match error {
+            StoreError::Failed(what) => StoreError::Open { path: place.to_string(), what },
+            error => error,
+        })?;
+        on!(&mut connection, c, sql => sqlx::query(sql(statements::META_ADD)).bind("instance").bind(&opening.new_instance).execute(&mut *c).await.map(|_| ()))?;
+        if lock.is_some() {
+            // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.
+            on!(&mut connection, c, sql => sqlx::query(sql(statements::MAIL_TAKE_BACK)).bind(now.timestamp_millis()).execute(&mut *c).await.map(|_| ()))?;
+        }
         let high_water: Option<(String,)> =
-            on!(&mut connection, c => sqlx::query_as(statements::META).bind("clock").fetch_optional(&mut *c).await)?;
+            on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind("clock").fetch_optional(&mut *c).await)?;
         let high_water = high_water.and_then(|row| row.0.parse().ok()).unwrap_or(0);
         let readers = address.readers().await?;
-        let unclean = lock.unclean;
+        let unclean = lock.as_ref().is_some_and(|lock| lock.unclean);
         let writer = Writer::start(address, connection, high_water);
-        Ok(Store { readers: Arc::new(readers), writer: Some(Arc::new(writer)), lock: Arc::new(Mutex::new(Some(lock))), unclean })
+        Ok(Store { readers: Arc::new(readers), writer: Some(Arc::new(writer)), lock: Arc::new(Mutex::new(lock)), unclean })
     }
 
-    /// Opens a file that another process may be writing to.
-    pub async fn open_to_read(path: &Path) -> Result<Store, StoreError> {
-        if !path.is_file() {
-            return Err(StoreError::Open { path: path.display().to_string(), what: "there is no such file".into() });
+    /// Opens a database that another process may be writing to.
+    pub async fn open_to_read(place: impl Into<Place>) -> Result<Store, StoreError> {
+        let place = place.into();
+        let cannot = |what: String| StoreError::Open { path: place.to_string(), what };
+        if place.is_missing_file() {
+            return Err(cannot("there is no such file".into()));
         }
-        let readers = Address { path: path.to_path_buf(), page_limit: None, throwaway: false }.readers().await?;
+        let readers = Address::of(&place, &Opening::default()).readers().await?;
         let store = Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), unclean: false };
-        let (found,): (i64,) = on!(&*store.readers, pool => sqlx::query_as(statements::SCHEMA_VERSION).fetch_one(pool).await)?;
+        let found = on!(&*store.readers, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await);
+        let (found,): (i64,) = found.map_err(|error| cannot(dialect::plain(&error)))?;
         if found > SCHEMA_VERSION {
-            return Err(StoreError::Newer { path: path.display().to_string(), found, known: SCHEMA_VERSION });
+            return Err(StoreError::Newer { path: place.to_string(), found, known: SCHEMA_VERSION });
         }
         Ok(store)
+    }
+
+    /// Other processes may write to the same database.
+    pub fn is_shared(&self) -> bool {
+        self.readers.is_shared()
     }
 
     /// Lets the writer finish what waits, then closes the file and gives the lock back.
@@ -124,7 +147,7 @@ impl Store {
         if let Some(writer) = &self.writer {
             writer.stop().await;
         }
-        on!(&*self.readers, pool => pool.close().await);
+        on!(&*self.readers, pool, _words => pool.close().await);
         self.lock().take();
     }
 
@@ -132,6 +155,8 @@ impl Store {
     pub fn announce(&self, address: String, token: String) -> Result<(), StoreError> {
         match &mut *self.lock() {
             Some(lock) => lock.announce(address, token).map_err(|error| StoreError::Failed(error.to_string())),
+            // Whoever wants to write to a server does so by himself.
+            None if self.is_shared() => Ok(()),
             None => Err(StoreError::Closed),
         }
     }
@@ -152,7 +177,8 @@ impl Store {
 
     /// A setting kept in the database.
     pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = on!(&*self.readers, pool => sqlx::query_as(statements::META).bind(name).fetch_optional(pool).await)?;
+        let row: Option<(String,)> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::META)).bind(name).fetch_optional(pool).await)?;
         Ok(row.map(|row| row.0))
     }
 
@@ -179,7 +205,7 @@ impl Write for SetMeta {
     type Answer = ();
 
     async fn write(&self, connection: &mut dialect::Connection) -> Result<(), sqlx::Error> {
-        on!(connection, c => sqlx::query(statements::META_SET).bind(&self.name).bind(&self.value).execute(&mut *c).await)?;
+        on!(connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(&self.name).bind(&self.value).execute(&mut *c).await.map(|_| ()))?;
         Ok(())
     }
 }

@@ -21,13 +21,13 @@ impl Store {
     /// The rule set in use.
     pub async fn rules_in_use(&self) -> Result<Option<StoredRules>, StoreError> {
         let row: Option<(String, i64, String, i64)> =
-            on!(&*self.readers, pool => sqlx::query_as(statements::RULES_IN_USE).fetch_optional(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
     pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
         let row: Option<(String, i64, String, i64)> =
-            on!(&*self.readers, pool => sqlx::query_as(statements::RULES_GET).bind(hash).fetch_optional(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
@@ -54,14 +54,14 @@ impl Write for Use {
 
     async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
         let last: Option<(String, i64, String, i64)> =
-            on!(connection, c => sqlx::query_as(statements::RULES_IN_USE).fetch_optional(&mut *c).await)?;
+            on!(connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(&mut *c).await)?;
         let revision = match last {
             Some((hash, revision, _, _)) if hash == self.hash => return Ok(revision as u64),
             Some((_, revision, _, _)) => revision + 1,
             None => 1,
         };
-        on!(connection, c => sqlx::query(statements::RULES_PUT)
-            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).execute(&mut *c).await)?;
+        on!(connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
+            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
         Ok(revision as u64)
     }
 }

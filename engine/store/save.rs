@@ -1,7 +1,8 @@
 //! Writing decisions: facts with their chain, caches, notices, the command's answer, counters and unique values, whole or not at all.
 //!
-//! A group of decisions is checked against the database with one question per table, and written with one statement per table. Since
-//! there is one writer, what was checked holds until the commit.
+//! A group of decisions is checked against the database with one question per table, and written with one statement per table. What was
+//! checked holds until the commit: there is one writer, or, where others write as well, the rows of items and counters are locked, and
+//! what was not there yet is guarded by its key.
 
 use super::dialect::{self, Connection};
 use super::writer::Lane;
@@ -392,6 +393,12 @@ async fn read(connection: &mut Connection, units: &[&Unit], heads: &Heads, count
         return Ok(known);
     }
     *count += questions.len() as u64;
+    if connection.is_shared() {
+        let counters: Vec<_> = questions.iter().filter(|(question, _)| *question == statements::SAVE_COUNTERS).collect();
+        for (_, keys) in counters {
+            dialect::run_batches(connection, vec![(statements::COUNTER_BEGIN, keys.clone())]).await?;
+        }
+    }
     for (question, one, two, three, four) in dialect::ask_batches(connection, questions).await? {
         match question.as_str() {
             "item" => drop(known.items.insert(one, (number(&two), three))),

@@ -12,32 +12,34 @@ pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Runs the migrations that are missing.
 pub(super) async fn migrate(connection: &mut Connection, path: &str, now: Instant) -> Result<(), StoreError> {
-    let table = dialect::schema_words(statements::SCHEMA_TABLE);
-    execute(connection, table).await?;
-    let found = version(connection).await?;
-    if found > VERSION {
-        return Err(StoreError::Newer { path: path.to_string(), found, known: VERSION });
-    }
-    for (text, version) in MIGRATIONS.iter().zip(1..).skip(found as usize) {
-        on!(connection, c => sqlx::query(dialect::BEGIN).execute(&mut *c).await)?;
-        for statement in text.split(';').map(without_comments).filter(|statement| !statement.is_empty()) {
-            execute(connection, dialect::schema_words(&statement)).await?;
+    loop {
+        dialect::begin_migration(connection).await?;
+        execute(connection, statements::SCHEMA_TABLE).await?;
+        let found = version(connection).await?;
+        if found > VERSION {
+            return Err(StoreError::Newer { path: path.to_string(), found, known: VERSION });
         }
-        on!(connection, c => sqlx::query(statements::SCHEMA_APPLIED).bind(version).bind(now.timestamp_millis()).execute(&mut *c).await)?;
-        on!(connection, c => sqlx::query("commit").execute(&mut *c).await)?;
+        let Some((text, version)) = MIGRATIONS.iter().zip(1_i64..).nth(found as usize) else { break };
+        for statement in text.split(';').map(without_comments).filter(|statement| !statement.is_empty()) {
+            execute(connection, &statement).await?;
+        }
+        let now = now.timestamp_millis();
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEMA_APPLIED)).bind(version).bind(now).execute(&mut *c).await.map(|_| ()))?;
+        dialect::run(connection, "commit").await?;
     }
-    Ok(())
+    Ok(dialect::run(connection, "commit").await?)
 }
 
 /// The schema's version; 0 is an empty database.
 async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
-    let row: (i64,) = on!(connection, c => sqlx::query_as(statements::SCHEMA_VERSION).fetch_one(&mut *c).await)?;
+    let row: (i64,) = on!(connection, c, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(&mut *c).await)?;
     Ok(row.0)
 }
 
 /// The text is our own, made of the migrations above, so it is safe to run.
-async fn execute(connection: &mut Connection, text: String) -> Result<(), StoreError> {
-    on!(connection, c => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut *c).await)?;
+async fn execute(connection: &mut Connection, text: &str) -> Result<(), StoreError> {
+    let text = dialect::schema_words(connection, text);
+    on!(connection, c, _words => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut *c).await.map(|_| ()))?;
     Ok(())
 }
 

@@ -27,13 +27,14 @@ impl Store {
     /// The latest slot of a sweep that was claimed.
     pub async fn last_slot(&self, sweep: &str) -> Result<Option<Slot>, StoreError> {
         let row: Option<(String, i64, Option<i64>)> =
-            on!(&*self.readers, pool => sqlx::query_as(statements::SLOT_LAST).bind(sweep).fetch_optional(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).fetch_optional(pool).await)?;
         row.map(|(slot, at, _)| Ok(Slot { sweep: sweep.to_string(), slot, at: instant(at)? })).transpose()
     }
 
     /// Slots that were claimed but not carried out to the end, the oldest first: a process died in between.
     pub async fn open_slots(&self) -> Result<Vec<Slot>, StoreError> {
-        let rows: Vec<(String, String, i64)> = on!(&*self.readers, pool => sqlx::query_as(statements::SLOT_OPEN).fetch_all(pool).await)?;
+        let rows: Vec<(String, String, i64)> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_OPEN)).fetch_all(pool).await)?;
         rows.into_iter().map(|(sweep, slot, at)| Ok(Slot { sweep, slot, at: instant(at)? })).collect()
     }
 }
@@ -47,7 +48,7 @@ impl Write for Claim {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
-        let done = on!(connection, c => sqlx::query(statements::SLOT_CLAIM)
+        let done = on!(connection, c, sql => sqlx::query(sql(statements::SLOT_CLAIM))
             .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.slot.at.timestamp_millis()).bind(self.now)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
@@ -63,8 +64,8 @@ impl Write for Finish {
     type Answer = ();
 
     async fn write(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
-        on!(connection, c => sqlx::query(statements::SLOT_DONE)
-            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).execute(&mut *c).await)?;
+        on!(connection, c, sql => sqlx::query(sql(statements::SLOT_DONE))
+            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Every statement of the store, in one place and one text for all databases.
 //!
-//! Batches come as one JSON array of rows (`$1`), each row an array. The other database names `json_each` differently and locks the rows
-//! of a claim; both are words that its dialect swaps.
+//! Batches come as one JSON array of rows (`$1`), each row an array. PostgreSQL names `json_each` differently and locks rows where a
+//! comment says so; its dialect swaps these words.
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -18,16 +18,24 @@ statements! {
 
     META = "select value from meta where name = $1";
     META_SET = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+    /// The clock's high-water mark only rises.
+    META_RISE = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value
+        where cast(meta.value as bigint) < cast(excluded.value as bigint)";
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
     // What a group of decisions is checked against: which question it is, and four texts.
-    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, '' from item where id in (select value ->> 0 from json_each($1))";
+    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, '' from item where id in (select value ->> 0 from json_each($1))
+        order by id /*for update*/";
     SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j
         cross join command c where c.actor = j.value ->> 0 and c.id = j.value ->> 1";
     SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j
         cross join fact f where f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
     SAVE_NOTICES = "select 'notice', key, '', '', '' from notice where key in (select value ->> 0 from json_each($1))";
-    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where name in (select value ->> 0 from json_each($1))";
+    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where name in (select value ->> 0 from json_each($1))
+        order by name /*for update*/";
+    /// Where others may give numbers too, a counter needs a row that can be locked.
+    COUNTER_BEGIN = "insert into counter (name, value) select value ->> 0, 0 from json_each($1) where true order by 1
+        on conflict (name) do nothing";
     SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j
         cross join unique_value u where u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
@@ -63,18 +71,18 @@ statements! {
     FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.item = j.value ->> 0 order by f.item, f.seq";
     ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item where id = $1";
     ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item
-        where ($1 is null or workflow = $1) and ($2 is null or state = $2) and ($3 = 0 or ended_on is null)
-            and ($4 is null or search like $4 escape '\\') and id > $5
+        where (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
+            and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
     ITEM_COUNT = "select workflow, state, count(*) from item group by workflow, state order by workflow, state";
-    ITEM_IDS = "select id from item where ($1 is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
+    ITEM_IDS = "select id from item where (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where ended_on is null";
     ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
     WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
     WAKE_NEXT = "select min(wake_at) from item where wake_at is not null";
-    WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at, id limit $2";
-    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and ($2 is null or rev = $2)";
-    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and ($2 is null or rev = $2)";
+    WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
+    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
+    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
     COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where name = $1";
 
@@ -85,11 +93,12 @@ statements! {
         from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
     NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
         from notice n left join mail m on m.id = n.mail
-        where ($1 is null or coalesce(m.status, n.status) = $1) and ($2 is null or n.person = $2) and ($3 is null or n.item = $3)
+        where (cast($1 as text) is null or coalesce(m.status, n.status) = $1) and (cast($2 as text) is null or n.person = $2) and (cast($3 as text) is null or n.item = $3)
         order by coalesce(m.ended_at, n.not_before) desc, n.key limit $4";
     NOTICE_GET = "select json from notice where key = $1";
     NOTICE_OF_MAIL = "select key, json from notice where mail = $1 order by key";
-    NOTICE_READY = "select key from notice where status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_READY = "select key from notice where status = 'ready' and key in (select value ->> 0 from json_each($1))
+        order by key /*for update*/";
     NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.key = j.value ->> 0";
     NOTICE_END = "update notice set status = $2, reason = $3 where status in ('ready', 'parked')
         and key in (select value ->> 0 from json_each($1))";
@@ -104,8 +113,10 @@ statements! {
         from json_each($1)";
     MAIL_KNOWN = "select id from mail where id in (select value ->> 0 from json_each($1))";
     MAIL_TAKE_BACK = "update mail set status = 'unknown', next_try = $1, leased_by = null where status = 'claimed' and ended_at is null";
-    MAIL_CLAIM = "update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
-        where id in (select id from mail where ended_at is null and next_try <= $1 order by next_try, id limit $4)
+    MAIL_CLAIM = "with free as materialized (select id from mail where ended_at is null and next_try <= $1 order by next_try, id limit $4
+            /*for update skip locked*/)
+        update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
+        where id in (select id from free)
         returning id, person, address, bytes, attempts, fence, created_at";
     MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
@@ -117,7 +128,7 @@ statements! {
     MAIL_NEXT = "select min(next_try) from mail where ended_at is null";
     MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
     MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail
-        where ($1 is null or status = $1) and ($2 is null or person = $2) and id > $3 order by id limit $4";
+        where (cast($1 as text) is null or status = $1) and (cast($2 as text) is null or person = $2) and id > $3 order by id limit $4";
     MAIL_COUNT = "select status, count(*) from mail group by status order by status";
 
     // Sweeps.

@@ -2,14 +2,15 @@
 //!
 //! It never waits to fill a group, so a lone caller loses nothing. What a decision writes is `save`'s.
 
-use super::dialect::{self, Address, Connection, on};
+use super::dialect::{self, Address, Connection, on, run};
 use super::save::{self, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// At most so many commands share a commit, so that nobody waits long.
@@ -18,6 +19,11 @@ const GROUP: usize = 256;
 const QUEUE: usize = 4096;
 /// Of so many items the writer remembers where they stand.
 const HEADS: usize = 8192;
+
+/// So often a group is tried again because another process was in the way.
+const CONTENDED: u64 = 5;
+/// The first wait for a server that went away.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// Whose work goes first: a person's command never waits behind a backlog of due rungs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +78,7 @@ impl Writer {
             connection: Some(connection),
             high_water,
             heads: Heads::new(),
+            down: false,
             poisoned: None,
             user: user_jobs,
             background: background_jobs,
@@ -128,8 +135,10 @@ struct Task {
     /// Empty after a fault of the storage, until it could be opened again.
     connection: Option<Connection>,
     high_water: i64,
-    /// Where items stand that this task has written. Nobody else writes, so it need not ask.
+    /// Where items stand that this task has written. While nobody else writes, it need not ask.
     heads: Heads,
+    /// The server was gone the last time: a group is tried once, so that callers are told soon.
+    down: bool,
     /// Why nothing can be promised any more.
     poisoned: Option<String>,
     user: mpsc::Receiver<Job>,
@@ -188,47 +197,94 @@ impl Task {
     }
 
     /// One transaction for the whole group. When something in it fails that `save` had not foreseen, the group is taken apart: the same
-    /// again with one command at a time, so that a bad one leaves its neighbours alone.
+    /// again with one command at a time, so that a bad one leaves its neighbours alone. What was certainly not stored because a server
+    /// went away or another process was in the way is tried again.
     async fn transaction(&mut self, units: &[Unit], works: &mut [Box<dyn Work>]) -> Result<Vec<Result<Vec<Saved>, Failed>>, StoreError> {
         if let Some(why) = &self.poisoned {
             return Err(StoreError::NotDone(why.clone()));
         }
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.address.writer().await.map_err(|error| StoreError::NotDone(error.to_string()))?,
-        };
-        let mut statements = 2;
-        let written = self.write_group(&mut connection, units, works, false, &mut statements).await;
-        let written = match written {
-            Err(fault) if !fault.is_storage() => {
-                let _ = on!(&mut connection, c => sqlx::query("rollback").execute(&mut *c).await);
-                self.write_group(&mut connection, units, works, true, &mut statements).await
+        let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.address.patience() }, next: FIRST_WAIT };
+        let (mut apart, mut contended, mut statements) = (false, 0, 2);
+        let answer = loop {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => match self.address.writer().await {
+                    Ok(connection) => connection,
+                    Err(error) => match patience.wait().await {
+                        true => continue,
+                        false => {
+                            self.down = true;
+                            break Err(StoreError::NotDone(error.to_string()));
+                        }
+                    },
+                },
+            };
+            match self.write_in_time(&mut connection, units, works, apart, &mut statements).await {
+                Ok((answers, heads, high_water)) => {
+                    self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                    self.down = false;
+                    self.high_water = high_water;
+                    if self.heads.len() + heads.len() > HEADS {
+                        self.heads.clear();
+                    }
+                    if !self.address.is_shared() {
+                        self.heads.extend(heads);
+                    }
+                    self.connection = Some(connection);
+                    break Ok(answers);
+                }
+                Err(fault) if fault.in_commit || (fault.is_storage() && !dialect::is_lost(&fault.error)) => break Err(self.failed(fault)),
+                Err(fault) if fault.is_storage() => {
+                    // The transaction ended with its connection.
+                    drop(connection);
+                    if !patience.wait().await {
+                        self.down = self.address.is_shared();
+                        break Err(self.failed(fault));
+                    }
+                    tracing::warn!(error = %fault.error, "the connection to the database was lost; trying again");
+                }
+                Err(fault) if dialect::is_contended(&fault.error) && contended < CONTENDED => {
+                    contended += 1;
+                    self.connection = rolled_back(connection).await;
+                    // Whoever was in the way needs a moment; not the same for all.
+                    tokio::time::sleep(Duration::from_millis(rand::random_range(1..=20 * contended))).await;
+                }
+                Err(_) if !apart => {
+                    apart = true;
+                    self.connection = rolled_back(connection).await;
+                }
+                Err(fault) => break Err(self.failed(fault)),
             }
-            written => written,
         };
         self.counters.statements.fetch_add(statements, Ordering::Relaxed);
-        match written {
-            Ok((answers, heads, high_water)) => {
-                self.counters.commits.fetch_add(1, Ordering::Relaxed);
-                self.high_water = high_water;
-                if self.heads.len() + heads.len() > HEADS {
-                    self.heads.clear();
-                }
-                self.heads.extend(heads);
-                self.connection = Some(connection);
-                Ok(answers)
-            }
-            Err(fault) => {
-                // The transaction ends with its connection; a new one is opened for the next group.
-                drop(connection);
-                self.heads.clear();
-                let what = dialect::plain(&fault.error);
-                if dialect::is_failed_flush(&fault.error) {
-                    self.poisoned = Some("the disk failed to store earlier commands; restart after looking at it".into());
-                }
-                tracing::error!(error = %fault.error, "the database could not be written");
-                Err(if fault.in_commit { StoreError::Unknown(what) } else { StoreError::NotDone(what) })
-            }
+        answer
+    }
+
+    /// The transaction ends with its connection; a new one is opened for the next group.
+    fn failed(&mut self, fault: Fault) -> StoreError {
+        self.heads.clear();
+        let what = dialect::plain(&fault.error);
+        if dialect::is_failed_flush(&fault.error) {
+            self.poisoned = Some("the disk failed to store earlier commands; restart after looking at it".into());
+        }
+        tracing::error!(error = %fault.error, "the database could not be written");
+        if fault.in_commit { StoreError::Unknown(what) } else { StoreError::NotDone(what) }
+    }
+
+    /// A server that does not answer any more is as good as gone.
+    async fn write_in_time(
+        &self,
+        connection: &mut Connection,
+        units: &[Unit],
+        works: &mut [Box<dyn Work>],
+        apart: bool,
+        statements: &mut u64,
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, Heads, i64), Fault> {
+        let committing = AtomicBool::new(false);
+        let writing = self.write_group(connection, units, works, apart, statements, &committing);
+        match tokio::time::timeout(self.address.longest_write(), writing).await {
+            Ok(written) => written,
+            Err(_) => Err(Fault { error: super::postgres::timed_out(), in_commit: committing.load(Ordering::Relaxed) }),
         }
     }
 
@@ -239,8 +295,9 @@ impl Task {
         works: &mut [Box<dyn Work>],
         apart: bool,
         statements: &mut u64,
+        committing: &AtomicBool,
     ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, Heads, i64), Fault> {
-        run(connection, dialect::BEGIN).await?;
+        dialect::begin(connection).await?;
         let (mut answers, mut heads) = (Vec::with_capacity(units.len()), Heads::new());
         if !apart {
             if !units.is_empty() {
@@ -253,15 +310,26 @@ impl Task {
             }
         } else {
             for unit in units {
-                run(connection, "savepoint command").await?;
-                // What an earlier one of this group has written stands in the database.
-                match save::write(connection, &[unit], &Heads::new(), statements).await {
-                    Ok(written) => {
-                        answers.extend(written.answers);
-                        heads.extend(written.heads);
+                let mut again = 0;
+                let answer = loop {
+                    run(connection, "savepoint command").await?;
+                    // What an earlier one of this group has written stands in the database.
+                    match save::write(connection, &[unit], &Heads::new(), statements).await {
+                        Ok(written) => {
+                            heads.extend(written.heads);
+                            break written.answers;
+                        }
+                        Err(error) => {
+                            again += 1;
+                            let contended = dialect::is_contended(&error) && again <= CONTENDED;
+                            let error = self.undo(connection, error).await?;
+                            if !contended {
+                                break vec![Err(Failed::all(error))];
+                            }
+                        }
                     }
-                    Err(error) => answers.push(Err(Failed::all(self.undo(connection, error).await?))),
-                }
+                };
+                answers.extend(answer);
                 run(connection, "release command").await?;
             }
             for work in works.iter_mut() {
@@ -278,8 +346,10 @@ impl Task {
         let high_water = if latest >= self.high_water.saturating_add(1000) { latest } else { self.high_water };
         if high_water > self.high_water {
             *statements += 1;
-            on!(connection, c => sqlx::query(statements::META_SET).bind("clock").bind(high_water.to_string()).execute(&mut *c).await)?;
+            let mark = high_water.to_string();
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_RISE)).bind("clock").bind(mark).execute(&mut *c).await.map(|_| ()))?;
         }
+        committing.store(true, Ordering::Relaxed);
         run(connection, "commit").await.map_err(|error| Fault { error, in_commit: true })?;
         Ok((answers, heads, high_water))
     }
@@ -294,9 +364,29 @@ impl Task {
     }
 }
 
-async fn run(connection: &mut Connection, statement: &'static str) -> Result<(), sqlx::Error> {
-    on!(connection, c => sqlx::query(statement).execute(&mut *c).await)?;
-    Ok(())
+/// The connection, free for another transaction; nothing when it has gone.
+async fn rolled_back(mut connection: Connection) -> Option<Connection> {
+    run(&mut connection, "rollback").await.is_ok().then_some(connection)
+}
+
+/// How long a group waits for a server to come back.
+struct Patience {
+    left: Duration,
+    next: Duration,
+}
+
+impl Patience {
+    /// Waits a little; `false` when it has waited enough.
+    async fn wait(&mut self) -> bool {
+        if self.left.is_zero() {
+            return false;
+        }
+        let wait = self.next.min(self.left);
+        self.left -= wait;
+        self.next *= 2;
+        tokio::time::sleep(wait).await;
+        true
+    }
 }
 
 struct Fault {

@@ -2,10 +2,15 @@
 
 use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn waiting_commands_share_a_commit() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+stories!(
+    waiting_commands_share_a_commit,
+    the_same_item_from_many_sides_moves_once_for_each,
+    a_decision_that_cannot_be_written_leaves_its_neighbours_alone,
+    what_waits_when_the_store_closes_is_finished,
+);
+
+async fn waiting_commands_share_a_commit(ground: Ground) {
+    let store = open(&ground).await;
     for item in 0..64 {
         create(&store, &format!("s{item}")).await;
     }
@@ -35,10 +40,8 @@ async fn waiting_commands_share_a_commit() {
     }
 }
 
-#[tokio::test]
-async fn the_same_item_from_many_sides_moves_once_for_each() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn the_same_item_from_many_sides_moves_once_for_each(ground: Ground) {
+    let store = open(&ground).await;
     create(&store, "s1").await;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..16u32 {
@@ -61,10 +64,8 @@ async fn the_same_item_from_many_sides_moves_once_for_each() {
     store.check_chain("s1").await.expect("is sound");
 }
 
-#[tokio::test]
-async fn a_decision_that_cannot_be_written_leaves_its_neighbours_alone() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn a_decision_that_cannot_be_written_leaves_its_neighbours_alone(ground: Ground) {
+    let store = open(&ground).await;
     create(&store, "s1").await;
     // A notice of an item that does not exist is refused by the database itself, in the middle of the group.
     let bad = Accepted { notices: vec![notice("nowhere", "n1")], ..accepted(1, rung(1)) };
@@ -81,16 +82,14 @@ async fn a_decision_that_cannot_be_written_leaves_its_neighbours_alone() {
     store.check_chain("s1").await.expect("is sound");
 }
 
-#[tokio::test]
-async fn what_waits_when_the_store_closes_is_finished() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn what_waits_when_the_store_closes_is_finished(ground: Ground) {
+    let store = open(&ground).await;
     let save = |item: usize| Save::new(about(&format!("s{item}"), 0), accepted(0, command("c"))).expect("has a JSON form");
     let waiting: Vec<_> = (0..600).map(|item| store.begin_save(Lane::User, vec![save(item)]).expect("is queued")).collect();
     store.close().await;
     for saving in waiting {
         saving.done().await.expect("was finished");
     }
-    let store = open(folder.path()).await;
+    let store = open(&ground).await;
     assert_eq!(store.count_open().await.expect("reads"), 600);
 }

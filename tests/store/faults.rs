@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn a_full_disk_fails_the_group_and_nothing_more() {
-    let folder = folder();
-    let path = folder.path().join("duban.db");
+    let ground = Ground::file();
+    let path = ground.path();
     let opening = Opening { new_instance: "office".into(), page_limit: Some(60), throwaway: false };
     let store = Store::open(&path, opening, at(0)).await.expect("opens");
     store.set_meta("note", "before").await.expect("writes");
@@ -22,14 +22,14 @@ async fn a_full_disk_fails_the_group_and_nothing_more() {
     assert!(stored > 0);
     // The writer works on: this one needs no room. And so does a writer of another program.
     store.set_meta("note", "behind").await.expect("writes");
-    tamper(folder.path(), "update meta set value = value || '!' where name = 'note'").await;
+    ground.tamper("update meta set value = value || '!' where name = 'note'").await;
     assert_eq!(store.meta("note").await.expect("reads").as_deref(), Some("behind!"));
     assert_eq!(store.count_open().await.expect("reads"), stored);
     assert!(store.item(&format!("s{stored}")).await.expect("reads").is_none());
     store.close().await;
 
     // With room again, everything goes on.
-    let store = open(folder.path()).await;
+    let store = open(&ground).await;
     create(&store, &format!("s{stored}")).await;
     for item in 0..=stored {
         store.check_chain(&format!("s{item}")).await.expect("is sound");
@@ -38,9 +38,9 @@ async fn a_full_disk_fails_the_group_and_nothing_more() {
 
 #[tokio::test]
 async fn a_group_that_meets_a_full_disk_leaves_nothing_half() {
-    let folder = folder();
+    let ground = Ground::file();
     let opening = Opening { new_instance: "office".into(), page_limit: Some(80), throwaway: false };
-    let store = Store::open(&folder.path().join("duban.db"), opening, at(0)).await.expect("opens");
+    let store = Store::open(ground.path(), opening, at(0)).await.expect("opens");
     let save = |item: usize, length: usize| {
         let caches = Caches { search: "x".repeat(length), ..Caches::default() };
         let accepted = Accepted { notices: vec![notice(&format!("s{item}"), &format!("n{item}"))], ..accepted(0, command("c")) };

@@ -2,6 +2,8 @@
 
 use super::*;
 
+stories!(a_notice_is_recorded_once_and_with_its_fact, a_notice_goes_into_one_mail, only_the_latest_claim_may_record_what_became_of_a_mail,);
+
 async fn told(store: &Store, item: &str, keys: &[&str]) {
     let notices = keys.iter().map(|key| notice(item, key)).collect();
     save(store, about(item, 0), Accepted { notices, ..accepted(0, command(item)) }).await.expect("is saved");
@@ -21,10 +23,8 @@ fn attempt(id: &str, fence: u64, end: MailEnd) -> Attempt {
     Attempt { id: id.into(), fence, end, reply: "said so".into() }
 }
 
-#[tokio::test]
-async fn a_notice_is_recorded_once_and_with_its_fact() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn a_notice_is_recorded_once_and_with_its_fact(ground: Ground) {
+    let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     let again = save(&store, about("s1", 1), Accepted { notices: vec![notice("s1", "n1")], ..accepted(1, rung(1)) }).await;
     assert!(matches!(&again, Err(NotSaved::NoticeRecorded(key)) if key == "n1"), "{again:?}");
@@ -35,10 +35,8 @@ async fn a_notice_is_recorded_once_and_with_its_fact() {
     assert_eq!(store.notices_due(at(60), 1).await.expect("reads").len(), 1);
 }
 
-#[tokio::test]
-async fn a_notice_goes_into_one_mail() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn a_notice_goes_into_one_mail(ground: Ground) {
+    let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2", "n3", "n4", "n5"]).await;
     assert_eq!(store.end_notices(vec!["n3".into()], NoticeEnd::Cancelled, "superseded").await.expect("writes"), 1);
     assert_eq!(store.end_notices(vec!["n4".into()], NoticeEnd::Parked, "brake").await.expect("writes"), 1);
@@ -74,10 +72,8 @@ async fn a_notice_goes_into_one_mail() {
     assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 5);
 }
 
-#[tokio::test]
-async fn only_the_latest_claim_may_record_what_became_of_a_mail() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+async fn only_the_latest_claim_may_record_what_became_of_a_mail(ground: Ground) {
+    let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
     let (one, two) = tokio::join!(store.claim_mails(at(60), at(70), "a", 1), store.claim_mails(at(60), at(70), "b", 10));
@@ -109,15 +105,15 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail() {
 
 #[tokio::test]
 async fn what_a_process_had_claimed_when_it_died_is_tried_again_at_once() {
-    let folder = folder();
-    let store = open(folder.path()).await;
+    let ground = Ground::file();
+    let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
     let claimed = store.claim_mails(at(60), at(105), "a", 10).await.expect("writes");
     let sent = attempt("m1", claimed[0].fence, MailEnd::Sent);
     assert_eq!(store.finish_mails(vec![sent], at(61)).await.expect("writes"), [true]);
     store.close().await;
-    let store = open(folder.path()).await;
+    let store = open(&ground).await;
     let again = store.claim_mails(at(60), at(105), "b", 10).await.expect("writes");
     assert_eq!(again.iter().map(|mail| (mail.id.as_str(), mail.attempts, mail.fence)).collect::<Vec<_>>(), [("m2", 2, 2)]);
     let stale = attempt("m2", claimed[1].fence, MailEnd::Sent);

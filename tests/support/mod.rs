@@ -2,6 +2,8 @@
 
 pub mod calendar;
 pub mod expressions;
+pub mod ground;
+pub mod postgres;
 pub mod rule_set;
 pub mod smtp;
 pub mod world;

@@ -1,0 +1,156 @@
+//! What is PostgreSQL's alone: how a server is reached so that a commit is durable, its words, and which errors mean what.
+//!
+//! Nothing of a session is relied on, so a pooler may stand in between: what a transaction needs is set inside it.
+
+use super::{StoreError, statements};
+use crate::store::place::Place;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection};
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+const READERS: u32 = 8;
+/// A connection that is not made by then is not made.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// The first version with all that the statements use.
+const OLDEST: i64 = 130_000;
+
+/// Begins a transaction. When its process is paused or cut off in the middle, the server ends it, so that nobody waits for its rows.
+pub(super) const BEGIN: &str = "begin isolation level read committed;
+    set local idle_in_transaction_session_timeout = '15s';
+    set local lock_timeout = '10s';
+    set local statement_timeout = '60s'";
+
+/// Begins a change of the schema: one process at a time.
+pub(super) const BEGIN_MIGRATION: &str = "begin isolation level read committed; select pg_advisory_xact_lock(7309461735124992)";
+
+/// How a database is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub place: Place,
+    /// Commits need not be flushed one by one.
+    pub throwaway: bool,
+}
+
+impl Server {
+    fn options(&self) -> Result<PgConnectOptions, StoreError> {
+        let Place::Server(url) = &self.place else { return Err(StoreError::Closed) };
+        let options = PgConnectOptions::from_str(url).map_err(|error| self.cannot_open(&error))?;
+        Ok(options.application_name("duban").disable_statement_logging())
+    }
+
+    /// Opens the connection through which this process writes, and asks whether a commit will be durable.
+    pub async fn writer(&self) -> Result<PgConnection, StoreError> {
+        let options = self.options()?;
+        let opened = tokio::time::timeout(CONNECTING, options.connect()).await;
+        let mut connection = opened.unwrap_or_else(|_| Err(timed_out())).map_err(|error| self.cannot_open(&error))?;
+        self.check(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Opens the pool for reading. Each connection is asked whether it still lives before it is used: servers restart.
+    pub async fn readers(&self) -> Result<PgPool, StoreError> {
+        let connected = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECTING).connect_with(self.options()?).await;
+        connected.map_err(|error| self.cannot_open(&error))
+    }
+
+    async fn check(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        type Row = (String, String, String, String, String);
+        let settings = "select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+            current_setting('server_encoding'), current_setting('server_version_num')";
+        let (fsync, full_pages, commit, encoding, version): Row =
+            sqlx::query_as(settings).fetch_one(connection).await.map_err(|error| self.cannot_open(&error))?;
+        let refuse = |what: String| Err(StoreError::Open { path: self.place.to_string(), what });
+        if version.parse().unwrap_or(0) < OLDEST {
+            return refuse(format!("PostgreSQL {version} is too old; 13 or later is needed"));
+        }
+        if encoding != "UTF8" {
+            return refuse(format!("its encoding is {encoding}; UTF8 is needed"));
+        }
+        if !self.throwaway && (fsync != "on" || full_pages != "on" || commit == "off") {
+            return refuse(format!(
+                "its settings are not durable (fsync {fsync}, full_page_writes {full_pages}, synchronous_commit {commit})"
+            ));
+        }
+        Ok(())
+    }
+
+    fn cannot_open(&self, error: &sqlx::Error) -> StoreError {
+        StoreError::Open { path: self.place.to_string(), what: super::dialect::plain(error) }
+    }
+}
+
+/// As if the server had not answered.
+pub(super) fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}
+
+/// Words of the statements and what they are here, the longer ones first.
+const WORDS: [(&str, &str); 5] = [
+    ("json_each($1) j", "jsonb_array_elements(cast($1 as jsonb)) j(value)"),
+    ("json_each($1)", "jsonb_array_elements(cast($1 as jsonb)) rows(value)"),
+    ("/*for update skip locked*/", "for update skip locked"),
+    ("/*for update*/", "for update"),
+    (" like ", " ilike "),
+];
+
+/// Each statement in the words of PostgreSQL.
+pub(super) fn words(statement: &'static str) -> &'static str {
+    static ALL: LazyLock<HashMap<&str, &'static str>> = LazyLock::new(|| {
+        // Leaked once for each statement, which are constants.
+        statements::ALL.iter().map(|(_, text)| (*text, &*translated(text).leak())).collect()
+    });
+    ALL.get(statement).copied().unwrap_or(statement)
+}
+
+/// A statement of the store in the words of PostgreSQL.
+pub fn translated(statement: &str) -> String {
+    WORDS.iter().fold(statement.to_string(), |text, (word, own)| text.replace(word, own))
+}
+
+/// The schema's text: ids are compared byte by byte, whatever language the server speaks.
+pub(super) fn schema_words(statement: &str) -> String {
+    if statement.starts_with("create table") {
+        return statement.replace(" text", " text collate \"C\"");
+    }
+    statement.to_string()
+}
+
+/// The connection, or the server behind it, has gone.
+pub(super) fn is_lost(code: &str) -> bool {
+    // Shut down, crashed, starting up; this session was ended.
+    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300")
+}
+
+/// The server cannot store: no room, an error of the disk, or it is read-only.
+pub(super) fn is_storage_fault(code: &str) -> bool {
+    is_lost(code) || matches!(code, "25006" | "28P01" | "28000" | "3D000") || ["53", "58", "XX"].iter().any(|class| code.starts_with(class))
+}
+
+/// Another process was in the way: the same again may succeed.
+pub(super) fn is_contended(code: &str) -> bool {
+    // Serialisation, deadlock, lock time-out, a key that somebody else has just inserted.
+    matches!(code, "40001" | "40P01" | "55P03" | "23505")
+}
+
+/// What went wrong, in words for an administrator.
+pub(super) fn plain(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "28P01" => "the server refused the password",
+        "28000" => "the server refused the user",
+        "3D000" => "the server has no such database",
+        "42501" => "the user lacks the rights",
+        "42P01" => "it has no tables of duban",
+        "53100" => "the server's disk is full",
+        "53300" => "the server has too many connections",
+        "25006" => "the server is read-only",
+        "40P01" | "40001" | "55P03" => "other processes were in the way too often",
+        "57014" => "the server took too long",
+        "57P01" | "57P02" => "the server was shut down",
+        "57P03" => "the server is starting up or shutting down",
+        "58030" => "the server's disk reported an error",
+        _ => return None,
+    })
+}

@@ -1,0 +1,183 @@
+//! Several processes on one database, each with a writer of its own: whoever comes second is told so, and nothing is done twice.
+
+use super::*;
+use std::collections::BTreeSet;
+
+const WRITERS: usize = 4;
+
+async fn several(ground: &Ground) -> Vec<Store> {
+    let mut stores = Vec::new();
+    for _ in 0..WRITERS {
+        stores.push(open(ground).await);
+    }
+    stores
+}
+
+/// Runs the same for every store at once; gives the answers.
+async fn at_once<F, T>(stores: &[Store], act: impl Fn(Store, usize) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let tasks: Vec<_> = stores.iter().enumerate().map(|(place, store)| tokio::spawn(act(store.clone(), place))).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.expect("ends well"));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_is_made_once() {
+    let ground = Ground::server().await;
+    let opened = (0..6).map(|place| {
+        let (place_of, name) = (ground.place(), format!("office{place}"));
+        tokio::spawn(async move { Store::open(place_of, Opening { new_instance: name, ..Opening::default() }, at(0)).await })
+    });
+    let mut names = BTreeSet::new();
+    for opened in opened.collect::<Vec<_>>() {
+        let store = opened.await.expect("ends well").expect("opens");
+        names.insert(store.instance().await.expect("reads"));
+    }
+    assert_eq!(names.len(), 1, "the first one names the office");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_items_and_values_are_given_to_one() {
+    let ground = Ground::server().await;
+    let stores = several(&ground).await;
+    // Everybody gives numbers to items of his own, ten at once.
+    let given = at_once(&stores, |store, place| async move {
+        let mut given = Vec::new();
+        for n in 0..15 {
+            let mut from = store.counter("2026").await.expect("reads");
+            loop {
+                let numbers = vec![Number { counter: "2026".into(), from, to: from + 1 }];
+                match save(&store, about(&format!("{place}-{n}"), 0), Accepted { numbers, ..accepted(0, command("n")) }).await {
+                    Ok(_) => break,
+                    Err(NotSaved::CounterMoved { value, .. }) => from = value,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            given.push(from + 1);
+        }
+        given
+    })
+    .await;
+    let all: BTreeSet<i64> = given.into_iter().flatten().collect();
+    assert_eq!(all, (1..=60).collect(), "each number once, none left out");
+
+    // Everybody makes the same items, under the same number, by the same command: one does.
+    for round in 0..20 {
+        let made = at_once(&stores, |store, place| async move {
+            let unique = vec![("number".into(), Value::text(&format!("N{round}")))];
+            let item = format!("shared-{round}-{}", place % 2);
+            let about = About { command: answered(&format!("make {round} {}", place % 2)), ..about(&item, 0) };
+            save(&store, about, Accepted { unique, ..accepted(0, command("make")) }).await
+        })
+        .await;
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1, "{made:?}");
+        for refused in made.into_iter().filter_map(Result::err) {
+            let told = matches!(refused, NotSaved::Answered { .. } | NotSaved::Taken { .. });
+            assert!(told, "{refused}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_items_in_any_order_move_once_for_each() {
+    let ground = Ground::server().await;
+    let stores = several(&ground).await;
+    for item in 0..6 {
+        create(&stores[0], &format!("s{item}")).await;
+    }
+    // Units over two items, in opposite orders: nobody waits for ever for the other.
+    at_once(&stores, |store, place| async move {
+        for n in 0..20 {
+            let (one, two) = (format!("s{}", (n + place) % 6), format!("s{}", (n + 5 * place + 3) % 6));
+            loop {
+                let mut unit = Vec::new();
+                for item in BTreeSet::from([&one, &two]) {
+                    let rev = store.item(item).await.expect("reads").expect("is there").rev;
+                    let cause = rung((place * 100 + n) as u32);
+                    unit.push(Save::new(about(item, rev), accepted(rev, cause)).expect("has a JSON form"));
+                }
+                if place % 2 == 1 {
+                    unit.reverse();
+                }
+                match store.begin_save(Lane::User, unit).expect("is queued").done().await {
+                    Ok(_) => break,
+                    Err(failed) => assert!(matches!(failed.why, NotSaved::Moved { .. }), "{failed:?}"),
+                }
+            }
+        }
+    })
+    .await;
+    let mut revisions = 0;
+    for item in 0..6 {
+        let item = format!("s{item}");
+        stores[0].check_chain(&item).await.expect("is sound");
+        revisions += stores[0].item(&item).await.expect("reads").expect("is there").rev - 1;
+    }
+    // 20 units each, of two items or of one.
+    let pairs: usize =
+        (0..WRITERS).map(|place| (0..20).map(|n| if (n + place) % 6 == (n + 5 * place + 3) % 6 { 1 } else { 2 }).sum::<usize>()).sum();
+    assert_eq!(revisions as usize, pairs);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_and_slots_are_taken_by_one() {
+    let ground = Ground::server().await;
+    let stores = several(&ground).await;
+    let keys: Vec<String> = (0..40).map(|n| format!("n{n:02}")).collect();
+    let notices = keys.iter().map(|key| notice("s1", key)).collect();
+    save(&stores[0], about("s1", 0), Accepted { notices, ..accepted(0, command("s1")) }).await.expect("is saved");
+    // Everybody bundles the same notices, each in his own way.
+    let all = keys.clone();
+    let stored = at_once(&stores, move |store, place| {
+        let keys = all.clone();
+        async move {
+            let mails = keys.chunks(place + 1).map(|notices| NewMail {
+                id: format!("{place}-{}", notices[0]),
+                person: "li".into(),
+                address: "li@example.com".into(),
+                bytes: "Subject: x\r\n\r\ny\r\n".into(),
+                notices: notices.to_vec(),
+            });
+            let mails: Vec<NewMail> = mails.collect();
+            let stored = store.compose(mails.clone(), at(60)).await.expect("writes");
+            mails.into_iter().zip(stored).filter(|(_, stored)| *stored).flat_map(|(mail, _)| mail.notices).collect::<Vec<_>>()
+        }
+    })
+    .await;
+    let mut carried: Vec<String> = stored.into_iter().flatten().collect();
+    carried.sort();
+    assert_eq!(carried, keys, "each notice in one mail");
+
+    let claimed = at_once(&stores, |store, place| async move {
+        let mut claimed = Vec::new();
+        loop {
+            let some = store.claim_mails(at(61), at(90), &place.to_string(), 3).await.expect("writes");
+            if some.is_empty() {
+                return claimed;
+            }
+            claimed.extend(some.into_iter().map(|mail| mail.id));
+        }
+    })
+    .await;
+    let count: usize = claimed.iter().map(Vec::len).sum();
+    let ids: BTreeSet<&String> = claimed.iter().flatten().collect();
+    assert!(count > 0 && ids.len() == count, "each mail by one: {claimed:?}");
+
+    let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
+    let won = at_once(&stores, |store, _| {
+        let slot = slot.clone();
+        async move { store.claim_slot(&slot, at(1)).await.expect("writes") }
+    })
+    .await;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    // Another process that opens the database takes nothing away from those who live.
+    let other = open(&ground).await;
+    assert!(other.claim_mails(at(62), at(90), "other", 100).await.expect("writes").is_empty());
+    assert_eq!(other.claim_mails(at(91), at(120), "other", 100).await.expect("writes").len(), count, "their claims have run out");
+}
