@@ -7,7 +7,7 @@ use duban::kernel::model::fact::Actor;
 use duban::kernel::model::item::{Clock, Due, Item};
 use duban::kernel::model::problem::Places;
 use duban::kernel::model::value::{Fields, Value};
-use duban::kernel::rules::{Rules, Scripts, Setting, View};
+use duban::kernel::rules::{Compilation, Rules, Scripts, Setting, View};
 use duban::kernel::time::Date;
 use indexmap::IndexMap;
 use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel};
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             expr
         })
         .collect();
-    let (scripts, problems) = Scripts::compile(&workflow, &functions, &Places::default(), &rules.setting.directory);
+    let Compilation { scripts, problems, .. } = Scripts::compile(&workflow, &functions, &Places::default(), &rules.setting.directory);
     let scripts = scripts.ok_or_else(|| format!("{problems:#?}"))?;
     let setting = Setting { workflow, calendar: rules.setting.calendar.clone(), directory: rules.setting.directory.clone() };
     let view = late_item(Arc::new(setting))?;

@@ -100,7 +100,7 @@ fn strings_comments_and_raw_parts_are_not_mistaken_for_code() {
 
 #[test]
 fn the_debug_function_and_unbounded_ranges_do_not_exist() {
-    assert_eq!(render::names_read("{{ debug() }}").unwrap(), ["debug"]);
+    assert_eq!(names("{{ debug() }}"), ["debug"]);
     assert!(text("{{ debug() }}", &suggestion()).is_err());
     assert!(text("{% for i in range(10) %}{% endfor %}", &suggestion()).is_err());
 }
@@ -109,8 +109,57 @@ fn the_debug_function_and_unbounded_ranges_do_not_exist() {
 fn names_are_read_with_their_dots_and_without_the_templates_own() {
     let template = "{% set n = item.number %}{{ n }} {% for a in branches.assignment %}{{ loop.index }}{{ a.unit }}{% endfor %}
         {% if due.answer.days_left < 3 and input.reason is defined %}{{ item.co_signers | join('、') }}{% endif %}";
-    let names = render::names_read(template).unwrap();
-    assert_eq!(names, ["branches.assignment", "due.answer.days_left", "input.reason", "item.co_signers", "item.number"]);
+    let read =
+        ["branches.assignment", "branches.assignment[].unit", "due.answer.days_left", "input.reason", "item.co_signers", "item.number"];
+    assert_eq!(names(template), read);
+}
+
+fn names(template: &str) -> Vec<String> {
+    let mut names: Vec<String> = render::names_read(template).unwrap().into_iter().map(|read| read.name).collect();
+    names.dedup();
+    names
+}
+
+#[test]
+fn names_are_followed_through_loops_filters_and_names_of_the_templates_own() {
+    for (template, read) in [
+        ("{% for t in branches.a %}{{ t.unit | date }}{% endfor %}", "branches.a branches.a[].unit"),
+        (
+            "{% for t in branches.a | sort(attribute='no') | reverse %}{{ t['unit'] }}{% endfor %}",
+            "branches.a branches.a[].no branches.a[].unit",
+        ),
+        ("{% for t in branches.a if t.open %}{{ loop.index }}{% else %}{{ t.unit }}{% endfor %}", "branches.a branches.a[].open t.unit"),
+        (
+            "{% set all = branches.a %}{% for t in all %}{% for u in t.units %}{{ u }}{% endfor %}{% endfor %}",
+            "branches.a branches.a[].units branches.a[].units[]",
+        ),
+        ("{{ (branches.a | first).unit }}{{ branches.a[0].no }}", "branches.a branches.a[].no branches.a[].unit"),
+        ("{{ branches.a | map(attribute='unit') | join('、') }}", "branches.a branches.a[].unit"),
+        ("{{ branches.a | selectattr('late') | length }}", "branches.a branches.a[].late"),
+        (
+            "{% for unit, rows in branches.a | groupby('unit') %}{{ rows[0].no }}{% endfor %}",
+            "branches.a branches.a[].no branches.a[].unit",
+        ),
+        (
+            "{% for group in branches.a | groupby('unit') %}{{ group.grouper }}{{ (group.list | last).no }}{% endfor %}",
+            "branches.a branches.a[].no branches.a[].unit",
+        ),
+        ("{% if x %}{% set one = item %}{% else %}{% set one = task %}{% endif %}{{ one.unit }}", "item item.unit task task.unit x"),
+        ("{% with one = item %}{{ one.unit }}{% endwith %}{{ one }}", "item item.unit one"),
+        ("{{ (task.unit or item.unit) | default(item.host) }}", "item.host item.unit task.unit"),
+        ("{% for unit in item.units[1:] %}{{ unit }}{% endfor %}", "item.units item.units[]"),
+    ] {
+        assert_eq!(names(template).join(" "), read, "{template}");
+    }
+    let whole = |template: &str| render::names_read(template).unwrap().into_iter().any(|read| read.whole && read.name == "item");
+    for template in
+        ["{{ item }}", "{{ item | tojson }}", "{% for k, v in item | items %}{% endfor %}", "{{ item ~ '' }}", "{% set i = item %}{{ i }}"]
+    {
+        assert!(whole(template), "{template}");
+    }
+    for template in ["{{ item.a }}", "{% set i = item %}{{ i.a }}", "{% if item %}{% endif %}", "{{ item | length }}"] {
+        assert!(!whole(template), "{template}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use duban::kernel::model::fact::Actor;
 use duban::kernel::model::item::{Branch, Clock, Due, Item};
 use duban::kernel::model::problem::{Place, Places, Problem};
 use duban::kernel::model::value::{Fields, Value};
-use duban::kernel::rules::{Rules, Scripts, Setting, View};
+use duban::kernel::rules::{Compilation, Rules, Scripts, Setting, View};
 use duban::kernel::time::Date;
 use indexmap::IndexMap;
 use std::path::Path;
@@ -64,7 +64,7 @@ pub fn compile_in<S: AsRef<str>>(mut workflow: Workflow, functions: &IndexMap<St
         expressions.push(expr);
     }
     let setting = &VIEWS.rules.setting;
-    let (scripts, problems) = Scripts::compile(&workflow, functions, &places, &setting.directory);
+    let Compilation { scripts, problems, .. } = Scripts::compile(&workflow, functions, &places, &setting.directory);
     let setting = Setting { workflow, calendar: setting.calendar.clone(), directory: setting.directory.clone() };
     Compiled { scripts, problems, expressions, setting: Arc::new(setting) }
 }

@@ -6,10 +6,11 @@ use crate::kernel::model::definition::*;
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::model::value::Type;
-use crate::kernel::render::{self, RenderError};
+use crate::kernel::render::{self, NameRead, RenderError};
+use crate::kernel::rules::Reading;
 use indexmap::IndexMap;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// One workflow with everything that its names may point at.
@@ -21,6 +22,8 @@ pub struct Checked<'a> {
     pub templates: &'a IndexMap<Name, String>,
     /// Function files: name → text.
     pub functions: &'a IndexMap<String, String>,
+    /// What each expression reads, by its id.
+    reads: &'a [Reading],
     /// `None` when the head names a calendar that is not there.
     pub calendar: Option<&'a Calendar>,
     acts: Vec<Act<'a>>,
@@ -29,7 +32,7 @@ pub struct Checked<'a> {
     lasting_duties: HashSet<(&'a str, &'a str)>,
 }
 
-pub type NamesRead = Result<Vec<String>, RenderError>;
+pub type NamesRead = Result<Vec<NameRead>, RenderError>;
 
 /// What a workflow is checked against.
 #[derive(Clone, Copy)]
@@ -38,6 +41,7 @@ pub struct Surroundings<'a> {
     pub directory: &'a Directory,
     pub templates: &'a IndexMap<Name, String>,
     pub functions: &'a IndexMap<String, String>,
+    pub reads: &'a [Reading],
     pub calendar: Option<&'a Calendar>,
 }
 
@@ -52,15 +56,15 @@ pub struct Act<'a> {
 
 impl<'a> Checked<'a> {
     pub fn new(workflow: &'a Workflow, around: Surroundings<'a>) -> Checked<'a> {
-        let Surroundings { places, directory, templates, functions, calendar } = around;
+        let Surroundings { places, directory, templates, functions, reads, calendar } = around;
         let acts = acts_of(workflow);
         let duties = directory.persons.values().flat_map(|person| &person.duties).filter(|row| row.to.is_none());
         let lasting_duties = duties.map(|row| (&*row.value.duty, &*row.value.unit)).collect();
         let read = RefCell::default();
-        Checked { workflow, places, directory, templates, functions, calendar, acts, read, lasting_duties }
+        Checked { workflow, places, directory, templates, functions, reads, calendar, acts, read, lasting_duties }
     }
 
-    /// The dotted names that a template reads.
+    /// The names that a template reads.
     pub fn names_read(&self, template: &str) -> Arc<NamesRead> {
         if let Some(known) = self.read.borrow().get(template) {
             return known.clone();
@@ -68,6 +72,12 @@ impl<'a> Checked<'a> {
         let names = Arc::new(render::names_read(template));
         self.read.borrow_mut().insert(template.to_string(), names.clone());
         names
+    }
+
+    /// What an expression reads; nothing when it cannot be read itself.
+    pub fn reads(&self, expr: &Expr) -> &'a Reading {
+        static NOTHING: Reading = Reading { fields: BTreeSet::new(), gathered: BTreeSet::new(), passing: BTreeSet::new() };
+        self.reads.get(expr.id as usize).unwrap_or(&NOTHING)
     }
 
     /// Somebody has the duty in the unit, without an end.

@@ -3,6 +3,7 @@
 
 mod allow;
 mod at;
+mod conditions;
 mod cover;
 mod directory;
 mod files;
@@ -12,6 +13,7 @@ mod holders;
 mod lengths;
 mod names;
 mod notices;
+mod passing;
 mod placeholders;
 mod reports;
 mod roles;
@@ -19,6 +21,7 @@ mod sealed;
 mod sweeps;
 mod tables;
 mod time;
+mod unset;
 mod unused;
 
 use crate::kernel::calendar::{Calendar, CalendarData, CalendarMistake};
@@ -189,14 +192,15 @@ fn one_workflow<'f>(
     if !calendars.names.contains(&workflow.calendar) {
         problems.push(unknown_calendar(&workflow, &places, &calendars.names));
     }
-    let (scripts, found) = Scripts::compile(&workflow, &functions, &places, directory);
-    problems.extend(found);
+    let compiled = Scripts::compile(&workflow, &functions, &places, directory);
+    problems.extend(compiled.problems);
     let path = calendar.map(|(path, _)| *path);
     let calendar = calendar.map(|(_, data)| Calendar::new(data.clone()));
-    let around = Surroundings { places: &places, directory, templates, functions: &functions, calendar: calendar.as_ref() };
+    let reads = &compiled.reads[..];
+    let around = Surroundings { places: &places, directory, templates, functions: &functions, reads, calendar: calendar.as_ref() };
     problems.extend(families(&Checked::new(&workflow, around)));
     let setting = Setting { workflow: with_reads(workflow, templates), calendar: calendar?, directory: directory.clone() };
-    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: scripts?, places }, path?))
+    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: compiled.scripts?, places }, path?))
 }
 
 /// Notes which names the wording of each notice reads. A wording that cannot be read has been reported, and may read anything.
@@ -205,7 +209,7 @@ fn with_reads(mut workflow: Workflow, templates: &IndexMap<Name, String>) -> Wor
         let body = templates.get(&notice.template).map_or(Ok(Vec::new()), |text| render::names_read(text));
         if let (Ok(mut names), Ok(of_subject)) = (body, render::names_read(&notice.subject)) {
             names.extend(of_subject);
-            notice.reads = Reads::only(names);
+            notice.reads = Reads::only(names.into_iter().map(|read| read.name).collect());
         }
     }
     workflow
@@ -224,6 +228,9 @@ fn families(at: &Checked) -> Vec<Problem> {
         tables::check,
         notices::check,
         sealed::check,
+        unset::check,
+        passing::check,
+        conditions::check,
         sweeps::check,
         reports::check,
     ];

@@ -6,6 +6,7 @@ use super::placeholders::{Place, Seen};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::{self, Problem};
+use crate::kernel::render::NameRead;
 use std::collections::HashSet;
 
 /// Characters of a subject that are the same in every mail; more do not fit into a line of the inbox.
@@ -103,19 +104,20 @@ impl<'a> Look<'_, 'a> {
                 return;
             }
         };
-        for name in names {
+        for NameRead { name, written, .. } in names {
             let found = places.iter().map(|place| place.sees(self.at, name)).find(|seen| *seen != Seen::Yes);
             let Some(seen) = found else { continue };
-            let place = text.and_then(|text| where_in(text, name, place)).unwrap_or_else(|| place.clone());
+            let place = text.and_then(|text| where_in(text, written, place)).unwrap_or_else(|| place.clone());
             if !self.told.insert((place.file.clone(), format!("{}:{}:{name}", place.line, place.column))) {
                 continue;
             }
             self.problems.push(match seen {
-                Seen::Secret => Problem::new("E405", place).with("name", name),
-                Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", name),
+                Seen::Secret => Problem::new("E405", place).with("name", written_or(written, name)),
+                Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", written_or(written, name)),
                 Seen::Unknown(known) => {
-                    let near = nearest(name, known.iter().map(String::as_str));
-                    let problem = Problem::new("E602", place).with("name", name).with("known", list(&known));
+                    let (name, known) = as_written(name, written, known);
+                    let near = nearest(&name, known.iter().map(String::as_str));
+                    let problem = Problem::new("E602", place).with("name", &name).with("known", list(&known));
                     match near {
                         Some(near) => problem.variant("near").with("near", near),
                         None => problem,
@@ -149,10 +151,26 @@ impl<'a> Look<'_, 'a> {
     }
 }
 
+fn written_or<'n>(written: &'n str, name: &'n str) -> &'n str {
+    if written.is_empty() { name } else { written }
+}
+
+/// A name and those that could stand there, as the template would spell them: `t.unit` inside a loop, not `branches.assignment[].unit`.
+fn as_written(name: &str, written: &str, known: Vec<String>) -> (String, Vec<String>) {
+    let split =
+        |name: &str| name.rsplit_once('.').map_or((String::new(), name.to_string()), |(of, last)| (format!("{of}."), last.to_string()));
+    let ((of, last), (own, own_last)) = (split(name), split(written));
+    if last != own_last || of == own {
+        return (written_or(written, name).to_string(), known);
+    }
+    let spelt = known.into_iter().map(|known| known.strip_prefix(&*of).map(|last| format!("{own}{last}")).unwrap_or(known));
+    (written.to_string(), spelt.collect())
+}
+
 /// Where a name stands in a text of many lines.
 fn where_in(text: &str, name: &str, file: &problem::Place) -> Option<problem::Place> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.lines().enumerate().filter(|_| !name.is_empty()) {
         for (byte, _) in line.match_indices(name) {
             let before = line[..byte].chars().next_back().is_some_and(is_part);
             let after = line[byte + name.len()..].chars().next().is_some_and(|letter| is_part(letter) && letter != '.');

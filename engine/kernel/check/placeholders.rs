@@ -47,38 +47,34 @@ impl<'a> Place<'a> {
         action.flat_map(|action| action.ask.iter().chain(action.by.iter().flat_map(|by| &by.ask))).collect()
     }
 
-    /// Whether a dotted name (`item.number`) can be read here.
+    /// Whether a dotted name (`item.number`, `branches.opinion[].unit`) can be read here.
     pub fn sees(&self, at: &Checked<'a>, name: &str) -> Seen {
         let mut parts = name.split('.');
         let (view, rest): (&str, Vec<&str>) = (parts.next().unwrap_or_default(), parts.collect());
         let workflow = at.workflow;
-        let one_of = |known: &[&str]| match rest.first() {
-            None => Seen::Yes,
-            Some(part) if known.contains(part) => Seen::Yes,
-            Some(_) => Seen::Unknown(known.iter().map(|part| format!("{view}.{part}")).collect()),
+        let one_of = |known: &[&str]| match &rest[..] {
+            [] => Seen::Yes,
+            [part] if known.contains(part) => Seen::Yes,
+            [part, ..] if known.contains(part) => Seen::Unknown(Vec::new()),
+            _ => Seen::Unknown(known.iter().map(|part| format!("{view}.{part}")).collect()),
         };
         match view {
-            "item" => self.field(&workflow.fields, None, OF_ITEM, view, &rest),
+            "item" => field(workflow, (&workflow.fields, None), OF_ITEM, view, &rest),
             "task" => match self.branch.and_then(|kind| workflow.branches.get(kind)) {
-                Some(branch) => self.field(&branch.fields, branch.one_per, OF_BRANCH, view, &rest),
+                Some(branch) => field(workflow, (&branch.fields, branch.one_per), OF_BRANCH, view, &rest),
                 None => Seen::NotHere("task"),
             },
             "input" => self.input(at, &rest),
             "due" => self.due(at, &rest),
-            "branches" => match rest.first() {
-                Some(kind) if !workflow.branches.contains_key(*kind) => {
-                    Seen::Unknown(workflow.branches.keys().map(|kind| format!("branches.{kind}")).collect())
-                }
-                _ if rest.len() > 1 && !matches!(rest[1], "length" | "len") => Seen::NotHere("list"),
-                _ => Seen::Yes,
-            },
+            "branches" => branches(workflow, &rest),
             "param" => one_of(&workflow.params.keys().map(|name| &**name).collect::<Vec<_>>()),
             "letter" => one_of(&workflow.letter.keys().map(String::as_str).collect::<Vec<_>>()),
             "actor" => one_of(OF_PERSON),
             "to" | "copy_of" | "fact" if self.sentence => Seen::NotHere("sentence"),
             "to" => one_of(OF_PERSON),
             "fact" => one_of(OF_FACT),
-            "copy_of" | "today" | "lang" => Seen::Yes,
+            "copy_of" | "copy_of[]" | "today" | "lang" if rest.is_empty() => Seen::Yes,
+            "copy_of" | "copy_of[]" | "today" | "lang" => Seen::Unknown(Vec::new()),
             "request" => self.request(at, &rest),
             "each" => Seen::NotHere("rules"),
             _ => Seen::Unknown(
@@ -89,34 +85,20 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn field(&self, fields: &Section<Field>, one_per: Option<OnePer>, own: &[&str], view: &str, rest: &[&str]) -> Seen {
-        let Some(part) = rest.first() else { return Seen::Yes };
-        let of_one_per: &[&str] = match one_per {
-            Some(OnePer::Unit) => &["unit", "unit_id"],
-            Some(OnePer::Person) => &["person", "person_id"],
-            None => &[],
-        };
-        let choice = part.strip_suffix("_title").and_then(|name| fields.get(name)).filter(|field| matches!(field.kind, Type::Choice(_)));
-        match fields.get(*part).or(choice) {
-            Some(field) if field.secret => Seen::Secret,
-            Some(_) => Seen::Yes,
-            None if own.contains(part) || of_one_per.contains(part) => Seen::Yes,
-            None => {
-                let known = fields.iter().filter(|(_, field)| !field.secret).map(|(name, _)| &**name);
-                Seen::Unknown(known.chain(own.iter().copied()).map(|name| format!("{view}.{name}")).collect())
-            }
-        }
-    }
-
     fn input(&self, at: &Checked<'a>, rest: &[&str]) -> Seen {
         let Some(act) = &self.act else { return Seen::NotHere("input") };
         let Some(part) = rest.first() else { return Seen::Yes };
         let asks = self.asks();
-        match asks.iter().find(|ask| &*ask.name == *part) {
+        let (name, each) = entry(part);
+        match asks.iter().find(|ask| &*ask.name == name) {
             Some(ask) => {
                 let branch = act.branch.filter(|_| ask.records == Some(Holder::Task));
                 let recorded = ask.records.and(at.workflow.fields_of(branch.map(|name| &**name))).and_then(|fields| fields.get(&ask.name));
-                if recorded.is_some_and(|field| field.secret) { Seen::Secret } else { Seen::Yes }
+                if recorded.is_some_and(|field| field.secret) {
+                    Seen::Secret
+                } else {
+                    inside(at.workflow, &ask.kind, each, &format!("input.{part}"), &rest[1..])
+                }
             }
             None => Seen::Unknown(asks.iter().map(|ask| format!("input.{}", ask.name)).collect()),
         }
@@ -127,12 +109,14 @@ impl<'a> Place<'a> {
         match at.workflow.requests.get(*name) {
             None => Seen::Unknown(at.workflow.requests.keys().map(|name| format!("request.{name}")).collect()),
             Some(request) if request.branch.is_some() && request.branch.as_ref() != self.branch => Seen::NotHere("due"),
-            Some(request) => match rest.get(1) {
-                Some(part) if !request.ask.iter().any(|ask| &*ask.name == *part) => {
-                    Seen::Unknown(request.ask.iter().map(|ask| format!("request.{name}.{}", ask.name)).collect())
+            Some(request) => {
+                let Some(part) = rest.get(1) else { return Seen::Yes };
+                let (asked, each) = entry(part);
+                match request.ask.iter().find(|ask| &*ask.name == asked) {
+                    Some(ask) => inside(at.workflow, &ask.kind, each, &format!("request.{name}.{part}"), &rest[2..]),
+                    None => Seen::Unknown(request.ask.iter().map(|ask| format!("request.{name}.{}", ask.name)).collect()),
                 }
-                _ => Seen::Yes,
-            },
+            }
         }
     }
 
@@ -140,7 +124,10 @@ impl<'a> Place<'a> {
         let Some(name) = rest.first() else { return Seen::Yes };
         let part = rest.get(1);
         let known = |parts: Vec<&str>| match part {
-            Some(part) if !parts.contains(part) => Seen::Unknown(parts.iter().map(|part| format!("due.{name}.{part}")).collect()),
+            Some(&"reminders[]") if parts.contains(&"reminders") && rest.len() == 2 => Seen::Yes,
+            Some(part) if !parts.contains(part) || rest.len() > 2 => {
+                Seen::Unknown(parts.iter().map(|part| format!("due.{name}.{part}")).collect())
+            }
             _ => Seen::Yes,
         };
         if *name == "this" {
@@ -151,5 +138,59 @@ impl<'a> Place<'a> {
             Some(deadline) if deadline.branch.is_some() && deadline.branch.as_ref() != self.branch => Seen::NotHere("due"),
             Some(_) => known(OF_DUE.to_vec()),
         }
+    }
+}
+
+/// A part of a name, and whether it stands for the entries of what it names.
+fn entry(part: &str) -> (&str, bool) {
+    part.strip_suffix("[]").map_or((part, false), |name| (name, true))
+}
+
+/// What stands behind `item.` or `task.`, or behind an entry of a list of branches.
+fn field(workflow: &Workflow, of: (&Section<Field>, Option<OnePer>), own: &[&str], view: &str, rest: &[&str]) -> Seen {
+    let (fields, one_per) = of;
+    let Some(part) = rest.first() else { return Seen::Yes };
+    let of_one_per: &[&str] = match one_per {
+        Some(OnePer::Unit) => &["unit", "unit_id"],
+        Some(OnePer::Person) => &["person", "person_id"],
+        None => &[],
+    };
+    let (name, each) = entry(part);
+    let choice = name.strip_suffix("_title").and_then(|name| fields.get(name)).filter(|field| matches!(field.kind, Type::Choice(_)));
+    match (fields.get(name), choice) {
+        (Some(field), _) | (_, Some(field)) if field.secret => Seen::Secret,
+        (Some(field), _) => inside(workflow, &field.kind, each, &format!("{view}.{part}"), &rest[1..]),
+        _ if choice.is_some() || own.contains(&name) || of_one_per.contains(&name) => {
+            inside(workflow, &Type::Text, each, &format!("{view}.{part}"), &rest[1..])
+        }
+        _ => {
+            let known = fields.iter().filter(|(_, field)| !field.secret).map(|(name, _)| &**name);
+            Seen::Unknown(known.chain(own.iter().chain(of_one_per).copied()).map(|name| format!("{view}.{name}")).collect())
+        }
+    }
+}
+
+/// What stands behind a value: nothing, but in the entries of a list of records.
+fn inside(workflow: &Workflow, kind: &Type, each: bool, view: &str, rest: &[&str]) -> Seen {
+    match kind {
+        Type::Optional(kind) => inside(workflow, kind, each, view, rest),
+        Type::List(of) if each => inside(workflow, of, false, view, rest),
+        Type::Record(kind) if !each => match workflow.branches.get(kind) {
+            Some(branch) => field(workflow, (&branch.fields, None), &[], view, rest),
+            None => Seen::Yes,
+        },
+        _ if each || !rest.is_empty() => Seen::Unknown(Vec::new()),
+        _ => Seen::Yes,
+    }
+}
+
+fn branches(workflow: &Workflow, rest: &[&str]) -> Seen {
+    let Some(part) = rest.first() else { return Seen::Yes };
+    let (kind, each) = entry(part);
+    match workflow.branches.get(kind) {
+        None => Seen::Unknown(workflow.branches.keys().map(|kind| format!("branches.{kind}")).collect()),
+        Some(branch) if each => field(workflow, (&branch.fields, branch.one_per), OF_BRANCH, &format!("branches.{part}"), &rest[1..]),
+        Some(_) if rest.len() > 1 => Seen::NotHere("list"),
+        Some(_) => Seen::Yes,
     }
 }

@@ -1,15 +1,13 @@
 //! Sealed fields (E409): nothing that reaches a role which may not see a value yet may be made of it: mails, sentences and conditions
 //! of actions, derived and copied fields, reports.
 
-use super::at::{Act, Checked, words};
+use super::at::{Act, Checked};
 use super::graph::Graph;
 use super::notices;
 use super::placeholders::Place;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
-use crate::kernel::model::value::Type;
-use crate::kernel::rules::spellings_of;
 use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -122,15 +120,23 @@ impl<'c, 'a> Sealed<'c, 'a> {
             .is_some_and(|act| (self.level.is_none() || act.branch == self.level) && act.action.ask.iter().any(|ask| recorded(&ask)));
         let names = self.at.names_read(text);
         let Ok(names) = &*names else { return false };
-        names.iter().any(|name| {
-            let of = |view: &str| {
-                name.strip_prefix(view)
-                    .and_then(|rest| rest.strip_prefix('.'))
-                    .is_some_and(|field| field == &**self.name || field.strip_suffix("_title") == Some(self.name))
+        names.iter().any(|read| {
+            let mut parts = read.name.split('.');
+            let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+            let own = |part: Option<&str>| match part {
+                Some(part) => part == &**self.name || part.strip_suffix("_title") == Some(self.name),
+                None => read.whole,
             };
-            let in_list = self.level.is_some_and(|kind| *name == format!("branches.{kind}"))
-                && words(text).any(|word| word == &**self.name || word.strip_suffix("_title") == Some(self.name));
-            (shown && of(view)) || (as_input && of("input")) || in_list
+            match first {
+                "item" | "task" => shown && first == view && own(second),
+                "input" => as_input && own(second),
+                "branches" => match (self.level, second) {
+                    (Some(kind), Some(branches)) if branches.trim_end_matches("[]") == &**kind => own(parts.next()),
+                    (Some(_), None) => read.whole,
+                    _ => false,
+                },
+                _ => false,
+            }
         })
     }
 
@@ -140,7 +146,7 @@ impl<'c, 'a> Sealed<'c, 'a> {
             let Some(role) = self.hidden_from(act.action.by.iter().map(|by| &by.role)) else { continue };
             let place = Place { sentence: true, ..Place::of_act(act) };
             for require in &act.action.require {
-                if self.read_by(&require.condition.source, act.branch) || self.read_by_template(&require.say, &place) {
+                if self.read_by(&require.condition) || self.read_by_template(&require.say, &place) {
                     problems.push(
                         self.problem(&format!("{}.if", require.path)).variant("condition").with("role", role).with("action", act.name),
                     );
@@ -154,7 +160,7 @@ impl<'c, 'a> Sealed<'c, 'a> {
         for level in self.at.levels() {
             let base = level.map_or("fields".to_string(), |kind| format!("branches.{kind}.fields"));
             for (name, field) in self.at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten() {
-                if field.is.as_ref().is_some_and(|is| self.read_by(&is.source, level)) && !self.as_hidden(field) {
+                if field.is.as_ref().is_some_and(|is| self.read_by(is)) && !self.as_hidden(field) {
                     problems.push(self.problem(&format!("{base}.{name}.is")).variant("copy").with("copy", name));
                 }
             }
@@ -165,7 +171,7 @@ impl<'c, 'a> Sealed<'c, 'a> {
                     let SetValue::Expr(expr) = &set.value else { continue };
                     let branch = act.branch.filter(|_| set.of == Holder::Task);
                     let target = self.at.workflow.fields_of(branch.map(|name| &**name)).and_then(|fields| fields.get(&set.field));
-                    if self.read_by(&expr.source, act.branch) && target.is_some_and(|target| !self.as_hidden(target)) {
+                    if self.read_by(expr) && target.is_some_and(|target| !self.as_hidden(target)) {
                         problems.push(self.problem(&format!("{path}.set.{}", set.field)).variant("copy").with("copy", &set.field));
                     }
                 }
@@ -183,7 +189,7 @@ impl<'c, 'a> Sealed<'c, 'a> {
     fn reports(&self, problems: &mut Vec<Problem>) {
         for (name, report) in &self.at.workflow.reports {
             let by = self.level.is_none() && report.by == *self.name;
-            let counted = report.when.as_ref().is_some_and(|when| self.read_by(&when.source, None));
+            let counted = report.when.as_ref().is_some_and(|when| self.read_by(when));
             if by || counted {
                 let key = if by { "by" } else { "when" };
                 problems.push(self.problem(&format!("reports.{name}.{key}")).variant("report").with("report", name));
@@ -191,29 +197,10 @@ impl<'c, 'a> Sealed<'c, 'a> {
         }
     }
 
-    /// Whether an expression at this level reads the field: by itself, in an aggregate, or through a function.
-    fn read_by(&self, source: &str, at_level: Option<&Name>) -> bool {
-        let directly = match self.level {
-            None => reads(source, "item", self.name),
-            Some(kind) => (at_level == Some(kind) && reads(source, "task", self.name)) || aggregates(source, kind, self.name),
-        };
-        directly
-            || self
-                .at
-                .workflow
-                .functions
-                .iter()
-                .any(|(function, declared)| words(source).any(|word| word == &**function) && self.read_in(function, declared))
-    }
-
-    fn read_in(&self, function: &Name, declared: &Function) -> bool {
-        let text = self.at.functions.get(&declared.file).and_then(|text| body_of(text, function)).unwrap_or_default();
-        declared.takes.iter().any(|(parameter, kind)| match (kind, self.level) {
-            (Type::ItemView, None) => reads(text, parameter, self.name),
-            (Type::TaskView(branch), Some(kind)) => branch == kind && reads(text, parameter, self.name),
-            (Type::BranchesView, Some(_)) => text.contains(&format!("\"{}\"", self.name)),
-            _ => false,
-        })
+    /// Whether an expression reads the field: by itself, in an aggregate, or through a function.
+    fn read_by(&self, expr: &Expr) -> bool {
+        let reading = self.at.reads(expr);
+        reading.fields.iter().chain(&reading.gathered).any(|(kind, field)| kind.as_ref() == self.level && field == self.name)
     }
 }
 
@@ -249,36 +236,4 @@ fn follows_at_once(at: &Checked, act: &Act, next: &Name) -> bool {
         None => !act.action.from.is_empty() && act.action.from.iter().all(|from| next.action.from.contains(from)),
     };
     always && act.targets().into_iter().all(|(to, _)| from(to))
-}
-
-/// `view.field` as a whole name; a view may be spelt in Chinese too.
-fn reads<'v>(source: &str, view: &'v str, field: &str) -> bool {
-    let mut spellings: Vec<&'v str> = spellings_of(view);
-    if spellings.is_empty() {
-        spellings.push(view); // a parameter of a function
-    }
-    spellings.into_iter().any(|view| reads_as(source, &format!("{view}.{field}")))
-}
-
-fn reads_as(source: &str, wanted: &str) -> bool {
-    let part = |letter: char| letter.is_alphanumeric() || letter == '_';
-    source.match_indices(wanted).any(|(start, _)| {
-        let before = source[..start].chars().next_back().is_some_and(|letter| part(letter) || letter == '.');
-        let after = source[start + wanted.len()..].chars().next().is_some_and(part);
-        !before && !after
-    })
-}
-
-/// `branches.KIND….worst("FIELD")` and the like.
-fn aggregates(source: &str, kind: &str, field: &str) -> bool {
-    spellings_of("branches").iter().any(|view| source.contains(&format!("{view}.{kind}"))) && source.contains(&format!("\"{field}\""))
-}
-
-fn body_of<'t>(text: &'t str, function: &str) -> Option<&'t str> {
-    let start = text
-        .match_indices("fn ")
-        .find(|(start, _)| text[start + 3..].trim_start().strip_prefix(function).is_some_and(|rest| rest.trim_start().starts_with('(')))?
-        .0;
-    let rest = &text[start + 3..];
-    Some(rest.find("\nfn ").map_or(rest, |end| &rest[..end]))
 }

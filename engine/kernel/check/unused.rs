@@ -60,7 +60,7 @@ impl<'a> Read<'a> {
         let sentences = sentences.chain(workflow.notices.values().map(|notice| &notice.subject)).chain(at.templates.values());
         for text in sentences {
             let names = at.names_read(text);
-            all.extend(names.iter().flatten().flat_map(|name| words(name)).map(str::to_string));
+            all.extend(names.iter().flatten().flat_map(|read| words(&read.name)).map(str::to_string));
         }
         let mut read = Read { expressions, fields: all.clone(), words: all, lengths: HashSet::new(), roles: holders::roles_used(at) };
         read.declarations(at);

@@ -6,14 +6,16 @@
 mod blocks;
 mod filters;
 mod letter;
+mod reading;
 mod scan;
 
 pub use blocks::{Block, Fact, Line, Run, blocks};
 pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
+pub use reading::NameRead;
 
 use crate::kernel::words::Lang;
 use minijinja::value::{Serde, ValueKind};
-use minijinja::{Environment, ErrorKind, Template, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, Template, UndefinedBehavior, Value, machinery};
 use std::io;
 use std::sync::LazyLock;
 
@@ -71,16 +73,13 @@ pub fn text_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result
     render(wording(lang).template_from_named_str("wording.txt", template), Value::from(Serde(values)))
 }
 
-/// The dotted names that a template reads and does not itself define, such as `item.number`; or why it cannot be read.
-/// Sorted, each once. A misspelt filter or test, and statements that wording may not use, are errors here already.
-pub fn names_read(template: &str) -> Result<Vec<String>, RenderError> {
+/// What a template reads, such as `item.number`, sorted; or why it cannot be read. A misspelt filter or test, and statements that wording
+/// may not use, are errors here already.
+pub fn names_read(template: &str) -> Result<Vec<NameRead>, RenderError> {
     scan::scan(template, &CHINESE)?;
-    let compiled = CHINESE.template_from_named_str("wording.txt", template).map_err(|error| render_error(&error))?;
-    let given: Vec<&str> = CHINESE.globals().map(|(name, _)| name).collect();
-    let mut names: Vec<String> =
-        compiled.undeclared_variables(true).into_iter().filter(|name| !given.iter().any(|given| name == given)).collect();
-    names.sort();
-    Ok(names)
+    let parsed = machinery::parse(template, "wording.txt", Default::default()).map_err(|error| render_error(&error))?;
+    let globals: Vec<&str> = CHINESE.globals().map(|(name, _)| name).collect();
+    Ok(reading::reads(&parsed, &globals))
 }
 
 fn strict_environment() -> Environment<'static> {

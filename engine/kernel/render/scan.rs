@@ -8,7 +8,8 @@ use minijinja::{Environment, context};
 const STATEMENTS: [&str; 14] =
     ["if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with", "endwith", "raw", "endraw", "filter", "endfilter"];
 
-/// Refuses statements that wording may not use, repetition by `*`, and unknown filters and tests.
+/// Refuses statements that wording may not use, repetition by `*`, division, which fails for a zero when the mail is due, and unknown
+/// filters and tests.
 pub fn scan(template: &str, environment: &Environment) -> Result<(), RenderError> {
     let mut rest = template;
     while let Some(open) = rest.find('{') {
@@ -62,7 +63,7 @@ fn part<'t>(
     for (index, (token, from)) in words.iter().enumerate() {
         let word_at = |index: usize| words.get(index).filter(|(token, _)| token.starts_with(|c: char| c.is_alphabetic() || c == '_'));
         match *token {
-            "*" => return Err(error(*from, "`*` cannot be used here".into())),
+            "*" | "/" | "%" => return Err(error(*from, format!("`{token}` cannot be used here"))),
             "|" => {
                 if let Some((name, from)) = word_at(index + 1)
                     && !exists(environment, "filter", name)

@@ -12,6 +12,7 @@ use crate::kernel::model::problem::{Places, Problem};
 use crate::kernel::model::value::{Fields, Value};
 use crate::kernel::time::Date;
 use indexmap::IndexMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod api;
@@ -77,6 +78,36 @@ pub struct Scripts {
     compiled: Arc<Compiled>,
 }
 
+/// What came of compiling a workflow's expressions and functions.
+#[derive(Debug)]
+pub struct Compilation {
+    /// There when no problem is an error.
+    pub scripts: Option<Scripts>,
+    pub problems: Vec<Problem>,
+    /// What each expression reads, by its id.
+    pub reads: Vec<Reading>,
+}
+
+/// What an expression reads, itself and through the functions that it calls.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Fields of the item and of the branches at hand: the kind of branch, and the field.
+    pub fields: BTreeSet<(Option<Name>, Name)>,
+    /// Fields of whole kinds of branches, by aggregates and views.
+    pub gathered: BTreeSet<(Option<Name>, Name)>,
+    /// What changes without a fact.
+    pub passing: BTreeSet<Passing>,
+}
+
+/// What is not recorded with an item and may be another when its dates are derived again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Passing {
+    /// The day, or the days left of a deadline.
+    Day,
+    /// Groups and units of the directory.
+    Directory,
+}
+
 /// A rule that failed when it ran: the action is refused, the rung or sweep quarantined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{source_text}` at {path}: {what}")]
@@ -95,15 +126,9 @@ pub struct Derived {
 
 impl Scripts {
     /// Compiles and type-checks every expression of the workflow and every function file (name → text).
-    /// Gives the scripts when there is no E, and every problem either way.
-    pub fn compile(
-        workflow: &Workflow,
-        functions: &IndexMap<String, String>,
-        places: &Places,
-        directory: &Directory,
-    ) -> (Option<Scripts>, Vec<Problem>) {
-        let (compiled, problems) = program::compile(workflow, functions, places, directory);
-        (compiled.map(|compiled| Scripts { compiled: Arc::new(compiled) }), problems)
+    pub fn compile(workflow: &Workflow, functions: &IndexMap<String, String>, places: &Places, directory: &Directory) -> Compilation {
+        let (compiled, problems, reads) = program::compile(workflow, functions, places, directory);
+        Compilation { scripts: compiled.map(|compiled| Scripts { compiled: Arc::new(compiled) }), problems, reads }
     }
 
     pub fn eval(&self, expr: &Expr, view: &View) -> Result<Value, EvalError> {

@@ -3,7 +3,7 @@
 use super::engine::{self, kind_of};
 use super::names::{PROPERTIES, VIEWS, canonical};
 use super::view::{Context, Shared, from_dynamic, to_dynamic};
-use super::{Derived, EvalError, View, api, typing};
+use super::{Derived, EvalError, Reading, View, api, typing};
 use crate::kernel::model::definition::{Expr, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Places, Problem};
@@ -111,12 +111,12 @@ pub(super) fn compile(
     functions: &IndexMap<String, String>,
     places: &Places,
     directory: &Directory,
-) -> (Option<Compiled>, Vec<Problem>) {
+) -> (Option<Compiled>, Vec<Problem>, Vec<Reading>) {
     let mut engine = engine::build(workflow);
     engine.set_strict_variables(false);
     let checked = typing::check(&engine, workflow, functions, places, directory);
     if !checked.sound {
-        return (None, checked.problems);
+        return (None, checked.problems, checked.reads);
     }
     engine.set_strict_variables(true);
     let mut programs = Vec::with_capacity(workflow.expressions.len());
@@ -124,12 +124,12 @@ pub(super) fn compile(
         match loose.as_ref().and_then(|loose| program(&engine, &expr.source, loose)) {
             Some(program) => programs.push(program),
             // Signs of a Chinese keyboard: told when the YAML was read.
-            None => return (None, checked.problems),
+            None => return (None, checked.problems, checked.reads),
         }
     }
     let functions = checked.library.shared_lib().clone();
     let (derived, caches) = (checked.derived, Mutex::default());
-    (Some(Compiled { engine, functions, programs, derived, caches }), checked.problems)
+    (Some(Compiled { engine, functions, programs, derived, caches }), checked.problems, checked.reads)
 }
 
 /// Compiles an expression with a scope of only those views that it reads. `None` when it cannot be read.

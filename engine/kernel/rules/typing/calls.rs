@@ -6,6 +6,7 @@ use super::types::{Fit, Ty, fits};
 use super::walk::{Walker, mark};
 use crate::kernel::model::Name;
 use crate::kernel::model::problem::Problem;
+use crate::kernel::rules::Passing;
 use crate::kernel::rules::names::{FUNCTIONS, PROPERTIES, canonical};
 use crate::kernel::time::{Date, Length};
 use rhai::{Expr, FnCallExpr, Position};
@@ -161,6 +162,7 @@ fn contains(walker: &mut Walker, call: &FnCallExpr, at: Position) -> Ty {
 }
 
 fn members(walker: &mut Walker, call: &FnCallExpr, at: Position) -> Ty {
+    walker.found.passing.insert(Passing::Directory);
     let groups: Vec<Name> =
         walker.world.directory.persons.values().flat_map(|person| person.groups.iter().map(|row| row.value.clone())).collect();
     match call.args.as_slice() {
@@ -254,7 +256,7 @@ fn field(walker: &mut Walker, kind: &Name, call: &FnCallExpr, at: Position, want
         walker.problems.push(with_known(problem, name, &known));
         return Ty::Unknown;
     };
-    walker.found.reads.insert(super::Read { branch: Some(kind.clone()), field: name.into() });
+    walker.found.gathered.insert(super::Read { branch: Some(kind.clone()), field: name.into() });
     if !is(ty.inner()) {
         let problem = walker.tell("E238", name_at);
         problem.values = vec![("name", call.name.to_string()), ("found", ty.name().to_string()), ("wanted", wanted.to_string())];

@@ -2,6 +2,7 @@
 //! misspelt name or a comparison that can never hold is told with its place. Parsing and running are left to `program`.
 
 mod calls;
+mod contradiction;
 mod derived;
 mod functions;
 mod report;
@@ -10,7 +11,7 @@ mod tokens;
 mod types;
 mod walk;
 
-use super::Derived;
+use super::{Derived, Passing, Reading};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Expr, Wants, Workflow};
 use crate::kernel::model::directory::Directory;
@@ -34,15 +35,20 @@ struct Read {
 #[derive(Clone, Debug, Default)]
 struct Found {
     reads: BTreeSet<Read>,
+    /// What aggregates read of every branch of a kind.
+    gathered: BTreeSet<Read>,
     /// Views of branches (kind, view), whose conditions read more.
     views: BTreeSet<(Name, Name)>,
     calls: BTreeSet<Name>,
+    passing: BTreeSet<Passing>,
 }
 
 /// The outcome of the check.
 pub(super) struct Checked {
     pub problems: Vec<Problem>,
     pub derived: Vec<Derived>,
+    /// By the ids of the expressions.
+    pub reads: Vec<Reading>,
     /// By the ids of the expressions; `None` for what cannot be read.
     pub expressions: Vec<Option<AST>>,
     /// Every function of the function files.
@@ -70,9 +76,10 @@ pub(super) fn check(
         founds.push(found);
         expressions.push(ast);
     }
-    let derived = derived::order(workflow, &founds, &library.founds, &at, &mut problems);
+    let reads = derived::readings(workflow, &founds, &library.founds);
+    let derived = derived::order(workflow, &reads, &at, &mut problems);
     let sound = !library.unreadable && !problems.iter().any(Problem::is_error);
-    Checked { problems, derived, expressions, library: library.ast, sound }
+    Checked { problems, derived, reads, expressions, library: library.ast, sound }
 }
 
 /// A one-line expression that is too long to be read at a glance.

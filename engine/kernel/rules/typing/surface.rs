@@ -6,6 +6,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Action, Ask, Field, OnePer, Scope, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::value::Type;
+use crate::kernel::rules::Passing;
 use crate::kernel::rules::names::{PROPERTIES, canonical};
 use rhai::Engine;
 use std::cell::RefCell;
@@ -183,7 +184,12 @@ impl<'a> World<'a> {
             Ty::Record(kind) => self.field(Some(kind), spelt).map(|ty| self.asked_for(kind, spelt, ty)),
             Ty::Input(input) => input.fields.iter().find(|(field, _)| **field == *spelt).map(|(_, ty)| ty.clone()),
             Ty::Due(of) => self.visible(of, spelt).then_some(Ty::Clock),
-            Ty::Clock => of_clock(name),
+            Ty::Clock => {
+                if let "days_left" | "working_days_left" | "days_late" | "working_days_late" = name {
+                    found.passing.insert(Passing::Day);
+                }
+                of_clock(name)
+            }
             Ty::Branches => self.workflow.branches.get_key_value(spelt).map(|(kind, _)| Ty::Set(kind.clone())),
             Ty::Set(kind) => self.of_set(kind, spelt, name, found),
             Ty::Actor => of_actor(name, self),
@@ -198,11 +204,14 @@ impl<'a> World<'a> {
                 let input = self.request_input(request);
                 input.and_then(|input| input.fields.iter().find(|(field, _)| **field == *spelt).map(|(_, ty)| ty.clone().optional()))
             }
-            Ty::Unit => match name {
-                "kind" => Some(self.unit_kinds().optional()),
-                "parent" | "committee" => Some(Ty::Unit.optional()),
-                _ => None,
-            },
+            Ty::Unit => {
+                found.passing.insert(Passing::Directory);
+                match name {
+                    "kind" => Some(self.unit_kinds().optional()),
+                    "parent" | "committee" => Some(Ty::Unit.optional()),
+                    _ => None,
+                }
+            }
             Ty::List(_) | Ty::Text if name == "len" => return Ok(Ty::Number),
             _ => None,
         };

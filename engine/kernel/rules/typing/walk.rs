@@ -2,12 +2,14 @@
 
 use super::Found;
 use super::calls;
+use super::contradiction;
 use super::report::{Text, may_be_empty, with_known};
 use super::surface::World;
 use super::tokens::{What, arms};
 use super::types::{Ty, Word, join};
 use crate::kernel::model::definition::Scope;
 use crate::kernel::model::problem::Problem;
+use crate::kernel::rules::Passing;
 use crate::kernel::rules::names::{FUNCTIONS, VIEWS, canonical};
 use rhai::{ASTFlags, BinaryExpr, Expr, FlowControl, FnCallExpr, Position, Stmt, SwitchCasesCollection};
 
@@ -168,6 +170,9 @@ impl<'w> Walker<'w> {
         match &self.names {
             Names::Views(scope) => {
                 if let Some(ty) = self.world.variable(scope, name) {
+                    if name == "today" {
+                        self.found.passing.insert(Passing::Day);
+                    }
                     return ty;
                 }
                 if name == "task" && self.any_task {
@@ -277,6 +282,11 @@ impl<'w> Walker<'w> {
             filled_by(term, all, &mut self.filled);
         }
         self.filled.truncate(before);
+        if let Some((at, name)) = contradiction::first(terms, all) {
+            let problem = if all { self.tell("W219", at) } else { self.tell("W217", at) };
+            problem.variant = (!all).then_some("either");
+            problem.values.push(("name", name));
+        }
         Ty::YesNo
     }
 
@@ -575,7 +585,7 @@ pub(super) fn mark(expr: &Expr) -> Position {
 }
 
 /// A name or a chain of properties as one text, by which it is known again.
-fn path_of(expr: &Expr) -> Option<String> {
+pub(super) fn path_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Variable(variable, _, _) => Some(canonical(VIEWS, &variable.1).to_string()),
         Expr::Property(property, _) => Some(property.2.to_string()),
