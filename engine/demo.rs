@@ -16,6 +16,7 @@ use crate::kernel::simulate::run::moment;
 use crate::kernel::time::{Date, Instant};
 use crate::sheet::{self, Row, SheetProblem};
 use crate::store::StoreError;
+use crate::store::items::NextMoments;
 use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -270,8 +271,7 @@ impl Driver<'_> {
     /// Stops at every moment before `until` at which something is owed.
     async fn advance(&mut self, until: Instant, reached: impl Fn(Instant)) -> Result<(), DemoError> {
         loop {
-            let wake = self.app.store.next_wake_up().await?;
-            let mail = self.app.store.next_mail_moment().await?;
+            let NextMoments { wake_up: wake, mail } = self.app.store.next_moments().await?;
             let next = [wake, mail, self.app.next_slot()].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
             let now = next.max(self.app.now());
@@ -279,7 +279,7 @@ impl Driver<'_> {
             reached(now);
             let has_come = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
             if has_come(wake) {
-                while self.app.wake_due(BATCH).await?.looked_at > 0 {}
+                self.wake().await?;
             }
             self.app.sweep_due().await?;
             // What is told just now is seen at the next turn, which comes at the same moment.
@@ -290,13 +290,19 @@ impl Driver<'_> {
     }
 
     async fn tick(&mut self) -> Result<(), DemoError> {
-        while self.app.wake_due(BATCH).await?.looked_at > 0 {}
+        self.wake().await?;
         self.app.sweep_due().await?;
         self.post().await
     }
 
+    /// Until a batch was not full: what owes something again at this moment is found at the next turn.
+    async fn wake(&mut self) -> Result<(), DemoError> {
+        while self.app.wake_due(BATCH).await?.looked_at == BATCH as usize {}
+        Ok(())
+    }
+
     async fn post(&mut self) -> Result<(), DemoError> {
-        while self.app.render_due(self.post).await?.notices > 0 {}
+        while self.app.render_due(self.post).await?.more {}
         self.app.send_due(self.post, &self.stop).await?;
         Ok(())
     }

@@ -217,7 +217,7 @@ async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Opti
     if swept.notices > 0 {
         pulse.mail.notify_one();
     }
-    let wake_up = app.store.next_wake_up().await?;
+    let wake_up = app.store.next_moments().await?.wake_up;
     Ok(wake_up.into_iter().chain(app.next_slot()).min())
 }
 
@@ -265,7 +265,7 @@ async fn post_round(app: &Arc<App>, post: &Arc<Post>, stop: &CancellationToken) 
         let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);
         tracing::info!(sent, refused, deferred, unknown, expired = posted.expired, held = posted.held, "mails were handed over");
     }
-    let next = app.store.next_mail_moment().await?;
+    let next = app.store.next_moments().await?.mail;
     // What could go now but did not (no transport, a server at fault) waits for the next look.
     let now = app.now();
     Ok(next.map(|next| next.max(post.paused_until().unwrap_or(next))).filter(|next| *next > now))

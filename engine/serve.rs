@@ -90,8 +90,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     check_zone(&app, settings)?;
     let app = Arc::new(app);
-    let instance = app.store.instance().await?;
-    let (post, leaving) = post(&app, &settings.mail, settings, &instance)?;
+    let (post, leaving) = post(&app, &settings.mail, settings, app.store.instance())?;
     let pulse = Arc::new(Pulse::new(&app));
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
     let token = format!("{}{}", random_text(), random_text());
@@ -107,7 +106,7 @@ pub async fn serve(
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
     }
-    let next = app.store.next_wake_up().await?;
+    let next = app.store.next_moments().await?.wake_up;
     ready(&Ready { address, leaving, unclean: app.store.unclean, open_items: app.store.count_open().await?, next });
     tracing::info!(%address, rules = %app.rules().hash, "serving");
 

@@ -168,7 +168,7 @@ async fn every_mail_arrives(app: &Arc<App>, sink: &Sink, lives: u64) {
     let post = post(sink.port);
     for _ in 0..2_000 {
         // The lives before may have come far ahead on their own clocks.
-        let next = app.store.next_mail_moment().await.unwrap().unwrap_or_else(|| app.clock.now());
+        let next = app.store.next_moments().await.unwrap().mail.unwrap_or_else(|| app.clock.now());
         app.clock.set(app.clock.now().max(next) + chrono::TimeDelta::hours(7));
         while app.render_due(&post).await.unwrap().notices > 0 {}
         app.send_due(&post, &CancellationToken::new()).await.unwrap();

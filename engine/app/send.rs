@@ -6,7 +6,6 @@
 use super::{App, LoadError, contained};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide::mailing::{self, Envelope};
-use crate::kernel::model::Name;
 use crate::kernel::model::decision::Notice;
 use crate::kernel::render::{Frames, LetterError, Wording};
 use crate::kernel::rules::{RuleSet, Rules};
@@ -15,8 +14,8 @@ use crate::kernel::words::Lang;
 use crate::mail::backoff::{wait_after, wait_after_unknown};
 use crate::mail::guard::Guard;
 use crate::mail::{self, Address, Composed, Outcome, Parcel, Sender, Transport};
-use crate::store::StoreError;
 use crate::store::outbox::{Claimed, MailEnd, NewMail, NoticeEnd};
+use crate::store::{self, StoreError};
 use chrono::TimeDelta;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,6 +74,8 @@ pub struct Rendered {
     pub cancelled: usize,
     /// Notices that wait for a person.
     pub parked: usize,
+    /// The batch was full: there may be more that are due now.
+    pub more: bool,
 }
 
 /// What became of mails.
@@ -126,8 +127,8 @@ impl App {
     /// Turns notices whose moment has come into mails. Call it again until no notice is left.
     pub async fn render_due(&self, post: &Post) -> Result<Rendered, StoreError> {
         let now = self.now();
-        let notices = self.whole_bundles_due(now).await?;
-        let mut rendered = Rendered { notices: notices.len(), ..Rendered::default() };
+        let (notices, more) = self.whole_bundles_due(now).await?;
+        let mut rendered = Rendered { notices: notices.len(), more, ..Rendered::default() };
         if notices.is_empty() {
             return Ok(rendered);
         }
@@ -141,10 +142,10 @@ impl App {
         }
 
         let rules = self.rules();
-        let instance = self.store.instance().await?;
+        let instance = self.store.instance();
         let mut mails = Vec::new();
         for envelope in mailing::envelopes(&owed) {
-            let (mail, parked) = write(post, &rules, &instance, &owed, &envelope, now);
+            let (mail, parked) = write(post, &rules, instance, &owed, &envelope, now);
             mails.extend(mail);
             for (key, reason) in parked {
                 tracing::warn!(notice = %key, %reason, "a notice was parked");
@@ -167,40 +168,41 @@ impl App {
         if post.paused_until().is_some_and(|until| self.now() < until) {
             return Ok(posted);
         }
-        let instance: Name = self.store.instance().await?.into();
         let mut under_way = JoinSet::new();
         let (mut at_fault, mut more, mut failed) = (false, true, None);
         loop {
             if more && under_way.len() <= window / 2 && !stop.is_cancelled() {
-                let now = self.now();
-                let claimed = match self.store.claim_mails(now, now + LEASE, &post.name, (window - under_way.len()) as u32).await {
+                let (now, room) = (self.now(), window - under_way.len());
+                let claimed = match self.store.claim_mails(now, now + LEASE, &post.name, room as u32).await {
                     Ok(claimed) => claimed,
                     Err(error) => {
                         failed = Some(error);
                         Vec::new()
                     }
                 };
-                more = !claimed.is_empty();
+                more = claimed.len() == room;
                 for mail in claimed {
-                    let (app, post, instance) = (self.clone(), post.clone(), instance.clone());
-                    under_way.spawn(async move { app.hand_over(&post, &instance, mail).await });
+                    let (app, post) = (self.clone(), post.clone());
+                    under_way.spawn(async move { app.hand_over(&post, mail).await });
                 }
             }
-            match under_way.join_next().await {
-                None if !more || stop.is_cancelled() => break,
-                None => {}
-                Some(Ok(Ok(handed))) => {
-                    at_fault |= handed.at_fault;
-                    more &= !at_fault;
-                    posted.count(handed.end, handed.held);
+            let Some(first) = under_way.join_next().await else { break };
+            // What ended meanwhile shares the record.
+            let mut handed = Vec::new();
+            for ended in std::iter::once(first).chain(std::iter::from_fn(|| under_way.try_join_next())) {
+                match ended {
+                    Ok(Ok(ended)) => handed.push(ended),
+                    Ok(Err(error)) => failed = Some(error),
+                    // Its claim runs out, and it is tried again.
+                    Err(error) => tracing::error!(%error, "handing a mail over failed"),
                 }
-                Some(Ok(Err(error))) => {
-                    more = false;
-                    failed = Some(error);
-                }
-                // Its claim runs out, and it is tried again.
-                Some(Err(error)) => tracing::error!(%error, "handing a mail over failed"),
             }
+            if let Err(error) = self.record(&handed).await {
+                failed = Some(error);
+            }
+            at_fault |= handed.iter().any(|handed| handed.at_fault);
+            handed.iter().for_each(|handed| posted.count(handed.outcome.end, handed.held));
+            more &= !at_fault && failed.is_none();
         }
         transport.rest().await;
         if posted != Posted::default() {
@@ -209,20 +211,20 @@ impl App {
         failed.map_or(Ok(posted), Err)
     }
 
-    /// Notices that are due, and no bundle cut in two by the size of the batch.
-    async fn whole_bundles_due(&self, now: Instant) -> Result<Vec<Notice>, StoreError> {
+    /// Notices that are due, and no bundle cut in two by the size of the batch; and whether there may be more.
+    async fn whole_bundles_due(&self, now: Instant) -> Result<(Vec<Notice>, bool), StoreError> {
         let mut limit = BATCH;
         loop {
             let mut notices = self.store.notices_due(now, limit).await?;
             if notices.len() < limit as usize {
-                return Ok(notices);
+                return Ok((notices, false));
             }
             // What shares the last moment may go on beyond the batch: it waits for the next, unless there is nothing else.
             let last = notices.last().map(|notice| notice.not_before);
             let whole = notices.iter().take_while(|notice| Some(notice.not_before) != last).count();
             if whole > 0 {
                 notices.truncate(whole);
-                return Ok(notices);
+                return Ok((notices, true));
             }
             limit = limit.saturating_mul(4);
         }
@@ -261,9 +263,9 @@ impl App {
         Ok((owed, ended))
     }
 
-    /// One attempt and its record.
-    async fn hand_over(&self, post: &Post, instance: &str, mail: Claimed) -> Result<Handed, StoreError> {
-        let (end, reply, held, at_fault) = match self.attempt(post, instance, &mail).await? {
+    /// One attempt and what came of it.
+    async fn hand_over(&self, post: &Post, mail: Claimed) -> Result<Handed, StoreError> {
+        let (end, reply, held, at_fault) = match self.attempt(post, &mail).await? {
             Attempt::Cancelled => (MailEnd::Cancelled, "no longer owed".to_string(), false, false),
             Attempt::Held(why) => (MailEnd::Deferred { next_try: self.now() + HELD_FOR }, why, true, false),
             Attempt::Made(outcome) => {
@@ -286,25 +288,33 @@ impl App {
         };
         let open = matches!(end, MailEnd::Deferred { .. } | MailEnd::Unknown { .. });
         let end = if open && self.now() - mail.created_at > EXPIRES_AFTER { MailEnd::Expired } else { end };
-        let outcome = crate::store::outbox::Outcome { id: mail.id.clone(), fence: mail.fence, end, reply: reply.clone() };
-        let counted = self.store.finish_mails(vec![outcome], self.now()).await?;
-        if counted != [true] {
-            tracing::warn!(mail = %mail.id, "the claim of a mail was lost while it was handed over");
-        }
-        match end {
-            MailEnd::Sent | MailEnd::Cancelled => tracing::debug!(mail = %mail.id, ?end, %reply, "mail"),
-            _ => tracing::warn!(mail = %mail.id, ?end, %reply, "mail"),
-        }
-        Ok(Handed { end, held, at_fault })
+        Ok(Handed { outcome: store::outbox::Outcome { id: mail.id, fence: mail.fence, end, reply }, held, at_fault })
     }
 
-    async fn attempt(&self, post: &Post, instance: &str, mail: &Claimed) -> Result<Attempt, StoreError> {
+    /// Records what came of attempts.
+    async fn record(&self, handed: &[Handed]) -> Result<(), StoreError> {
+        let outcomes: Vec<_> = handed.iter().map(|handed| handed.outcome.clone()).collect();
+        let counted = self.store.finish_mails(outcomes, self.now()).await?;
+        for (Handed { outcome, .. }, counted) in handed.iter().zip(counted) {
+            let (mail, end, reply) = (&outcome.id, outcome.end, &outcome.reply);
+            if !counted {
+                tracing::warn!(%mail, "the claim of a mail was lost while it was handed over");
+            }
+            match end {
+                MailEnd::Sent | MailEnd::Cancelled => tracing::debug!(%mail, ?end, %reply, "mail"),
+                _ => tracing::warn!(%mail, ?end, %reply, "mail"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn attempt(&self, post: &Post, mail: &Claimed) -> Result<Attempt, StoreError> {
         let Some(transport) = &post.transport else { return Ok(Attempt::Held("no transport".into())) };
         let to = match Address::parse(&mail.address) {
             Ok(to) => to,
             Err(error) => return Ok(Attempt::Held(format!("address: {error}"))),
         };
-        if let (true, Err(why)) = (transport.reaches_people(), post.guard.allows(&to, instance)) {
+        if let (true, Err(why)) = (transport.reaches_people(), post.guard.allows(&to, self.store.instance())) {
             return Ok(Attempt::Held(format!("guard: {why}")));
         }
         if mail.attempts > 1 && !self.anything_owed(&mail.id).await? {
@@ -349,7 +359,8 @@ enum Attempt {
 }
 
 struct Handed {
-    end: MailEnd,
+    outcome: store::outbox::Outcome,
+    /// Something here kept it from being tried.
     held: bool,
     at_fault: bool,
 }

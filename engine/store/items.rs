@@ -36,6 +36,15 @@ pub struct Filter {
     pub after: String,
 }
 
+/// The earliest moments at which there may be something to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NextMoments {
+    /// Of an item.
+    pub wake_up: Option<Instant>,
+    /// Of a notice, or of a mail that is still to be handed over.
+    pub mail: Option<Instant>,
+}
+
 /// An item that may owe something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WakeUp {
@@ -110,10 +119,12 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// The first moment at which anything may be owed.
-    pub async fn next_wake_up(&self) -> Result<Option<Instant>, StoreError> {
-        let (at,): (Option<i64>,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_NEXT)).fetch_one(pool).await)?;
-        at.map(instant).transpose()
+    /// The first moments at which there may be something to do, in one question.
+    pub async fn next_moments(&self) -> Result<NextMoments, StoreError> {
+        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).fetch_one(pool).await)?;
+        let mail = notice.into_iter().chain(mail).min();
+        Ok(NextMoments { wake_up: wake_up.map(instant).transpose()?, mail: mail.map(instant).transpose()? })
     }
 
     /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.

@@ -83,6 +83,7 @@ pub struct Store {
     /// Empty when opened for reading only.
     writer: Option<Arc<Writer>>,
     lock: Arc<Mutex<Option<Lock>>>,
+    instance: Arc<str>,
     /// The last process that wrote to it did not end in good order.
     pub unclean: bool,
 }
@@ -111,13 +112,16 @@ impl Store {
             // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.
             on!(&mut connection, c, sql => sqlx::query(sql(statements::MAIL_TAKE_BACK)).bind(now.timestamp_millis()).execute(&mut *c).await.map(|_| ()))?;
         }
+        let (instance,): (String,) =
+            on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_one(&mut *c).await)?;
         let high_water: Option<(String,)> =
             on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind("clock").fetch_optional(&mut *c).await)?;
         let high_water = high_water.and_then(|row| row.0.parse().ok()).unwrap_or(0);
         let readers = address.readers().await?;
         let unclean = lock.as_ref().is_some_and(|lock| lock.unclean);
         let writer = Writer::start(address, connection, high_water);
-        Ok(Store { readers: Arc::new(readers), writer: Some(Arc::new(writer)), lock: Arc::new(Mutex::new(lock)), unclean })
+        let (writer, lock) = (Some(Arc::new(writer)), Arc::new(Mutex::new(lock)));
+        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), unclean })
     }
 
     /// Opens a database that another process may be writing to.
@@ -128,13 +132,15 @@ impl Store {
             return Err(cannot("there is no such file".into()));
         }
         let readers = Address::of(&place, &Opening::default()).readers().await?;
-        let store = Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), unclean: false };
-        let found = on!(&*store.readers, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await);
+        let found = on!(&readers, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await);
         let (found,): (i64,) = found.map_err(|error| cannot(dialect::plain(&error)))?;
         if found > SCHEMA_VERSION {
             return Err(StoreError::Newer { path: place.to_string(), found, known: SCHEMA_VERSION });
         }
-        Ok(store)
+        let instance: Option<(String,)> =
+            on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_optional(pool).await)?;
+        let instance = instance.map(|row| row.0).unwrap_or_default().into();
+        Ok(Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), instance, unclean: false })
     }
 
     /// Other processes may write to the same database.
@@ -166,8 +172,8 @@ impl Store {
     }
 
     /// The random text by which a copy of the database is told from the original's environment.
-    pub async fn instance(&self) -> Result<String, StoreError> {
-        Ok(self.meta("instance").await?.unwrap_or_default())
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// The latest instant at which anything was written; a clock that shows less was set back.

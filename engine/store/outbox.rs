@@ -137,14 +137,6 @@ impl Store {
         rows.into_iter().map(notice).collect()
     }
 
-    /// When to look into the outbox next: the earliest notice or mail.
-    pub async fn next_mail_moment(&self) -> Result<Option<Instant>, StoreError> {
-        let (notice,): (Option<i64>,) =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_NEXT)).fetch_one(pool).await)?;
-        let (mail,): (Option<i64>,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_NEXT)).fetch_one(pool).await)?;
-        notice.into_iter().chain(mail).min().map(instant).transpose()
-    }
-
     /// The notices of an item, in the order of their facts.
     pub async fn notices_of(&self, item: &str) -> Result<Vec<NoticeStatus>, StoreError> {
         type Row =

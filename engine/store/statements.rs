@@ -79,7 +79,9 @@ statements! {
     ITEM_OPEN = "select count(*) from item where ended_on is null";
     ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
     WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
-    WAKE_NEXT = "select min(wake_at) from item where wake_at is not null";
+    // The earliest item, notice and mail at which there may be something to do: each the first entry of its index.
+    NEXT_MOMENTS = "select (select min(wake_at) from item where wake_at is not null),
+        (select min(not_before) from notice where status = 'ready'), (select min(next_try) from mail where ended_at is null)";
     WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
     WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
     QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
@@ -88,7 +90,6 @@ statements! {
 
     // Notices and mails.
     NOTICE_DUE = "select key, json from notice where status = 'ready' and not_before <= $1 order by not_before, key limit $2";
-    NOTICE_NEXT = "select min(not_before) from notice where status = 'ready'";
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
         from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
     NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
@@ -125,7 +126,6 @@ statements! {
     MAIL_RETRY = "update mail set next_try = $2 where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
     MAIL_CANCEL = "update mail set status = 'cancelled', reply = $3, ended_at = $2
         where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
-    MAIL_NEXT = "select min(next_try) from mail where ended_at is null";
     MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
     MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail
         where (cast($1 as text) is null or status = $1) and (cast($2 as text) is null or person = $2) and id > $3 order by id limit $4";

@@ -116,7 +116,7 @@ async fn a_reminder_that_missed_its_day_is_superseded_and_one_whose_work_was_don
     world.now_is("2026-03-10 08:30");
     world.app.act(&command("1", "answer", "carl", [])).await.unwrap();
     world.now_is("2026-03-10 09:00");
-    assert_eq!(render(&world, &post).await, Rendered { notices: 3, mails: 1, cancelled: 2, parked: 0 });
+    assert_eq!(render(&world, &post).await, Rendered { notices: 3, mails: 1, cancelled: 2, parked: 0, more: false });
     assert_eq!(send(&world, &post).await.sent, 1);
     assert_eq!(memory.mails()[0].to, "ann@example.com");
     let reasons: Vec<_> = notices(&world, "1").await.into_iter().map(|notice| (notice.notice, notice.reason)).collect();
