@@ -35,6 +35,8 @@ impl File {
             .foreign_keys(true)
             .pragma("cell_size_check", "on")
             .pragma("mmap_size", "0")
+            // Statements that touch many rows keep their undo in memory, not in a file made for each.
+            .pragma("temp_store", "memory")
             .pragma("cache_size", CACHE)
             .disable_statement_logging()
     }
