@@ -9,6 +9,7 @@ use crate::kernel::calendar::window::start_of_day;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::NoticeKind;
 use crate::kernel::model::problem::Problem;
+use crate::kernel::read::gate;
 use crate::kernel::read::steps::{self, TimedStep};
 use crate::kernel::report::{Figures, Tally};
 use crate::kernel::rules::{RuleSet, Rules};
@@ -111,10 +112,8 @@ pub struct NoticesByKind {
 pub enum DemoError {
     #[error(transparent)]
     Files(#[from] files::FilesError),
-    #[error("the plan of the demo `{path}`: {source}")]
-    Plan { path: PathBuf, source: serde_yaml::Error },
     #[error("`{0}`")]
-    Actions(PathBuf, Vec<Problem>),
+    Written(PathBuf, Vec<Problem>),
     #[error("the rule set has no {what} `{name}`")]
     Unknown { what: &'static str, name: String },
     #[error("the workbook cannot be read: {0}")]
@@ -149,7 +148,9 @@ impl Script {
     pub fn read(folder: &Path, rules: &RuleSet) -> Result<Script, DemoError> {
         let sample = folder.join("sample");
         let path = sample.join("demo.yaml");
-        let plan: Plan = serde_yaml::from_str(&files::text(&path)?).map_err(|source| DemoError::Plan { path, source })?;
+        let mut problems = Vec::new();
+        let plan = gate::shaped(&Arc::from("demo.yaml"), &files::text(&path)?, &mut problems);
+        let Some(plan): Option<Plan> = plan else { return Err(DemoError::Written(path, problems)) };
         let unknown = |what, name: &str| DemoError::Unknown { what, name: name.to_string() };
         let rules = rules.workflows.get(plan.workflow.as_str()).ok_or_else(|| unknown("workflow", &plan.workflow))?.clone();
         let workflow = &rules.setting.workflow;
@@ -165,7 +166,7 @@ impl Script {
             let text = files::text(&path)?;
             let mut problems = Vec::new();
             let Some(file) = steps::read(&Arc::from(name.as_str()), &text, &mut problems) else {
-                return Err(DemoError::Actions(path, problems));
+                return Err(DemoError::Written(path, problems));
             };
             done.extend(file.steps.into_iter().map(|step| (name.clone(), step)));
         }

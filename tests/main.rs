@@ -5,6 +5,7 @@ mod app;
 mod check;
 mod cli;
 mod crash;
+mod docs;
 mod kernel;
 mod mail;
 mod rules;

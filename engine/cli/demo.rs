@@ -47,7 +47,7 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     };
     let script = match Script::read(&rules_folder, &rules) {
         Ok(script) => script,
-        Err(DemoError::Actions(path, problems)) => {
+        Err(DemoError::Written(path, problems)) => {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let texts = indexmap::IndexMap::from([(name, files::text(&path)?)]);
             context.draw(&problems, "", &texts);

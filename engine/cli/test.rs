@@ -3,7 +3,8 @@
 use super::{Context, exit};
 use crate::files;
 use crate::kernel::check;
-use crate::kernel::model::problem::Problem;
+use crate::kernel::model::problem::{Place, Problem};
+use crate::kernel::read::reader::nearest;
 use crate::kernel::read::story;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::simulate::coverage::{Coverage, Measure};
@@ -63,19 +64,15 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
     let mut covered: indexmap::IndexMap<String, Coverage> = indexmap::IndexMap::new();
     let mut bars = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| path.starts_with("tests/") && path.ends_with(".test.yaml")) {
-        let mut file = match story::stories(path, text) {
-            Ok(file) => file,
-            Err(problem) => {
-                report.problems.push(problem);
-                continue;
-            }
-        };
+        let mut problems = Vec::new();
+        let file = story::read(path, text, &mut problems);
+        report.problems.extend(problems.into_iter().filter(Problem::is_error));
+        let Some(mut file) = file else { continue };
         if let Some(only) = only {
             file.tests.retain(|story| story.name.contains(only));
         }
         let Some(workflow) = workflow(rules, &file.test_of) else {
-            let place = crate::kernel::model::problem::Place { file: path.as_str().into(), line: 1, column: 1, length: 1 };
-            report.problems.push(Problem::new("E901", place).variant("test_of").with("name", &file.test_of));
+            report.problems.push(nothing_to_test(rules, path, text, &file.test_of));
             continue;
         };
         let (outcomes, coverage) = run::run(workflow, &rules.templates, &file);
@@ -97,6 +94,20 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
         }
     }
     report
+}
+
+/// E901
+fn nothing_to_test(rules: &RuleSet, path: &str, text: &str, name: &str) -> Problem {
+    let line = text.lines().position(|line| line.starts_with("test_of")).unwrap_or_default();
+    let column = text.lines().nth(line).and_then(|line| Some(line[..line.find(name)?].chars().count())).unwrap_or_default();
+    let length = name.chars().count().max(1) as u32;
+    let place = Place { file: path.into(), line: line as u32 + 1, column: column as u32 + 1, length };
+    let known: Vec<&str> = rules.workflows.keys().map(|name| &**name).collect();
+    let problem = Problem::new("E901", place).with("name", name).with("known", known.join(", "));
+    match nearest(name, known.into_iter()) {
+        Some(near) => problem.variant("near").with("near", near),
+        None => problem,
+    }
 }
 
 /// A workflow by its name, or by the file that holds it.

@@ -50,8 +50,18 @@ pub fn parse(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Opti
     (!unreadable).then_some(node)
 }
 
+/// Reads a file of one shape as strictly as rules: everything that [`parse`] finds, and then what does not fit the shape.
+pub fn shaped<T: serde::de::DeserializeOwned>(file: &Arc<str>, source: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    let before = problems.len();
+    parse(file, source, problems)?;
+    if problems[before..].iter().any(Problem::is_error) {
+        return None;
+    }
+    parse_data(file, source, MAX_BYTES, problems)
+}
+
 /// Reads a file that is data of one shape, not rules, at once into that shape: thousands of rows, of which only the place of each row
-/// matters. Doubled and unknown keys, anchors and tags are refused here as well.
+/// matters. Doubled and unknown keys and aliases are refused here as well; a tag changes nothing.
 pub fn parse_data<T: serde::de::DeserializeOwned>(
     file: &Arc<str>,
     source: &str,
@@ -61,6 +71,10 @@ pub fn parse_data<T: serde::de::DeserializeOwned>(
     if source.len() > max_bytes {
         let start = Place { file: file.clone(), line: 1, column: 1, length: 1 };
         problems.push(Problem::new("E012", start).variant("size").with("limit", max_bytes >> 10));
+        return None;
+    }
+    if let Some(problem) = characters::not_utf8(file, source) {
+        problems.push(problem);
         return None;
     }
     let mut options = options();

@@ -2,6 +2,7 @@
 //! file can be looked at in the same run.
 
 use super::characters::{ascii_for, wide};
+use super::reader::nearest;
 use crate::kernel::model::problem::{Place, Problem};
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
@@ -41,7 +42,12 @@ pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<
             return None;
         }
         Error::DuplicateMappingKey { key, .. } => {
-            problems.push(Problem::new("E002", at).variant("again").with("name", key.as_deref().unwrap_or_default()));
+            let key = key.as_deref().unwrap_or_default();
+            problems.push(Problem::new("E002", marked(at, source, key)).variant("again").with("name", key));
+            return None;
+        }
+        error if shape(&at, source, error).is_some() => {
+            problems.extend(shape(&at, source, error));
             return None;
         }
         _ => {}
@@ -60,6 +66,40 @@ pub fn explain(file: &Arc<str>, source: &str, error: &Error, problems: &mut Vec<
     }
     problems.push(unreadable(file, &lines, index, at, error));
     None
+}
+
+/// What does not fit the shape of a file of data.
+fn shape(at: &Place, source: &str, error: &Error) -> Option<Problem> {
+    let words = |code: &'static str, variants: [&'static str; 2], name: &str, known: &[&'static str]| {
+        let problem = Problem::new(code, marked(at.clone(), source, name)).with("key", name).with("known", known.join(", "));
+        match nearest(name, known.iter().copied()) {
+            Some(near) => problem.variant(variants[1]).with("near", near),
+            None if variants[0].is_empty() => problem,
+            None => problem.variant(variants[0]),
+        }
+    };
+    Some(match error {
+        Error::SerdeUnknownField { field, expected, .. } => words("E005", ["", "near"], field, expected),
+        Error::SerdeUnknownVariant { variant, expected, .. } => words("E007", ["word", "word_near"], variant, expected),
+        Error::SerdeMissingField { field, .. } => Problem::new("E006", at.clone()).variant("data").with("key", field),
+        Error::SerdeInvalidType { .. } | Error::SerdeInvalidValue { .. } | Error::InvalidScalar { .. } | Error::Unexpected { .. } => {
+            Problem::new("E007", at.clone()).variant("data").with("detail", detail_of(error))
+        }
+        _ => return None,
+    })
+}
+
+/// The parser's own words.
+fn detail_of(error: &Error) -> String {
+    error.render().split(" at line ").next().unwrap_or_default().to_string()
+}
+
+/// The whole word at a place, when it stands there.
+fn marked(at: Place, source: &str, word: &str) -> Place {
+    let line = source.lines().nth(at.line as usize - 1).unwrap_or_default();
+    let there: String = line.chars().skip(at.column as usize - 1).take(word.chars().count()).collect();
+    let length = if there == word { word.chars().count().max(1) as u32 } else { at.length };
+    Place { length, ..at }
 }
 
 fn tab(file: &Arc<str>, lines: &[&str], index: usize) -> Option<(Problem, String)> {
@@ -148,8 +188,7 @@ fn indentation(file: &Arc<str>, lines: &[&str], index: usize) -> Option<Problem>
 }
 
 fn unreadable(file: &Arc<str>, lines: &[&str], index: usize, at: Place, error: &Error) -> Problem {
-    let message = error.render();
-    let detail = message.split(" at line ").next().unwrap_or_default().to_string();
+    let detail = detail_of(error);
     let line = lines.get(index).copied().unwrap_or_default();
     let at_sign = |index: usize, column: usize| Place { file: file.clone(), line: index as u32 + 1, column: column as u32 + 1, length: 1 };
     let problem = Problem::new("E001", at.clone());

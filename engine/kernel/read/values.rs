@@ -116,7 +116,7 @@ fn param_value(reader: &mut Reader, node: &Node) -> Option<(Value, Type)> {
         Content::Text(text) => Some(match (phrase::length(text), phrase::date(text)) {
             (Some(length), _) => (Value::Length(length), Type::Duration),
             (_, Some(date)) => (Value::Date(date), Type::Date),
-            _ if phrase::with_digits(text).is_some() => {
+            _ if phrase::with_digits(text).is_some() || text.starts_with(|sign: char| sign.is_ascii_digit()) => {
                 reader.phrase_problem(node, "length");
                 return None;
             }
