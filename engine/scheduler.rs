@@ -248,22 +248,21 @@ pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: C
     }
 }
 
-/// One look at the outbox; gives when to look again.
+/// One look at the outbox; gives when to look again. What is written is handed over before more is written, so that a stream of new
+/// notices holds nothing up.
 async fn post_round(app: &Arc<App>, post: &Arc<Post>, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
-    loop {
-        let rendered = app.render_due(post).await?;
-        if rendered.mails + rendered.parked > 0 {
-            let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
-            tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
-        }
-        if rendered.mails + rendered.cancelled + rendered.parked == 0 || stop.is_cancelled() {
-            break;
-        }
+    let rendered = app.render_due(post).await?;
+    if rendered.mails + rendered.parked > 0 {
+        let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
+        tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
     }
     let posted = app.send_due(post, stop).await?;
     if posted != crate::app::send::Posted::default() {
         let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);
         tracing::info!(sent, refused, deferred, unknown, expired = posted.expired, held = posted.held, "mails were handed over");
+    }
+    if rendered.mails + rendered.cancelled + rendered.parked > 0 {
+        return Ok(Some(app.now()));
     }
     let next = app.store.next_moments().await?.mail;
     // What could go now but did not (no transport, a server at fault) waits for the next look.
