@@ -3,8 +3,8 @@
 //! What is owed is the kernel's question; here is only when to ask it. A clock that jumps ahead while the process lives holds both loops
 //! until somebody confirms it.
 
-use crate::app::App;
 use crate::app::send::Post;
+use crate::app::{App, Integrity};
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use chrono::TimeDelta;
@@ -50,6 +50,22 @@ pub struct State {
     pub mail_fault: Option<String>,
     /// Nothing fires until the clock is confirmed.
     pub held: Option<Jump>,
+    /// Whether the database is what its facts say.
+    pub integrity: Look,
+}
+
+/// A look through the whole database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Look {
+    #[default]
+    UnderWay,
+    Whole(Integrity),
+    Damaged(Integrity),
+    /// It could not be brought to its end.
+    Failed {
+        what: String,
+    },
 }
 
 /// The clock shows something else than it should.
@@ -116,6 +132,9 @@ impl Pulse {
         let state = self.state();
         let mut troubles: Vec<String> = state.fault.iter().map(|fault| format!("scheduler: {fault}")).collect();
         troubles.extend(state.mail_fault.iter().map(|fault| format!("mail: {fault}")));
+        if let Look::Damaged(Integrity { pages: Some(what), .. }) = &state.integrity {
+            troubles.push(format!("database: {what}; stop the server, keep the file as it is, and restore the last backup"));
+        }
         if let Some(Jump { expected, shows }) = state.held {
             troubles.push(format!("clock: it shows {shows}, {expected} was expected; nothing fires until it is confirmed"));
         }
@@ -180,8 +199,34 @@ pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToke
     }
 }
 
-/// Works what is due; gives the earliest moment at which there may be more.
-async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+/// Looks once through the whole database and says what it found; what is wrong stands in the log, item by item.
+pub async fn look_through(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Option<Integrity> {
+    let look = match app.examine_all(stop).await {
+        Ok(None) => return None,
+        Ok(Some(found)) if found.is_whole() => {
+            tracing::info!(items = found.items, "the database is whole");
+            Look::Whole(found)
+        }
+        Ok(Some(found)) => {
+            tracing::error!(items = found.items, damaged = found.damaged, "the database is not what its facts say; see the lines above");
+            Look::Damaged(found)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the look through the database failed");
+            Look::Failed { what: error.to_string() }
+        }
+    };
+    pulse.lock().integrity = look.clone();
+    match look {
+        Look::Whole(found) | Look::Damaged(found) => Some(found),
+        Look::UnderWay | Look::Failed { .. } => None,
+    }
+}
+
+/// Works what is due; gives the earliest moment at which there may be more. What was derived under other rules, another calendar or
+/// another directory is derived again beside it, batch by batch.
+pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+    let mut derived = 0;
     for _ in 0..BATCHES {
         let woken = app.wake_due(BATCH).await?;
         pulse.lock().last_tick = Some(app.now());
@@ -200,9 +245,14 @@ async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Opti
         if stop.is_cancelled() {
             return Ok(None);
         }
-        if woken.looked_at == 0 {
+        let again = app.refresh_stale(BATCH).await?;
+        derived += again;
+        if woken.looked_at + again == 0 {
             break;
         }
+    }
+    if derived > 0 {
+        tracing::info!(items = derived, "items were derived again under other rules, calendar or directory");
     }
     let swept = app.sweep_due().await?;
     if swept.slots > 0 {
@@ -216,6 +266,10 @@ async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Opti
     }
     if swept.notices > 0 {
         pulse.mail.notify_one();
+    }
+    if derived > 0 {
+        // There may be more of them, and what they owe may be due.
+        return Ok(Some(app.now()));
     }
     let wake_up = app.store.next_moments().await?.wake_up;
     Ok(wake_up.into_iter().chain(app.next_slot()).min())

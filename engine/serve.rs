@@ -2,7 +2,7 @@
 
 use crate::api::{Api, accept};
 use crate::app::send::Post;
-use crate::app::{App, random_text};
+use crate::app::{App, Integrity, random_text};
 use crate::config::{MailSettings, Settings};
 use crate::files::{self, FilesError};
 use crate::kernel::time::Instant;
@@ -67,6 +67,8 @@ pub struct Ready {
     pub leaving: Leaving,
     /// The last process did not end in good order.
     pub unclean: bool,
+    /// What a look through the database found after that; otherwise it is looked through while it is in use.
+    pub integrity: Option<Integrity>,
     pub open_items: u64,
     pub next: Option<Instant>,
 }
@@ -98,7 +100,16 @@ pub async fn serve(
     let routes = Api { app: app.clone(), pulse: pulse.clone(), token: token.clone(), tokens }.routes();
     let signals = signals(stop.clone())?;
 
+    // After an unclean stop nothing is told before it is known what the facts say.
+    let integrity = match app.store.unclean {
+        true => scheduler::look_through(&app, &pulse, &stop).await,
+        false => None,
+    };
     let mut tasks = tokio::task::JoinSet::new();
+    let looking = (!app.store.unclean).then(|| {
+        let (app, pulse, stop) = (app.clone(), pulse.clone(), stop.clone());
+        tokio::spawn(async move { scheduler::look_through(&app, &pulse, &stop).await })
+    });
     tasks.spawn(accept::accept(listener, routes, accept::Limits::default(), stop.clone()));
     tasks.spawn(scheduler::run_engine(app.clone(), pulse.clone(), stop.clone()));
     tasks.spawn(scheduler::run_mail(app.clone(), post, pulse, stop.clone()));
@@ -107,7 +118,7 @@ pub async fn serve(
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
     }
     let next = app.store.next_moments().await?.wake_up;
-    ready(&Ready { address, leaving, unclean: app.store.unclean, open_items: app.store.count_open().await?, next });
+    ready(&Ready { address, leaving, unclean: app.store.unclean, integrity, open_items: app.store.count_open().await?, next });
     tracing::info!(%address, rules = %app.rules().hash, "serving");
 
     // A loop that ends by itself has failed: nobody is served by half a process.
@@ -126,6 +137,10 @@ pub async fn serve(
         tasks.shutdown().await;
     }
     signals.abort();
+    if let Some(looking) = looking {
+        // It sees `stop` at the next item.
+        let _ = looking.await;
+    }
     app.store.clone().close().await;
     tracing::info!("stopped");
     Ok(())

@@ -408,3 +408,45 @@ async fn what_ends_with_an_item_is_done_before_the_rest_is_cancelled() {
     assert_eq!(names, ["submit", "split", "answer", "close", "item_ended"]);
     assert_eq!(app.examine("r1").await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_changed_calendar_or_directory_is_taken_in_by_the_scheduler() {
+    use duban::scheduler::{Pulse, tick};
+    use tokio_util::sync::CancellationToken;
+    // The calendar first says that the days from 4 to 6 March are off.
+    let off = |path: &str, text: String| match path {
+        "../calendars/cn.yaml" => {
+            let holiday = "劳动节: [\"2026-05-01..2026-05-05\"]";
+            assert!(text.contains(holiday));
+            text.replace(holiday, &format!("{holiday}\n      停电: [\"2026-03-04..2026-03-06\"]"))
+        }
+        _ => text,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let app = app_under(folder.path(), "2026-03-02 10:00", rules(off)).await.unwrap();
+    for item in 0..150 {
+        app.act(&submit(&format!("r{item:03}"))).await.unwrap();
+    }
+    let row = async |app: &duban::app::App, item: &str| app.store.listed(item).await.unwrap().unwrap();
+    assert_eq!(row(&app, "r007").await.due_on.unwrap().to_string(), "2026-03-12");
+    app.store.clone().close().await;
+
+    // It was a mistake: everything falls due earlier, and Carl has gone.
+    let people = |path: &str, text: String| match path {
+        "directory.yaml" => text.replace("carl:", "dora:").replace("Carl", "Dora"),
+        _ => text,
+    };
+    let app = app_under(folder.path(), "2026-03-06 10:00", rules(people)).await.unwrap();
+    let (pulse, stop) = (Pulse::new(&app), CancellationToken::new());
+    assert_eq!(row(&app, "r007").await.wake_at, Some(moment("2026-03-10 00:00")), "what was derived under the other calendar");
+    let next = tick(&app, &pulse, &stop).await.unwrap();
+    assert_eq!(next, Some(app.now()), "it goes on at once");
+    let next = tick(&app, &pulse, &stop).await.unwrap();
+    assert_eq!(app.refresh_stale(10).await.unwrap(), 0, "all were derived again");
+    assert_eq!(next, Some(moment("2026-03-10 00:00")), "the reminder before the ninth was told, the next is when it is late");
+    let row = row(&app, "r007").await;
+    assert_eq!((row.due_on.unwrap().to_string().as_str(), row.wake_at), ("2026-03-09", Some(moment("2026-03-10 00:00"))));
+    let notices = app.store.notices_of("r007").await.unwrap();
+    assert_eq!(notices.iter().map(|notice| (&*notice.notice, &*notice.person)).collect::<Vec<_>>(), [("soon", "dora")]);
+    assert_eq!(app.examine("r007").await.unwrap(), []);
+}

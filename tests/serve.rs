@@ -147,8 +147,30 @@ fn what_fell_due_while_nobody_served_is_worked_at_once() {
     server.process.wait().unwrap();
     let server = Server::start(&desk, &[]);
     assert_eq!(server.ready["unclean"], true);
+    assert_eq!(
+        server.ready["integrity"],
+        serde_json::json!({ "items": 1, "damaged": 0, "pages": null }),
+        "looked through before it is ready"
+    );
     server.until_ready();
     assert_eq!(desk.json(&["show", "a1"])["facts"].as_array().unwrap().len(), facts);
+}
+
+#[test]
+fn what_is_not_as_the_facts_say_is_found_while_it_serves() {
+    let desk = Desk::new();
+    desk.submitted("a1");
+    desk.submitted("a2");
+    desk.sql("update item set title = 'forged' where id = 'a2'");
+    let server = Server::start(&desk, &[]);
+    assert_eq!((&server.ready["unclean"], &server.ready["integrity"]), (&false.into(), &Json::Null));
+    let health = || serde_json::from_str::<Json>(&server.ask("GET", "/healthz", &[], "").1).unwrap();
+    server.until("it never looks", || health()["integrity"]["state"] == "damaged");
+    assert_eq!((&health()["integrity"]["items"], &health()["integrity"]["damaged"]), (&2.into(), &1.into()));
+    server.until_ready();
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("item=\"a2\"") && told.contains("`forged` is stored") && !told.contains("item=\"a1\""), "{told}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use duban::kernel::model::definition::NoticeKind;
 use duban::kernel::model::fact::{Actor, Cause, Fact, Outcome, RungKey};
 use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::time::Instant;
+use duban::store::items::Derived;
 use duban::store::lock::{self, Holder};
 use duban::store::outbox::{MailEnd, NewMail, NoticeEnd, Outcome as Attempt};
 use duban::store::save::{About, Answered, Caches, NotSaved, Save, Saved};
@@ -291,8 +292,18 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
     // Rules of a later revision: every open item is looked at again, the soonest first.
     let stale: Vec<_> = store.stale(2, 10).await.expect("reads").into_iter().map(|stale| stale.0).collect();
     assert_eq!(stale, ["s2", "s3", "s1", "s4"]);
-    assert!(store.set_wake_up("s4", 1, Some(at(5)), 2).await.expect("writes"));
-    assert!(!store.set_wake_up("s2", 1, Some(at(5)), 2).await.expect("writes"), "it has moved");
+    let derived = |item: &str| Derived {
+        item: item.into(),
+        rev: 1,
+        caches: Caches { state: "open".into(), title: "as it is now".into(), fields: "{}".into(), dues: "{}".into(), ..Caches::default() },
+        wake_up: Some(at(5)),
+        rules_rev: 2,
+        now: at(4),
+    };
+    assert!(store.keep_derived(derived("s4")).await.expect("writes"));
+    assert!(!store.keep_derived(derived("s2")).await.expect("writes"), "it has moved");
+    let row = store.listed("s4").await.expect("reads").expect("is there");
+    assert_eq!((row.title.as_str(), row.rules_rev, row.changed_at), ("as it is now", 2, at(4)));
     assert_eq!(due(9, 10).await, ["s4"]);
     assert_eq!(store.stale(2, 10).await.expect("reads").len(), 3);
 }

@@ -17,6 +17,7 @@ pub async fn healthz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Value>) {
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let answer = json!({
         "ready": reasons.is_empty(), "reasons": reasons, "last_tick": state.last_tick, "next": state.next, "last_mail": state.last_mail,
+        "integrity": state.integrity,
         "rules": api.app.rules().hash, "version": env!("CARGO_PKG_VERSION"),
     });
     (status, Json(answer))

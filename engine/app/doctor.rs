@@ -5,8 +5,13 @@ use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide;
 use crate::kernel::derive;
 use crate::kernel::time::Instant;
-use crate::store::StoreError;
+use crate::store::{StoreError, items};
+use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
+use tokio_util::sync::CancellationToken;
+
+/// Items whose ids are read at once.
+const PAGE: u32 = 256;
 
 /// Something that must never be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +21,68 @@ pub struct Finding {
     pub what: String,
 }
 
+/// What a look through the whole database found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Integrity {
+    /// Items that were looked at.
+    pub items: u64,
+    /// Items whose record is not what their facts say.
+    pub damaged: u64,
+    /// What the database says is wrong with its own pages.
+    pub pages: Option<String>,
+}
+
+impl Integrity {
+    pub fn is_whole(&self) -> bool {
+        self.damaged == 0 && self.pages.is_none()
+    }
+}
+
 impl App {
+    /// Looks through the whole database, item by item, while others work; each finding is logged. `None` when it was stopped.
+    pub async fn examine_all(&self, stop: &CancellationToken) -> Result<Option<Integrity>, StoreError> {
+        let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
+        if let Some(what) = &integrity.pages {
+            tracing::error!(what, "the database is damaged: stop the server, keep the file as it is, and restore the last backup");
+        }
+        let mut after = String::new();
+        loop {
+            let ids = self.store.ids(None, false, &after, PAGE).await?;
+            let Some(last) = ids.last() else { break };
+            after = last.clone();
+            for id in &ids {
+                if stop.is_cancelled() {
+                    return Ok(None);
+                }
+                let findings = self.examine_at_rest(id).await?;
+                integrity.items += 1;
+                integrity.damaged += u64::from(!findings.is_empty());
+                for Finding { item, what } in findings {
+                    tracing::error!(
+                        item,
+                        what,
+                        "an item's record is not what its facts say: keep a copy of the database and compare with a backup"
+                    );
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(Some(integrity))
+    }
+
+    /// Findings about an item that did not move while it was looked at.
+    async fn examine_at_rest(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
+        let mut before = self.store.listed(id).await.ok().flatten().map(|row| (row.rev, row.changed_at));
+        loop {
+            let findings = self.examine(id).await?;
+            let now = self.store.listed(id).await.ok().flatten().map(|row| (row.rev, row.changed_at));
+            if findings.is_empty() || before == now {
+                return Ok(findings);
+            }
+            before = now;
+        }
+    }
+
     /// Everything that is wrong with an item's record. Caches are held against the derivation for the day on which they were written.
     pub async fn examine(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
         let mut findings = Vec::new();
@@ -50,6 +116,8 @@ impl App {
             // What cannot be derived has been set aside, with its reason.
             Err(error) => find(error.to_string()),
             Ok(None) => find("it has no facts".into()),
+            // What was derived under an earlier revision is about to be derived again; history owes nothing.
+            Ok(Some(_)) if row.rules_rev < self.in_use().revision || row.rules_rev == items::HISTORIC => {}
             Ok(Some((caches, wake_at))) => {
                 let stored = [
                     ("state", row.state.clone(), caches.state),

@@ -18,7 +18,7 @@ mod wake;
 
 pub use act::{ActError, Acting, Done};
 pub use answer::Answer;
-pub use doctor::Finding;
+pub use doctor::{Finding, Integrity};
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use};
 pub use sweep::Swept;
@@ -35,7 +35,7 @@ use desk::Desk;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A clock that lags behind what was last recorded by no more than this was set back a little: time goes on from there.
@@ -51,6 +51,8 @@ pub struct App {
     sweeps: Mutex<sweep::Pace>,
     /// The latest instant that was handed out, in milliseconds.
     latest: AtomicI64,
+    /// The revision under which every open item is known to have been derived.
+    fresh: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -95,14 +97,15 @@ pub enum OpenError {
     OtherRules { open: u64, changed: Vec<String> },
 }
 
-/// People come and go without a new version of the rules: the directory's rows are dated.
+/// People come and go, and the notice of a new year's holidays comes out, without a new version of the rules: the rows of the directory
+/// are dated, and what follows from a calendar is derived.
 fn may_change(path: &str) -> bool {
-    path == "directory.yaml" || path.starts_with("directory/")
+    path == "directory.yaml" || ["directory/", "calendars/", "../calendars/"].iter().any(|folder| path.starts_with(folder))
 }
 
 impl App {
     /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again. While
-    /// items are open, only the directory may differ from the rule set in use.
+    /// items are open, only directory and calendars may differ from the rule set in use.
     pub async fn open(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, OpenError> {
         if let Some(in_use) = store.rules_in_use().await?.filter(|in_use| *in_use.hash != *rules.hash) {
             let (open, changed) = (store.count_open().await?, changed(&in_use.files, &rules.files));
@@ -128,6 +131,7 @@ impl App {
             desk: Mutex::default(),
             sweeps: Mutex::default(),
             latest: AtomicI64::new(latest),
+            fresh: AtomicU64::new(0),
         })
     }
 

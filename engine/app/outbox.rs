@@ -1,8 +1,8 @@
 //! A person takes a hand at the outbox: what is held is let go, what has not gone out is cancelled.
 
 use super::together::HISTORIC;
+use super::wake::derived;
 use super::{ActError, App};
-use crate::kernel::decide::wake_up;
 use crate::store::StoreError;
 use crate::store::outbox::NoticeEnd;
 
@@ -36,10 +36,11 @@ impl App {
 
     /// From now on an item that was entered as history owes what every item owes; `false` when there is no such item.
     async fn release_history(&self, id: &str) -> Result<bool, ActError> {
-        let Some(item) = self.item(id).await? else { return Ok(false) };
+        let now = self.now();
+        let Some(held) = self.held(id, now).await? else { return Ok(false) };
         let notices = self.store.notices_of(id).await.map_err(ActError::Store)?;
-        let held = notices.into_iter().filter(|notice| notice.reason.as_deref() == Some(HISTORIC)).map(|notice| notice.key).collect();
-        self.store.release_notices(held).await.map_err(ActError::Store)?;
-        self.store.set_wake_up(id, item.rev, wake_up(&item), self.in_use().revision).await.map_err(ActError::Store)
+        let waiting = notices.into_iter().filter(|notice| notice.reason.as_deref() == Some(HISTORIC)).map(|notice| notice.key).collect();
+        self.store.release_notices(waiting).await.map_err(ActError::Store)?;
+        self.store.keep_derived(derived(id, &held, self.in_use().revision, now)).await.map_err(ActError::Store)
     }
 }

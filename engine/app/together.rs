@@ -12,7 +12,7 @@ use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Instant;
 use crate::store::save::{About, Answered, NotSaved, Save};
-use crate::store::{Lane, StoreError};
+use crate::store::{Lane, StoreError, items};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -183,7 +183,7 @@ impl<'a> Trial<'a> {
             rev,
             caches: caches::of(&rules, &item),
             command: Some(Answered { actor: command.by.to_string(), id: command.id.to_string(), request_hash: hash, answer }),
-            rules_rev: self.app.in_use().revision,
+            rules_rev: if self.historic { items::HISTORIC } else { self.app.in_use().revision },
             now: self.now,
         };
         for number in &accepted.numbers {

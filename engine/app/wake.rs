@@ -1,14 +1,15 @@
 //! Items whose moment has come: what each owes now is derived, decided and saved. A bad one is set aside and stops nothing.
 
 use super::desk::{Held, QueueError, Queued};
-use super::{App, LoadError, deciding, name, reason};
+use super::{App, LoadError, caches, deciding, name, reason};
 use crate::kernel::decide;
 use crate::kernel::time::Instant;
-use crate::store::items::WakeUp;
+use crate::store::items::{Derived, WakeUp};
 use crate::store::save::NotSaved;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,11 +60,17 @@ impl App {
         Ok(woken)
     }
 
-    /// Derives the wake-ups of at most `limit` open items again that were derived under rules of an earlier revision. Gives how many.
+    /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory, the soonest
+    /// to be woken first: their wake-ups, and what lists show. Gives how many.
     pub async fn refresh_stale(&self, limit: u32) -> Result<usize, StoreError> {
         let (now, revision) = (self.now(), self.in_use().revision);
+        // Looking for them costs what is open; once is enough.
+        if self.fresh.load(Ordering::Relaxed) == revision {
+            return Ok(0);
+        }
         let stale = self.store.stale(revision, limit).await?;
         if stale.is_empty() {
+            self.fresh.store(revision, Ordering::Relaxed);
             return Ok(0);
         }
         let ids: Vec<_> = stale.iter().map(|(item, workflow)| (item.as_str(), workflow.as_str())).collect();
@@ -71,7 +78,7 @@ impl App {
         for ((item, _), held) in stale.iter().zip(held) {
             match held {
                 Ok(held) => {
-                    self.store.set_wake_up(item, held.item.rev, decide::wake_up(&held.item), revision).await?;
+                    self.store.keep_derived(derived(item, &held, revision, now)).await?;
                 }
                 Err(error) => match error.of_the_store() {
                     Some(error) => return Err(error),
@@ -109,6 +116,12 @@ impl App {
         woken.set_aside += 1;
         Ok(())
     }
+}
+
+/// What a row of the store says of an item as it is now.
+pub(super) fn derived(id: &str, held: &Held, rules_rev: u64, now: Instant) -> Derived {
+    let (item, caches) = (id.to_string(), caches::of(&held.rules, &held.item));
+    Derived { item, rev: held.item.rev, caches, wake_up: decide::wake_up(&held.item), rules_rev, now }
 }
 
 /// 1, 4, 16, 64 minutes, then every 4 hours.

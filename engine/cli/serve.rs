@@ -78,6 +78,14 @@ fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
     if ready.unclean {
         anstream::println!("{}", say(lang, "serve.unclean", &[]));
     }
+    if let Some(found) = &ready.integrity {
+        let values = [("items", found.items.to_string()), ("damaged", found.damaged.to_string())];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        match &found.pages {
+            Some(what) => anstream::println!("{}", say(lang, "serve.pages", &[("what", what)])),
+            None => anstream::println!("{}", say(lang, if found.is_whole() { "serve.whole" } else { "serve.damaged" }, &values)),
+        }
+    }
     let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
     match ready.next {
         Some(next) => anstream::println!("{}", say(lang, "serve.next", &[("at", &table::moment(next, zone))])),
@@ -101,7 +109,7 @@ fn in_json(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) -> serde_json
     };
     json!({
         "type": "ready", "address": ready.address.to_string(), "database": context.settings.database, "rules": rules.hash,
-        "workflows": rules.workflows.keys().collect::<Vec<_>>(), "open_items": ready.open_items, "unclean": ready.unclean, "next": ready.next,
+        "workflows": rules.workflows.keys().collect::<Vec<_>>(), "open_items": ready.open_items, "unclean": ready.unclean, "integrity": ready.integrity, "next": ready.next,
         "mail": mail,
     })
 }

@@ -1,6 +1,7 @@
 //! Items as lists show them, from the caches, and the wake-ups: which item may owe something now, and when to look next.
 
 use super::dialect::{Connection, on};
+use super::save::{self, Caches};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::{Date, Instant};
@@ -20,9 +21,14 @@ pub struct Listed {
     pub dues: serde_json::Value,
     pub wake_at: Option<Instant>,
     pub quarantine: Option<String>,
-    /// When it was last decided on.
+    /// When it was last derived for this row.
     pub changed_at: Instant,
+    /// The revision of the rules it was derived under then; [`HISTORIC`] while it owes nothing.
+    pub rules_rev: u64,
 }
+
+/// Stands as the revision of what was entered as history: it is never derived again by itself.
+pub const HISTORIC: u64 = i64::MAX as u64;
 
 /// Which items a list shows. Empty parts do not restrict.
 #[derive(Clone, Debug, Default)]
@@ -65,8 +71,22 @@ pub struct SetAside {
     pub retry_at: Option<Instant>,
 }
 
-type Row =
-    (String, String, i64, String, String, Option<String>, Option<String>, Option<String>, String, String, Option<i64>, Option<String>, i64);
+type Row = (
+    String,
+    String,
+    i64,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    String,
+    Option<i64>,
+    Option<String>,
+    i64,
+    i64,
+);
 
 impl Store {
     /// One item's line.
@@ -133,16 +153,14 @@ impl Store {
             .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?)
     }
 
-    /// Sets a wake-up that was derived again; `false` when the item has moved since.
-    pub async fn set_wake_up(&self, item: &str, rev: u64, at: Option<Instant>, rules_rev: u64) -> Result<bool, StoreError> {
-        let at = at.map(|at| at.timestamp_millis());
-        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev: Some(rev), at, rules_rev }).await
+    /// Keeps what follows from an item that was derived again, without a new fact; `false` when the item has moved since.
+    pub async fn keep_derived(&self, derived: Derived) -> Result<bool, StoreError> {
+        self.write(Lane::Background, derived).await
     }
 
     /// Has an item looked at as soon as possible, whatever its revision.
     pub async fn wake_now(&self, item: &str, now: Instant, rules_rev: u64) -> Result<(), StoreError> {
-        let at = Some(now.timestamp_millis());
-        self.write(Lane::Background, SetWakeUp { item: item.to_string(), rev: None, at, rules_rev }).await.map(|_| ())
+        self.write(Lane::Background, WakeNow { item: item.to_string(), at: now.timestamp_millis(), rules_rev }).await
     }
 
     /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved
@@ -192,7 +210,7 @@ impl Store {
 }
 
 fn listed(row: Row) -> Result<Listed, StoreError> {
-    let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at) = row;
+    let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev) = row;
     let damaged = |what: &str| StoreError::Damaged(format!("{what} of `{id}` cannot be read"));
     let day = |text: Option<String>| text.map(|text| text.parse().map_err(|_| damaged("a date"))).transpose();
     Ok(Listed {
@@ -203,6 +221,7 @@ fn listed(row: Row) -> Result<Listed, StoreError> {
         dues: serde_json::from_str(&dues).map_err(|_| damaged("the due dates"))?,
         wake_at: wake_at.map(instant).transpose()?,
         changed_at: instant(changed_at)?,
+        rules_rev: rules_rev as u64,
         id,
         workflow,
         state,
@@ -212,21 +231,54 @@ fn listed(row: Row) -> Result<Listed, StoreError> {
     })
 }
 
-struct SetWakeUp {
-    item: String,
-    rev: Option<u64>,
-    at: Option<i64>,
-    rules_rev: u64,
+/// What follows from an item that was derived again under other rules, another calendar or another directory.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    pub item: String,
+    /// The revision of the item.
+    pub rev: u64,
+    pub caches: Caches,
+    pub wake_up: Option<Instant>,
+    pub rules_rev: u64,
+    pub now: Instant,
 }
 
-impl Write for SetWakeUp {
+impl Write for Derived {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
-        let done = on!(connection, c, sql => sqlx::query(sql(statements::WAKE_SET))
-            .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(self.at).bind(self.rules_rev as i64)
+        let Caches { state, ended_on, flag, due_on, title, search, fields, dues } = &self.caches;
+        let done = on!(connection, c, sql => sqlx::query(sql(statements::ITEM_DERIVED))
+            .bind(&self.item)
+            .bind(self.rev as i64)
+            .bind(state)
+            .bind(ended_on.map(|day| day.to_string()))
+            .bind(flag.map(save::flag))
+            .bind(due_on.map(|day| day.to_string()))
+            .bind(title)
+            .bind(search)
+            .bind(fields)
+            .bind(dues)
+            .bind(self.wake_up.map(|at| at.timestamp_millis()))
+            .bind(self.rules_rev as i64)
+            .bind(self.now.timestamp_millis())
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
+    }
+}
+
+struct WakeNow {
+    item: String,
+    at: i64,
+    rules_rev: u64,
+}
+
+impl Write for WakeNow {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        on!(connection, c, sql => sqlx::query(sql(statements::WAKE_NOW))
+            .bind(&self.item).bind(self.at).bind(self.rules_rev as i64).execute(&mut *c).await.map(|_| ()))
     }
 }
 

@@ -181,6 +181,14 @@ impl Store {
         self.meta("clock").await?.map(|text| instant(text.parse().unwrap_or(0))).transpose()
     }
 
+    /// What the database says is wrong with its own pages; nothing when they are whole. A server looks after its own.
+    pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
+        match &*self.readers {
+            dialect::Driver::Sqlite(pool) => sqlite::quick_check(pool).await,
+            dialect::Driver::Postgres(_) => Ok(None),
+        }
+    }
+
     /// A setting kept in the database.
     pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
         let row: Option<(String,)> =

@@ -215,7 +215,7 @@ fn kind(kind: crate::kernel::model::definition::NoticeKind) -> &'static str {
     }
 }
 
-fn flag(flag: Flag) -> &'static str {
+pub(super) fn flag(flag: Flag) -> &'static str {
     match flag {
         Flag::Amber => "amber",
         Flag::Red => "red",

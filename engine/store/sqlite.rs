@@ -133,6 +133,19 @@ pub(super) fn plain(code: u32) -> Option<&'static str> {
     })
 }
 
+/// What SQLite finds wrong with the file, in its own words.
+pub(super) async fn quick_check(pool: &SqlitePool) -> Result<Option<String>, StoreError> {
+    let rows: Vec<(String,)> = match sqlx::query_as("pragma quick_check(10)").fetch_all(pool).await {
+        Ok(rows) => rows,
+        Err(error) => match StoreError::from(error) {
+            StoreError::Failed(what) => return Ok(Some(what)),
+            error => return Err(error),
+        },
+    };
+    let found: Vec<String> = rows.into_iter().map(|row| row.0).filter(|line| line != "ok").collect();
+    Ok((!found.is_empty()).then(|| found.join("; ")))
+}
+
 /// File systems on which SQLite's log corrupts, by their kind in the table of mounts.
 const SHARED_FILE_SYSTEMS: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "fuse.sshfs"];
 

@@ -69,8 +69,8 @@ statements! {
     ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where id = $1";
     FACTS_OF = "select seq, json, cause_key, hash from fact where item = $1 order by seq";
     FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.item = j.value ->> 0 order by f.item, f.seq";
-    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item where id = $1";
-    ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at from item
+    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item where id = $1";
+    ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
         where (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
@@ -83,7 +83,9 @@ statements! {
     NEXT_MOMENTS = "select (select min(wake_at) from item where wake_at is not null),
         (select min(not_before) from notice where status = 'ready'), (select min(next_try) from mail where ended_at is null)";
     WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
-    WAKE_SET = "update item set wake_at = $3, rules_rev = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
+    WAKE_NOW = "update item set wake_at = $2, rules_rev = $3 where id = $1";
+    ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
+        wake_at = $11, rules_rev = $12, changed_at = $13 where id = $1 and rev = $2";
     QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
     COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where name = $1";
