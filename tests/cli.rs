@@ -42,6 +42,20 @@ impl Desk {
         Answer { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
     }
 
+    /// Somebody's hand in the database.
+    pub fn sql(&self, statement: &'static str) {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}", self.folder.path().join("duban.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let done = runtime.block_on(async {
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            let done = sqlx::query(statement).execute(&mut connection).await.unwrap().rows_affected();
+            connection.close().await.unwrap();
+            done
+        });
+        assert!(done > 0, "{statement}");
+    }
+
     /// The answer of a command that has to succeed, as JSON.
     pub fn json(&self, arguments: &[&str]) -> Json {
         let mut arguments = arguments.to_vec();
@@ -276,4 +290,37 @@ fn a_list_with_a_bad_row_stays_out_unless_told_otherwise() {
     assert!(partly.out.ends_with("已导入1件，跳过（以前已导入）0件，未导入2行。\n"), "{partly:?}");
     assert_eq!(desk.json(&["list"])["items"][0]["id"], "2024-001");
     assert_eq!(desk.run(&["import", "nowhere.xlsx"]).code, 1);
+}
+
+#[test]
+fn rules_that_no_longer_pass_can_be_looked_at_and_be_replaced() {
+    let desk = Desk::new();
+    desk.submitted("a1");
+    // As if an earlier program had let this through.
+    desk.sql(
+        "update rule_set set hash = 'earlier', files = replace(files, 'amend_by: [deputies_committee]', 'amend_by: [deputy_committee]')",
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let without_folder = |arguments: &[&str]| {
+        let database = desk.folder.path().join("duban.db").display().to_string();
+        let output =
+            desk.command(arguments).args(["--database", &database]).current_dir(elsewhere.path()).env_remove("DUBAN_RULES").output();
+        let output = output.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    };
+    for looking in [&["list"][..], &["show", "a1"], &["outbox"], &["explain", "due", "a1"]] {
+        let shown = without_folder(looking);
+        assert_eq!(shown.code, 0, "{looking:?}: {shown:?}");
+        assert!(shown.err.contains("1处错误，只供查看"), "{looking:?}: {shown:?}");
+    }
+    for acting in [&["act", "a1", "accept", "--as", "曾海敏"][..], &["serve", "--port", "0"]] {
+        let refused = without_folder(acting);
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(refused.err.contains("不能办理") && refused.err.contains("--rules"), "{refused:?}");
+    }
+    // The corrected folder takes its place, although an item is open.
+    let accepted = desk.run(&["act", "a1", "accept", "--as", "曾海敏"]);
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+    assert!(!without_folder(&["list"]).err.contains("只供查看"));
 }

@@ -20,7 +20,7 @@ pub use act::{ActError, Acting, Done};
 pub use answer::Answer;
 pub use doctor::{Finding, Integrity};
 pub use report::ReportError;
-pub use rules::{RulesError, rules_in_use};
+pub use rules::{RulesError, rules_in_use, rules_to_look};
 pub use sweep::Swept;
 pub use together::{Group, GroupAnswer, How};
 pub use wake::Woken;
@@ -105,11 +105,12 @@ fn may_change(path: &str) -> bool {
 
 impl App {
     /// Puts a rule set to work on a database. It is stored there with its texts, so that every fact's rules can be read again. While
-    /// items are open, only directory and calendars may differ from the rule set in use.
+    /// items are open, only directory and calendars may differ from the rule set in use; unless that one no longer passes the checks of
+    /// this program, so that nobody could work under it.
     pub async fn open(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, OpenError> {
         if let Some(in_use) = store.rules_in_use().await?.filter(|in_use| *in_use.hash != *rules.hash) {
             let (open, changed) = (store.count_open().await?, changed(&in_use.files, &rules.files));
-            if open > 0 && !changed.is_empty() {
+            if open > 0 && !changed.is_empty() && crate::kernel::check::load(&in_use.files).0.is_some() {
                 return Err(OpenError::OtherRules { open, changed });
             }
         }

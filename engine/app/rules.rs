@@ -16,6 +16,18 @@ pub enum RulesError {
     Store(#[from] StoreError),
 }
 
+/// The rule set under which a database works, for looking: also when it no longer passes the checks of this program, with the number
+/// of their errors and the hash under which it is stored.
+pub async fn rules_to_look(store: &Store) -> Result<(Arc<RuleSet>, usize, String), RulesError> {
+    let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
+    let (rules, problems) = check::load_to_look(&stored.files);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    match rules {
+        Some(rules) => Ok((Arc::new(rules), errors, stored.hash)),
+        None => Err(RulesError::Unusable { hash: stored.hash, problems: errors }),
+    }
+}
+
 /// The rule set under which a database works.
 pub async fn rules_in_use(store: &Store) -> Result<Arc<RuleSet>, RulesError> {
     let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;

@@ -147,7 +147,10 @@ impl Office {
             return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }
         let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?;
-        let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
+        let (rules, errors, hash) = app::rules_to_look(&store).await.map_err(|error| Stop::rules(lang, &error))?;
+        if errors > 0 && !context.quiet {
+            anstream::eprintln!("{}", say(lang, "office.old_rules", &[("hash", &short(&hash)), ("problems", &errors.to_string())]));
+        }
         let app = App::open_to_read(store, rules, Clock::Machine).await.map_err(|error| Stop::store(lang, &error))?;
         Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
     }

@@ -45,6 +45,13 @@ pub use files::hash;
 /// Reads and checks a rule set. `files` are those of its folder by path inside it, and the shared calendars as `../calendars/NAME.yaml`.
 /// There is a rule set when no problem is an error. Problems stand in the order of files and lines.
 pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>) {
+    let (rules, problems) = load_to_look(files);
+    (rules.filter(|_| !problems.iter().any(Problem::is_error)), problems)
+}
+
+/// The same, with a rule set also when there are errors, as long as everything could be read: for looking at what was done under rules
+/// that passed the checks of an earlier program. Nothing may be done under them.
+pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>) {
     let sorted = Files::sort(files);
     let mut problems = Vec::new();
     let directory = read_directory(&sorted, &mut problems);
@@ -70,7 +77,7 @@ pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>)
         problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
     }
     let problems = settle(files, problems);
-    if problems.iter().any(Problem::is_error) || workflows.len() < sorted.workflows.len() {
+    if workflows.is_empty() || workflows.len() < sorted.workflows.len() {
         return (None, problems);
     }
     let kept: IndexMap<String, String> =
