@@ -31,6 +31,8 @@ pub struct Settings {
     pub log: String,
     /// At most so many accepted mails wait for their record; the most that a crash can send twice.
     pub unrecorded: usize,
+    /// On PostgreSQL: so long other processes leave alone what a process has taken, after it was last heard of.
+    pub lease_seconds: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -68,6 +70,7 @@ impl Default for Settings {
             tokens: Default::default(),
             log: "text".into(),
             unrecorded: 16,
+            lease_seconds: 60,
         }
     }
 }
@@ -163,6 +166,10 @@ impl Settings {
                 "false" | "0" | "" => false,
                 _ => return Err(ConfigError::Value { name: "DUBAN_PRODUCTION".into(), value, wants: "write true or false" }),
             };
+        }
+        if let Some(value) = variable("DUBAN_LEASE_SECONDS") {
+            let wants = "write a number of seconds";
+            self.lease_seconds = value.parse().map_err(|_| ConfigError::Value { name: "DUBAN_LEASE_SECONDS".into(), value, wants })?;
         }
         if let Some(value) = variable("DUBAN_MAIL_ALLOW") {
             self.mail.allow = value.split(',').map(|entry| entry.trim().to_string()).filter(|entry| !entry.is_empty()).collect();

@@ -272,7 +272,7 @@ impl Driver<'_> {
     /// Stops at every moment before `until` at which something is owed.
     async fn advance(&mut self, until: Instant, reached: impl Fn(Instant)) -> Result<(), DemoError> {
         loop {
-            let NextMoments { wake_up: wake, mail } = self.app.store.next_moments().await?;
+            let NextMoments { wake_up: wake, mail } = self.app.store.next_moments(self.app.now()).await?;
             let next = [wake, mail, self.app.next_slot()].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
             let now = next.max(self.app.now());

@@ -20,6 +20,8 @@ const BATCH: u32 = 64;
 const BATCHES: usize = 16;
 /// Without anything to do it looks again after this: the database may have been changed by hand.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The same where other processes work the database too, which may die with what they had taken.
+const LOOK_AGAIN_SHARED: Duration = Duration::from_secs(10);
 /// The first and the longest wait after a fault.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -187,7 +189,7 @@ pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToke
                     let mut state = pulse.lock();
                     (state.last_tick, state.next, state.fault) = (Some(app.now()), next, None);
                 }
-                rest(&app, &pulse.engine, &stop, next, LOOK_AGAIN).await;
+                rest(&app, &pulse.engine, &stop, next, look_again(&app)).await;
             }
             Err(error) => {
                 faults += 1;
@@ -271,8 +273,31 @@ pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<
         // There may be more of them, and what they owe may be due.
         return Ok(Some(app.now()));
     }
-    let wake_up = app.store.next_moments().await?.wake_up;
+    let wake_up = app.store.next_moments(app.now()).await?.wake_up;
     Ok(wake_up.into_iter().chain(app.next_slot()).min())
+}
+
+/// Looks at once when another process has written something. What it does not hear of is found at the next look.
+pub async fn run_news(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToken) {
+    let Some(mut news) = app.store.news() else { return stop.cancelled().await };
+    let mut faults = 0;
+    loop {
+        let heard = tokio::select! {
+            () = stop.cancelled() => return,
+            heard = news.heard() => heard,
+        };
+        match heard {
+            Ok(()) => {
+                faults = 0;
+                pulse.wake();
+            }
+            Err(error) => {
+                faults += 1;
+                tracing::warn!(%error, faults, "other processes cannot be heard");
+                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+            }
+        }
+    }
 }
 
 /// Turns notices into mails and hands them over until it is stopped. What is under way is brought to its record.
@@ -290,7 +315,7 @@ pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: C
                     let mut state = pulse.lock();
                     (state.last_mail, state.mail_fault) = (Some(app.now()), None);
                 }
-                rest(&app, &pulse.mail, &stop, next, LOOK_AGAIN).await;
+                rest(&app, &pulse.mail, &stop, next, look_again(&app)).await;
             }
             Err(error) => {
                 faults += 1;
@@ -318,7 +343,7 @@ async fn post_round(app: &Arc<App>, post: &Arc<Post>, stop: &CancellationToken) 
     if rendered.mails + rendered.cancelled + rendered.parked > 0 {
         return Ok(Some(app.now()));
     }
-    let next = app.store.next_moments().await?.mail;
+    let next = app.store.next_moments(app.now()).await?.mail;
     // What could go now but did not (no transport, a server at fault) waits for the next look.
     let now = app.now();
     Ok(next.map(|next| next.max(post.paused_until().unwrap_or(next))).filter(|next| *next > now))
@@ -337,6 +362,13 @@ async fn rest(app: &App, woken: &Notify, stop: &CancellationToken, next: Option<
         () = woken.notified() => {}
         () = until => {}
         () = tokio::time::sleep(longest) => {}
+    }
+}
+
+fn look_again(app: &App) -> Duration {
+    match app.store.is_shared() {
+        true => LOOK_AGAIN_SHARED.min(app.lease.to_std().unwrap_or(LOOK_AGAIN_SHARED)),
+        false => LOOK_AGAIN,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::mail::smtp::{Limits, Server, ServerError, Smtp};
 use crate::mail::{Address, AddressError, Folder, Transport};
 use crate::scheduler::{self, Pulse};
 use crate::store::StoreError;
+use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,13 +85,14 @@ pub async fn listen(address: &str) -> Result<TcpListener, ServeError> {
 
 /// Serves until a signal comes or `stop` is given. `ready` is called once everything runs.
 pub async fn serve(
-    app: App,
+    mut app: App,
     listener: TcpListener,
     settings: &Settings,
     stop: CancellationToken,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
     check_zone(&app, settings)?;
+    app.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
     let app = Arc::new(app);
     let (post, leaving) = post(&app, &settings.mail, settings, app.store.instance())?;
     let pulse = Arc::new(Pulse::new(&app));
@@ -112,12 +114,13 @@ pub async fn serve(
     });
     tasks.spawn(accept::accept(listener, routes, accept::Limits::default(), stop.clone()));
     tasks.spawn(scheduler::run_engine(app.clone(), pulse.clone(), stop.clone()));
+    tasks.spawn(scheduler::run_news(app.clone(), pulse.clone(), stop.clone()));
     tasks.spawn(scheduler::run_mail(app.clone(), post, pulse, stop.clone()));
     app.store.announce(address.to_string(), token)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
     }
-    let next = app.store.next_moments().await?.wake_up;
+    let next = app.store.next_moments(app.now()).await?.wake_up;
     ready(&Ready { address, leaving, unclean: app.store.unclean, integrity, open_items: app.store.count_open().await?, next });
     tracing::info!(%address, rules = %app.rules().hash, "serving");
 
@@ -179,7 +182,8 @@ fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> 
         }
         (None, None) => (None, Leaving::Nowhere),
     };
-    let name = format!("serve:{}", std::process::id());
+    // Never the same twice, so that nobody takes another process for the one that died.
+    let name = format!("serve:{}:{:08x}", std::process::id(), rand::random::<u32>());
     let mut post = Post::new(transport, frames, Address::parse(&mail.from)?, guard, name);
     post.reply_to = mail.reply_to.as_deref().map(Address::parse).transpose()?;
     post.domain.clone_from(&mail.domain);

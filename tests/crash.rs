@@ -223,7 +223,7 @@ async fn every_mail_arrives(app: &Arc<App>, sink: &Sink, lives: u64) {
     let from = Address::parse("duban@example.com").unwrap();
     let post = Arc::new(Post::new(Some(transport), mail_frames(None).unwrap(), from, guard, "crash".into()));
     for _ in 0..2_000 {
-        let next = app.store.next_moments().await.unwrap().mail.unwrap_or_else(|| app.clock.now());
+        let next = app.store.next_moments(app.clock.now()).await.unwrap().mail.unwrap_or_else(|| app.clock.now());
         app.clock.set(app.clock.now().max(next) + chrono::TimeDelta::hours(7));
         while app.render_due(&post).await.unwrap().notices > 0 {}
         app.send_due(&post, &CancellationToken::new()).await.unwrap();

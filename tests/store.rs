@@ -123,7 +123,7 @@ fn about(item: &str, rev: u64) -> About {
         dues: "{}".into(),
         ..Caches::default()
     };
-    About { item: item.into(), workflow: "suggestion".into(), rev, caches, command: None, rules_rev: 1, now: at(rev as i64) }
+    About { item: item.into(), workflow: "suggestion".into(), rev, caches, command: None, fence: None, rules_rev: 1, now: at(rev as i64) }
 }
 
 fn answered(id: &str) -> Option<Answered> {
@@ -285,9 +285,9 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
     assert_eq!(due(9, 10).await, [""; 0]);
     assert_eq!(due(60, 10).await, ["s2", "s1"]);
     assert_eq!(due(60, 1).await, ["s2"]);
-    assert_eq!(store.next_moments().await.expect("reads").wake_up, Some(at(10)));
+    assert_eq!(store.next_moments(at(60)).await.expect("reads").wake_up, Some(at(10)));
     save(&store, about("s2", 1), accepted(1, rung(1))).await.expect("is saved");
-    assert_eq!(store.next_moments().await.expect("reads").wake_up, Some(at(30)));
+    assert_eq!(store.next_moments(at(60)).await.expect("reads").wake_up, Some(at(30)));
 
     // Rules of a later revision: every open item is looked at again, the soonest first.
     let stale: Vec<_> = store.stale(2, 10).await.expect("reads").into_iter().map(|stale| stale.0).collect();
@@ -311,9 +311,9 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
 async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a_decision(ground: Ground) {
     let store = open(&ground).await;
     save(&store, about("s1", 0), Accepted { wake_up: Some(at(10)), ..accepted(0, command("s1")) }).await.expect("is saved");
-    assert!(!store.quarantine("s1", Some(7), "other revision", at(20)).await.expect("writes"));
+    assert!(!store.quarantine("s1", Some(7), None, "other revision", at(20)).await.expect("writes"));
     for retries in 1..=2 {
-        assert!(store.quarantine("s1", Some(1), "a rule failed", at(20)).await.expect("writes"));
+        assert!(store.quarantine("s1", Some(1), None, "a rule failed", at(20)).await.expect("writes"));
         let aside = store.quarantined(10).await.expect("reads");
         assert_eq!((aside[0].reason.as_str(), aside[0].retries, aside[0].retry_at), ("a rule failed", retries, Some(at(20))));
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub async fn healthz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Value>) {
     let mut reasons = api.pulse.troubles(api.app.now());
     // The store answers a question.
-    if let Err(error) = api.app.store.next_moments().await {
+    if let Err(error) = api.app.store.next_moments(api.app.now()).await {
         reasons.push(format!("store: {error}"));
     }
     let state = api.pulse.state();

@@ -163,7 +163,7 @@ impl App {
                 request_hash: hash.to_string(),
                 answer: serde_json::to_string(&done).map_err(|error| ActError::Store(StoreError::NotDone(error.to_string())))?,
             };
-            if let Some(queued) = self.queue(Lane::User, &command.item, base.as_ref(), &rules, accepted, Some(answered), now)? {
+            if let Some(queued) = self.queue(Lane::User, &command.item, base.as_ref(), &rules, accepted, Some(answered), None, now)? {
                 return Ok(Way::Queued(queued, done));
             }
         }

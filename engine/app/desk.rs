@@ -80,7 +80,30 @@ impl App {
         Ok(self.held(id, self.now()).await?.map(|held| held.item.clone()))
     }
 
+    /// Where others write as well, an item is at hand only while it stands at its revision; one that is ahead waits for its own commit.
+    async fn forget_what_moved(&self, ids: &[&str]) -> Result<(), StoreError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let known: Vec<&str> = {
+            let desk = self.desk();
+            ids.iter().copied().filter(|id| desk.get(id).is_some()).collect()
+        };
+        if known.is_empty() {
+            return Ok(());
+        }
+        let revisions = self.store.revisions(&known).await?;
+        let mut desk = self.desk();
+        for id in known {
+            if desk.get(id).is_some_and(|held| revisions.get(id).is_some_and(|rev| *rev > held.item.rev)) {
+                desk.forget(id);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn held(&self, id: &str, now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
+        self.forget_what_moved(&[id]).await?;
         let known = self.desk().get(id);
         if let Some(held) = known {
             let today = day_of(now, held.rules.setting.workflow.timezone);
@@ -94,6 +117,7 @@ impl App {
 
     /// Many items at once, in one question; each may fail alone. Those not at hand are not put there.
     pub(super) async fn held_many(&self, ids: &[(&str, &str)], now: Instant) -> Result<Vec<Result<Arc<Held>, LoadError>>, LoadError> {
+        self.forget_what_moved(&ids.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
         let known: Vec<_> = {
             let desk = self.desk();
             ids.iter().map(|(id, _)| desk.get(id)).collect()
@@ -150,6 +174,7 @@ impl App {
         rules: &Arc<Rules>,
         accepted: Accepted,
         command: Option<Answered>,
+        fence: Option<u64>,
         now: Instant,
     ) -> Result<Option<Queued>, QueueError> {
         // Amended facts have to be read from the beginning.
@@ -164,6 +189,7 @@ impl App {
             rev: base.map_or(0, |held| held.item.rev),
             caches: caches::of(rules, &next),
             command,
+            fence,
             rules_rev: self.in_use().revision,
             now,
         };

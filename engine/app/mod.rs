@@ -31,6 +31,7 @@ use crate::kernel::model::decision::{Decision, Refusal};
 use crate::kernel::rules::{EvalError, RuleSet, Rules};
 use crate::kernel::time::Instant;
 use crate::store::{Store, StoreError};
+use chrono::TimeDelta;
 use desk::Desk;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
@@ -41,11 +42,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 /// A clock that lags behind what was last recorded by no more than this was set back a little: time goes on from there.
 const SMALL_STEP_BACK_MS: i64 = 2 * 60 * 60 * 1000;
 
+/// As long as nothing else is set.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
 /// One installation at work: a database, the rule set in use, and the clock.
 #[derive(Debug)]
 pub struct App {
     pub store: Store,
     pub clock: Clock,
+    /// Where other processes work the same database: so long they leave alone what this one has taken, after it was last heard of.
+    pub lease: TimeDelta,
     in_use: RwLock<InUse>,
     desk: Mutex<Desk>,
     sweeps: Mutex<sweep::Pace>,
@@ -128,6 +134,7 @@ impl App {
         Ok(App {
             store,
             clock,
+            lease: LEASE,
             in_use: RwLock::new(InUse { rules, revision }),
             desk: Mutex::default(),
             sweeps: Mutex::default(),

@@ -19,6 +19,7 @@ use crate::store::{self, StoreError};
 use chrono::TimeDelta;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -170,10 +171,15 @@ impl App {
         }
         let mut under_way = JoinSet::new();
         let (mut at_fault, mut more, mut failed) = (false, true, None);
+        // Where others send as well, a claim holds for a short while, and is renewed while its mail is under way.
+        let lease = if self.store.is_shared() { self.lease } else { LEASE };
+        let mut claims: HashMap<String, u64> = HashMap::new();
+        let third = (lease / 3).to_std().unwrap_or_default().max(Duration::from_millis(10));
+        let mut renewing = tokio::time::interval_at(tokio::time::Instant::now() + third, third);
         loop {
             if more && under_way.len() <= window / 2 && !stop.is_cancelled() {
-                let (now, room) = (self.now(), window - under_way.len());
-                let claimed = match self.store.claim_mails(now, now + LEASE, &post.name, room as u32).await {
+                let (now, steady, room) = (self.now(), self.clock.steady(), window - under_way.len());
+                let claimed = match self.store.claim_mails(now, now + lease, &post.name, room as u32).await {
                     Ok(claimed) => claimed,
                     Err(error) => {
                         failed = Some(error);
@@ -181,21 +187,33 @@ impl App {
                     }
                 };
                 more = claimed.len() == room;
+                let trusted_until = steady + lease.to_std().unwrap_or_default();
                 for mail in claimed {
+                    claims.insert(mail.id.clone(), mail.fence);
                     let (app, post) = (self.clone(), post.clone());
-                    under_way.spawn(async move { app.hand_over(&post, mail).await });
+                    under_way.spawn(async move { app.hand_over(&post, mail, trusted_until).await });
                 }
             }
-            let Some(first) = under_way.join_next().await else { break };
+            let first = tokio::select! {
+                first = under_way.join_next() => first,
+                _ = renewing.tick(), if self.store.is_shared() => {
+                    self.renew(&claims, lease).await;
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
             // What ended meanwhile shares the record.
             let mut handed = Vec::new();
             for ended in std::iter::once(first).chain(std::iter::from_fn(|| under_way.try_join_next())) {
                 match ended {
-                    Ok(Ok(ended)) => handed.push(ended),
+                    Ok(Ok(ended)) => handed.extend(ended),
                     Ok(Err(error)) => failed = Some(error),
                     // Its claim runs out, and it is tried again.
                     Err(error) => tracing::error!(%error, "handing a mail over failed"),
                 }
+            }
+            for Handed { outcome, .. } in &handed {
+                claims.remove(&outcome.id);
             }
             if let Err(error) = self.record(&handed).await {
                 failed = Some(error);
@@ -209,6 +227,17 @@ impl App {
             post.note(at_fault, self.now());
         }
         failed.map_or(Ok(posted), Err)
+    }
+
+    /// Holds on to what is under way. What cannot be held on to is another's soon; both send the same bytes, and one of them records it.
+    async fn renew(&self, claims: &HashMap<String, u64>, lease: TimeDelta) {
+        if claims.is_empty() {
+            return;
+        }
+        let claims = claims.iter().map(|(id, fence)| (id.clone(), *fence)).collect();
+        if let Err(error) = self.store.renew_mails(claims, self.now() + lease).await {
+            tracing::warn!(%error, "claims of mails could not be renewed");
+        }
     }
 
     /// Notices that are due, and no bundle cut in two by the size of the batch; and whether there may be more.
@@ -263,8 +292,13 @@ impl App {
         Ok((owed, ended))
     }
 
-    /// One attempt and what came of it.
-    async fn hand_over(&self, post: &Post, mail: Claimed) -> Result<Handed, StoreError> {
+    /// One attempt and what came of it; nothing when the mail was left to others.
+    async fn hand_over(&self, post: &Post, mail: Claimed, trusted_until: Duration) -> Result<Option<Handed>, StoreError> {
+        // This process slept: the mail may be another's by now.
+        if self.clock.steady() >= trusted_until {
+            tracing::warn!(mail = %mail.id, "the claim of a mail ran out before it was handed over");
+            return Ok(None);
+        }
         let (end, reply, held, at_fault) = match self.attempt(post, &mail).await? {
             Attempt::Cancelled => (MailEnd::Cancelled, "no longer owed".to_string(), false, false),
             Attempt::Held(why) => (MailEnd::Deferred { next_try: self.now() + HELD_FOR }, why, true, false),
@@ -288,7 +322,7 @@ impl App {
         };
         let open = matches!(end, MailEnd::Deferred { .. } | MailEnd::Unknown { .. });
         let end = if open && self.now() - mail.created_at > EXPIRES_AFTER { MailEnd::Expired } else { end };
-        Ok(Handed { outcome: store::outbox::Outcome { id: mail.id, fence: mail.fence, end, reply }, held, at_fault })
+        Ok(Some(Handed { outcome: store::outbox::Outcome { id: mail.id, fence: mail.fence, end, reply }, held, at_fault }))
     }
 
     /// Records what came of attempts.

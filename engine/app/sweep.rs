@@ -18,6 +18,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Items that are read at once.
 const PAGE: u32 = 256;
+/// Where others sweep as well: a slot that nobody has worked on for so long is taken over, so many at a time.
+const SLOT_LEASE: TimeDelta = TimeDelta::minutes(10);
+const OPEN_SLOTS: u32 = 16;
 /// An item that moves under the sweep is asked again so often.
 const ATTEMPTS: usize = 10;
 
@@ -119,6 +122,10 @@ impl App {
 
     /// Slots that are to be gone through again.
     async fn open_slots(&self, now: Instant) -> Result<Vec<Slot>, StoreError> {
+        if self.store.is_shared() {
+            // Those of a process that died or was cut off, and those in which an item was set aside.
+            return self.store.take_open_slots(now - SLOT_LEASE, now, OPEN_SLOTS).await;
+        }
         if !self.pace().resumed {
             let open = self.store.open_slots().await?;
             self.pace().resumed = true;
@@ -130,6 +137,10 @@ impl App {
     async fn carry_out(&self, slot: Slot, now: Instant, swept: &mut Swept) -> Result<(), StoreError> {
         let whole = self.over_items(&slot, now, swept).await?;
         swept.slots += 1;
+        if self.store.is_shared() {
+            // One that is not whole is taken up again, by whoever comes first, when its lease has run out.
+            return if whole { self.store.finish_slot(&slot, now).await } else { Ok(()) };
+        }
         let key = (slot.sweep.clone(), slot.slot.clone());
         if whole {
             self.store.finish_slot(&slot, now).await?;
@@ -185,6 +196,9 @@ impl App {
             if left == 0 || ids.len() < PAGE as usize {
                 break;
             }
+            if self.store.is_shared() {
+                self.store.renew_slot(slot, self.now()).await?;
+            }
         }
         Ok(whole)
     }
@@ -196,7 +210,7 @@ impl App {
             Err(refusal) => return Err(LoadError::Refused(reason(&refusal))),
         };
         let (facts, notices) = (accepted.facts.len(), accepted.notices.len());
-        let queued = self.queue(Lane::Background, &held.item.id, Some(held), &held.rules, accepted, None, round.now);
+        let queued = self.queue(Lane::Background, &held.item.id, Some(held), &held.rules, accepted, None, None, round.now);
         Ok(match queued.map_err(QueueError::into_load)? {
             Some(queued) => Asked::Queued(Box::new(queued), facts, notices),
             None => Asked::Moved,
@@ -237,7 +251,7 @@ impl App {
         }
         tracing::warn!(item = id, %error, "a sweep set an item aside");
         self.desk().forget(&name(id));
-        self.store.quarantine(id, None, &error.to_string(), now + TimeDelta::minutes(10)).await?;
+        self.store.quarantine(id, None, None, &error.to_string(), now + TimeDelta::minutes(10)).await?;
         swept.set_aside += 1;
         Ok(false)
     }

@@ -183,6 +183,7 @@ impl<'a> Trial<'a> {
             rev,
             caches: caches::of(&rules, &item),
             command: Some(Answered { actor: command.by.to_string(), id: command.id.to_string(), request_hash: hash, answer }),
+            fence: None,
             rules_rev: if self.historic { items::HISTORIC } else { self.app.in_use().revision },
             now: self.now,
         };

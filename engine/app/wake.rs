@@ -29,7 +29,7 @@ impl App {
     /// Works at most `limit` items that are due, the earliest first. The next tick goes on where this one stopped.
     pub async fn wake_due(&self, limit: u32) -> Result<Woken, StoreError> {
         let now = self.now();
-        let due = self.store.due(now, limit).await?;
+        let due = self.store.take_due(now, now + self.lease, limit).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
         if due.is_empty() {
             return Ok(woken);
@@ -38,8 +38,8 @@ impl App {
         let held = self.held_many(&ids, now).await.map_err(into_store)?;
         let mut queued = Vec::with_capacity(due.len());
         for (due, held) in due.iter().zip(held) {
-            match held.and_then(|held| self.wake(&held, now, &mut woken)) {
-                Ok(Some(saving)) => queued.push((due, saving)),
+            match held.and_then(|held| self.wake(&held, due.fence, now)) {
+                Ok(Some(what)) => queued.push((due, what)),
                 Ok(None) => woken.moved += 1,
                 Err(error) => match error.of_the_store() {
                     Some(error) => return Err(error),
@@ -49,9 +49,12 @@ impl App {
             // Deciding takes the processor for a while; others come in between.
             tokio::task::yield_now().await;
         }
-        for (due, saving) in queued {
+        for (due, (saving, facts, notices)) in queued {
             match self.written(saving).await {
-                Ok(_) => {}
+                Ok(_) => {
+                    woken.facts += facts;
+                    woken.notices += notices;
+                }
                 Err(NotSaved::Moved { .. }) => woken.moved += 1,
                 Err(NotSaved::Store(error)) => return Err(error),
                 Err(error) => self.set_aside(due, &error.to_string(), now, &mut woken).await?,
@@ -90,8 +93,8 @@ impl App {
         Ok(stale.len())
     }
 
-    /// What is owed, queued; `None` when the item moved.
-    fn wake(&self, held: &Arc<Held>, now: Instant, woken: &mut Woken) -> Result<Option<Queued>, LoadError> {
+    /// What is owed, queued, with the number of its facts and notices; `None` when the item moved.
+    fn wake(&self, held: &Arc<Held>, fence: Option<u64>, now: Instant) -> Result<Option<(Queued, usize, usize)>, LoadError> {
         let id = held.item.id.clone();
         let accepted = match deciding(|| decide::wake(&held.rules, &held.item, now))? {
             Ok(accepted) => accepted,
@@ -101,18 +104,15 @@ impl App {
             return Err(LoadError::Refused(format!("`{id}` is to be woken, but owes nothing")));
         }
         let (facts, notices) = (accepted.facts.len(), accepted.notices.len());
-        let queued = self.queue(Lane::Background, &id, Some(held), &held.rules, accepted, None, now).map_err(QueueError::into_load)?;
-        if queued.is_some() {
-            woken.facts += facts;
-            woken.notices += notices;
-        }
-        Ok(queued)
+        let queued =
+            self.queue(Lane::Background, &id, Some(held), &held.rules, accepted, None, fence, now).map_err(QueueError::into_load)?;
+        Ok(queued.map(|queued| (queued, facts, notices)))
     }
 
     async fn set_aside(&self, due: &WakeUp, reason: &str, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
         tracing::warn!(item = %due.item, reason, "an item was set aside");
         self.desk().forget(&name(&due.item));
-        self.store.quarantine(&due.item, None, reason, now + back_off(due.retries)).await?;
+        self.store.quarantine(&due.item, None, due.fence, reason, now + back_off(due.retries)).await?;
         woken.set_aside += 1;
         Ok(())
     }

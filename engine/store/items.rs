@@ -5,6 +5,7 @@ use super::save::{self, Caches};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::{Date, Instant};
+use std::collections::HashMap;
 
 /// One line of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +60,8 @@ pub struct WakeUp {
     pub at: Instant,
     /// How often it was tried in vain.
     pub retries: u32,
+    /// The number under which it was taken, where others may take it as well.
+    pub fence: Option<u64>,
 }
 
 /// An item that was set aside.
@@ -135,14 +138,36 @@ impl Store {
     pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
         let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
             .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
-        let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32 });
+        let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32, fence: None });
         rows.into_iter().map(read).collect()
     }
 
-    /// The first moments at which there may be something to do, in one question.
-    pub async fn next_moments(&self) -> Result<NextMoments, StoreError> {
-        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).fetch_one(pool).await)?;
+    /// The same, and nobody else works them before `until`. Where there is nobody else they are only read.
+    pub async fn take_due(&self, now: Instant, until: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
+        if !self.is_shared() {
+            return self.due(now, limit).await;
+        }
+        let take = TakeDue { now: now.timestamp_millis(), until: until.timestamp_millis(), limit };
+        let rows = self.write(Lane::Background, take).await?;
+        let read = |(item, workflow, at, retries, fence)| {
+            Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32, fence: Some(fence as u64) })
+        };
+        let mut taken = rows.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+        taken.sort_by(|a, b| (a.at, &a.item).cmp(&(b.at, &b.item)));
+        Ok(taken)
+    }
+
+    /// The revisions at which items stand.
+    pub async fn revisions(&self, ids: &[&str]) -> Result<HashMap<String, u64>, StoreError> {
+        let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
+        let rows: Vec<(String, i64)> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(id, rev)| (id, rev as u64)).collect())
+    }
+
+    /// The first moments at which there may be something to do, in one question; items that somebody works now are left out.
+    pub async fn next_moments(&self, now: Instant) -> Result<NextMoments, StoreError> {
+        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).bind(now.timestamp_millis()).fetch_one(pool).await)?;
         let mail = notice.into_iter().chain(mail).min();
         Ok(NextMoments { wake_up: wake_up.map(instant).transpose()?, mail: mail.map(instant).transpose()? })
     }
@@ -164,9 +189,17 @@ impl Store {
     }
 
     /// Sets an item aside with its reason until `retry_at`; the next decision that is saved brings it back. `false` when it has moved
-    /// from `rev`, if one is given.
-    pub async fn quarantine(&self, item: &str, rev: Option<u64>, reason: &str, retry_at: Instant) -> Result<bool, StoreError> {
-        let quarantine = Quarantine { item: item.to_string(), rev, reason: reason.to_string(), retry_at: retry_at.timestamp_millis() };
+    /// from `rev`, or others have taken it since `fence`, if these are given.
+    pub async fn quarantine(
+        &self,
+        item: &str,
+        rev: Option<u64>,
+        fence: Option<u64>,
+        reason: &str,
+        retry_at: Instant,
+    ) -> Result<bool, StoreError> {
+        let retry_at = retry_at.timestamp_millis();
+        let quarantine = Quarantine { item: item.to_string(), rev, fence, reason: reason.to_string(), retry_at };
         self.write(Lane::Background, quarantine).await
     }
 
@@ -285,6 +318,7 @@ impl Write for WakeNow {
 struct Quarantine {
     item: String,
     rev: Option<u64>,
+    fence: Option<u64>,
     reason: String,
     retry_at: i64,
 }
@@ -295,8 +329,24 @@ impl Write for Quarantine {
     async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::QUARANTINE))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
+            .bind(self.fence.map(|fence| fence as i64))
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
+    }
+}
+
+struct TakeDue {
+    now: i64,
+    until: i64,
+    limit: u32,
+}
+
+impl Write for TakeDue {
+    type Answer = Vec<(String, String, i64, i64, i64)>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+        on!(connection, c, sql => sqlx::query_as(sql(statements::WAKE_TAKE))
+            .bind(self.now).bind(self.until).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
     }
 }
 

@@ -6,6 +6,7 @@ mod dialect;
 pub mod facts;
 pub mod items;
 pub mod lock;
+mod news;
 pub mod outbox;
 pub mod outbox_desk;
 mod place;
@@ -25,6 +26,7 @@ use lock::{Holder, Lock};
 use std::sync::{Arc, Mutex};
 use writer::{Write, Writer};
 
+pub use news::News;
 pub use place::{Place, PlaceError};
 pub use postgres::translated;
 pub use schema::VERSION as SCHEMA_VERSION;

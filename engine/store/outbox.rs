@@ -197,6 +197,11 @@ impl Store {
         Ok(claimed)
     }
 
+    /// Holds on to claimed mails until a later moment; `false` for one whose claim was lost.
+    pub async fn renew_mails(&self, claims: Vec<(String, u64)>, until: Instant) -> Result<Vec<bool>, StoreError> {
+        self.write(Lane::User, Renew { claims, until: until.timestamp_millis() }).await
+    }
+
     /// Records what became of claimed mails. `false` for one whose claim was lost: its result does not count.
     pub async fn finish_mails(&self, outcomes: Vec<Outcome>, now: Instant) -> Result<Vec<bool>, StoreError> {
         self.write(Lane::Background, Finish { outcomes, now: now.timestamp_millis() }).await
@@ -358,6 +363,21 @@ impl Write for Claim {
     async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_CLAIM))
             .bind(self.now).bind(self.until).bind(&self.by).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
+    }
+}
+
+struct Renew {
+    claims: Vec<(String, u64)>,
+    until: i64,
+}
+
+impl Write for Renew {
+    type Answer = Vec<bool>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+        let done: Vec<(String, i64)> = on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_RENEW))
+            .bind(batch(&self.claims)).bind(self.until).fetch_all(&mut *c).await)?;
+        Ok(self.claims.iter().map(|(id, fence)| done.iter().any(|(known, now)| known == id && *now == *fence as i64)).collect())
     }
 }
 

@@ -53,8 +53,10 @@ impl Write for Use {
     type Answer = u64;
 
     async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let _: Option<(String,)> =
+            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
         let last: Option<(String, i64, String, i64)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(&mut *c).await)?;
+            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(&mut *c).await)?;
         let revision = match last {
             Some((hash, revision, _, _)) if hash == self.hash => return Ok(revision as u64),
             Some((_, revision, _, _)) => revision + 1,

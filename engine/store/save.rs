@@ -46,6 +46,8 @@ pub struct Save {
     item: String,
     /// The revision it was decided on; 0 makes the item.
     rev: u64,
+    /// The number under which the item was taken, if it was.
+    fence: Option<u64>,
     at: i64,
     /// The item's row as JSON, up to the hash of its last fact.
     row: String,
@@ -69,6 +71,8 @@ pub struct About {
     pub rev: u64,
     pub caches: Caches,
     pub command: Option<Answered>,
+    /// Where others may take the item as well: the number under which it was taken. A later number makes this decision a stale one.
+    pub fence: Option<u64>,
     /// The revision of the rules under which the wake-up was derived.
     pub rules_rev: u64,
     pub now: Instant,
@@ -194,7 +198,7 @@ impl Save {
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
         let numbers = accepted.numbers.into_iter().map(|number| (number.counter, number.from, number.to)).collect();
-        Ok(Save { item, rev: about.rev, at, row, facts, notices, command: about.command, numbers, unique })
+        Ok(Save { item, rev: about.rev, fence: about.fence, at, row, facts, notices, command: about.command, numbers, unique })
     }
 
     fn rev_after(&self) -> u64 {
@@ -229,6 +233,8 @@ pub(super) type Heads = HashMap<String, (u64, String)>;
 #[derive(Default)]
 struct Known {
     items: Heads,
+    /// The numbers under which items were taken last.
+    fences: HashMap<String, u64>,
     commands: HashMap<(String, String), (String, String)>,
     causes: HashSet<(String, String)>,
     notices: HashSet<String>,
@@ -299,7 +305,8 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         Some((rev, head)) => (*rev, head.clone()),
         None => (0, String::new()),
     };
-    if rev != save.rev {
+    let overtaken = save.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
+    if rev != save.rev || overtaken {
         return Err(NotSaved::Moved { rev });
     }
     for (counter, from, to) in &save.numbers {
@@ -401,7 +408,10 @@ async fn read(connection: &mut Connection, units: &[&Unit], heads: &Heads, count
     }
     for (question, one, two, three, four) in dialect::ask_batches(connection, questions).await? {
         match question.as_str() {
-            "item" => drop(known.items.insert(one, (number(&two), three))),
+            "item" => {
+                known.fences.insert(one.clone(), number(&four));
+                known.items.insert(one, (number(&two), three));
+            }
             "command" => drop(known.commands.insert((one, two), (three, four))),
             "cause" => drop(known.causes.insert((one, two))),
             "notice" => drop(known.notices.insert(one)),

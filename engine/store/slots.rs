@@ -24,6 +24,20 @@ impl Store {
         self.write(Lane::Background, Finish { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
+    /// Says that a slot is still being carried out; `false` when it has been finished by another.
+    pub async fn renew_slot(&self, slot: &Slot, now: Instant) -> Result<bool, StoreError> {
+        self.write(Lane::Background, Renew { slot: slot.clone(), now: now.timestamp_millis() }).await
+    }
+
+    /// Takes over slots that were claimed by `before` and left open, the oldest first.
+    pub async fn take_open_slots(&self, before: Instant, now: Instant, limit: u32) -> Result<Vec<Slot>, StoreError> {
+        let rows = self.write(Lane::Background, Take { before: before.timestamp_millis(), now: now.timestamp_millis(), limit }).await?;
+        let read = |(sweep, slot, at)| Ok(Slot { sweep, slot, at: instant(at)? });
+        let mut slots = rows.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+        slots.sort_by(|a: &Slot, b: &Slot| (a.at, &a.sweep).cmp(&(b.at, &b.sweep)));
+        Ok(slots)
+    }
+
     /// The latest slot of a sweep that was claimed.
     pub async fn last_slot(&self, sweep: &str) -> Result<Option<Slot>, StoreError> {
         let row: Option<(String, i64, Option<i64>)> =
@@ -52,6 +66,36 @@ impl Write for Claim {
             .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.slot.at.timestamp_millis()).bind(self.now)
             .execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
+    }
+}
+
+struct Renew {
+    slot: Slot,
+    now: i64,
+}
+
+impl Write for Renew {
+    type Answer = bool;
+
+    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+        let done = on!(connection, c, sql => sqlx::query(sql(statements::SLOT_RENEW))
+            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).execute(&mut *c).await.map(|done| done.rows_affected()))?;
+        Ok(done == 1)
+    }
+}
+
+struct Take {
+    before: i64,
+    now: i64,
+    limit: u32,
+}
+
+impl Write for Take {
+    type Answer = Vec<(String, String, i64)>;
+
+    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+        on!(connection, c, sql => sqlx::query_as(sql(statements::SLOT_TAKE))
+            .bind(self.before).bind(self.now).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) fn schema_words(statement: &str) -> String {
     if statement.starts_with("create table") {
         return format!("{} strict", statement.replace(" bigint", " integer"));
     }
-    statement.to_string()
+    statement.replace(" bigint", " integer")
 }
 
 /// The disk is full or broken: the connection cannot be trusted any more.

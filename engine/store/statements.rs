@@ -24,7 +24,7 @@ statements! {
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
     // What a group of decisions is checked against: which question it is, and four texts.
-    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, '' from item where id in (select value ->> 0 from json_each($1))
+    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, cast(fence as text) from item where id in (select value ->> 0 from json_each($1))
         order by id /*for update*/";
     SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j
         cross join command c where c.actor = j.value ->> 0 and c.id = j.value ->> 1";
@@ -49,7 +49,7 @@ statements! {
         on conflict (id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
             flag = excluded.flag, due_on = excluded.due_on, title = excluded.title, search = excluded.search, fields = excluded.fields,
             dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, retries = 0,
-            changed_at = excluded.changed_at";
+            leased_until = null, changed_at = excluded.changed_at";
     FACT_PUT = "insert into fact (item, seq, json, cause_key, hash)
         select value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
     NOTICE_PUT = "insert into notice (key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
@@ -74,19 +74,26 @@ statements! {
         where (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
+    ITEM_REVS = "select id, rev from item where id in (select value ->> 0 from json_each($1))";
     ITEM_COUNT = "select workflow, state, count(*) from item group by workflow, state order by workflow, state";
     ITEM_IDS = "select id from item where (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where ended_on is null";
     ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
     WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
+    WAKE_TAKE = "with free as materialized (select id from item where wake_at is not null and wake_at <= $1
+            and (leased_until is null or leased_until <= $1) order by wake_at, id limit $3 /*for update skip locked*/)
+        update item set leased_until = $2, fence = fence + 1 where id in (select id from free)
+        returning id, workflow, wake_at, retries, fence";
     // The earliest item, notice and mail at which there may be something to do: each the first entry of its index.
-    NEXT_MOMENTS = "select (select min(wake_at) from item where wake_at is not null),
+    NEXT_MOMENTS = "select (select min(wake_at) from item where wake_at is not null and (leased_until is null or leased_until <= $1)),
         (select min(not_before) from notice where status = 'ready'), (select min(next_try) from mail where ended_at is null)";
     WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
-    WAKE_NOW = "update item set wake_at = $2, rules_rev = $3 where id = $1";
+    WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where id = $1";
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
-        wake_at = $11, rules_rev = $12, changed_at = $13 where id = $1 and rev = $2";
-    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4 where id = $1 and (cast($2 as bigint) is null or rev = $2)";
+        wake_at = $11, rules_rev = $12, changed_at = $13, leased_until = null
+        where id = $1 and rev = $2";
+    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4, leased_until = null
+        where id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
     COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where name = $1";
 
@@ -125,6 +132,9 @@ statements! {
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
         from json_each($1) j where mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
+    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.id = j.value ->> 0
+            and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
+        returning mail.id, mail.fence";
     MAIL_RETRY = "update mail set next_try = $2 where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
     MAIL_CANCEL = "update mail set status = 'cancelled', reply = $3, ended_at = $2
         where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
@@ -137,11 +147,17 @@ statements! {
     SLOT_CLAIM = "insert into slot (sweep, slot, at, claimed_at) values ($1, $2, $3, $4) on conflict (sweep, slot) do nothing";
     SLOT_DONE = "update slot set done_at = $3 where sweep = $1 and slot = $2";
     SLOT_LAST = "select slot, at, done_at from slot where sweep = $1 order by slot desc limit 1";
+    SLOT_RENEW = "update slot set claimed_at = $3 where sweep = $1 and slot = $2 and done_at is null";
+    SLOT_TAKE = "with free as materialized (select sweep, slot from slot where done_at is null and claimed_at <= $1 order by at, sweep limit $3
+            /*for update skip locked*/)
+        update slot set claimed_at = $2 where (sweep, slot) in (select sweep, slot from free) returning sweep, slot, at";
     SLOT_OPEN = "select sweep, slot, at from slot where done_at is null order by at, sweep";
 
     // Rule sets.
     RULES_PUT = "insert into rule_set (hash, revision, files, in_use_since) values ($1, $2, $3, $4)
         on conflict (hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
+    /// One change of the rules in use at a time.
+    RULES_LOCK = "select value from meta where name = 'instance' /*for update*/";
     RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set order by revision desc limit 1";
     RULES_GET = "select hash, revision, files, in_use_since from rule_set where hash = $1";
 }

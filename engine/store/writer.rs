@@ -22,6 +22,8 @@ const HEADS: usize = 8192;
 
 /// So often a group is tried again because another process was in the way.
 const CONTENDED: u64 = 5;
+/// While there is much to write, other processes are told of it so often.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 /// The first wait for a server that went away.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
@@ -59,6 +61,7 @@ pub(super) struct Writer {
     user: mpsc::Sender<Job>,
     background: mpsc::Sender<Job>,
     counters: Arc<Counters>,
+    name: String,
     task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -73,6 +76,7 @@ impl Writer {
         let (user, user_jobs) = mpsc::channel(QUEUE);
         let (background, background_jobs) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
+        let name = format!("{:016x}", rand::random::<u64>());
         let task = Task {
             address,
             connection: Some(connection),
@@ -80,12 +84,18 @@ impl Writer {
             heads: Heads::new(),
             down: false,
             poisoned: None,
+            news: News { name: name.clone(), untold: false, told: None },
             user: user_jobs,
             background: background_jobs,
             counters: counters.clone(),
         };
         let task = tokio::spawn(task.run());
-        Writer { user, background, counters, task: tokio::sync::Mutex::new(Some(task)) }
+        Writer { user, background, counters, name, task: tokio::sync::Mutex::new(Some(task)) }
+    }
+
+    /// How this process calls itself before others.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Queues decisions that stand or fall together, in the order of the calls; the answer comes after their commit.
@@ -130,6 +140,13 @@ impl Writer {
     }
 }
 
+/// What other processes have not been told yet.
+struct News {
+    name: String,
+    untold: bool,
+    told: Option<tokio::time::Instant>,
+}
+
 struct Task {
     address: Address,
     /// Empty after a fault of the storage, until it could be opened again.
@@ -141,6 +158,7 @@ struct Task {
     down: bool,
     /// Why nothing can be promised any more.
     poisoned: Option<String>,
+    news: News,
     user: mpsc::Receiver<Job>,
     background: mpsc::Receiver<Job>,
     counters: Arc<Counters>,
@@ -170,6 +188,7 @@ impl Task {
                 }
             }
             self.group(units, works).await;
+            self.tell(stop).await;
             if stop {
                 break;
             }
@@ -179,11 +198,29 @@ impl Task {
         }
     }
 
+    /// Tells other processes that something was written: when nothing waits, or after a while.
+    async fn tell(&mut self, stop: bool) {
+        let idle = stop || (self.user.is_empty() && self.background.is_empty());
+        let long_ago = self.news.told.is_none_or(|told| told.elapsed() > TELL_EVERY);
+        if !self.news.untold || !(idle || long_ago) {
+            return;
+        }
+        if let Some(connection) = &mut self.connection {
+            if !super::news::tell(connection, &self.news.name).await {
+                self.connection = None;
+            }
+        }
+        (self.news.untold, self.news.told) = (false, Some(tokio::time::Instant::now()));
+    }
+
     async fn group(&mut self, units: Vec<(Unit, oneshot::Sender<Result<Vec<Saved>, Failed>>)>, mut works: Vec<Box<dyn Work>>) {
         let (units, replies): (Vec<Unit>, Vec<_>) = units.into_iter().unzip();
         let commands = units.iter().map(|unit| unit.len() as u64).sum::<u64>() + works.len() as u64;
         let (answers, written) = match self.transaction(&units, &mut works).await {
-            Ok(answers) => (answers, Ok(())),
+            Ok(answers) => {
+                self.news.untold |= self.address.is_shared() && answers.iter().any(Result::is_ok);
+                (answers, Ok(()))
+            }
             Err(error) => (units.iter().map(|_| Err(Failed::all(error.clone()))).collect(), Err(error)),
         };
         self.counters.commands.fetch_add(commands, Ordering::Relaxed);

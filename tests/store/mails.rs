@@ -30,7 +30,7 @@ async fn a_notice_is_recorded_once_and_with_its_fact(ground: Ground) {
     assert!(matches!(&again, Err(NotSaved::NoticeRecorded(key)) if key == "n1"), "{again:?}");
     assert_eq!(store.item("s1").await.expect("reads").expect("is there").rev, 1);
     assert!(store.notices_due(at(59), 10).await.expect("reads").is_empty());
-    assert_eq!(store.next_moments().await.expect("reads").mail, Some(at(60)));
+    assert_eq!(store.next_moments(at(60)).await.expect("reads").mail, Some(at(60)));
     assert_eq!(store.notices_due(at(60), 10).await.expect("reads"), [notice("s1", "n1"), notice("s1", "n2")]);
     assert_eq!(store.notices_due(at(60), 1).await.expect("reads").len(), 1);
 }
@@ -91,7 +91,7 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail(ground: Ground) 
     let outcomes = vec![attempt("m1", 2, MailEnd::Sent), attempt("m2", 2, deferred)];
     assert_eq!(store.finish_mails(outcomes, at(72)).await.expect("writes"), [true, true]);
     assert_eq!(store.finish_mails(vec![attempt("m1", 2, MailEnd::Refused)], at(73)).await.expect("writes"), [false], "it has ended");
-    assert_eq!(store.next_moments().await.expect("reads").mail, Some(at(90)));
+    assert_eq!(store.next_moments(at(60)).await.expect("reads").mail, Some(at(90)));
     assert!(store.claim_mails(at(89), at(99), "c", 10).await.expect("writes").is_empty());
     let again = store.claim_mails(at(90), at(99), "c", 10).await.expect("writes");
     assert_eq!((again[0].id.as_str(), again[0].attempts, again[0].created_at), ("m2", 3, at(60)));

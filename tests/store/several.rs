@@ -181,3 +181,78 @@ async fn mails_and_slots_are_taken_by_one() {
     assert!(other.claim_mails(at(62), at(90), "other", 100).await.expect("writes").is_empty());
     assert_eq!(other.claim_mails(at(91), at(120), "other", 100).await.expect("writes").len(), count, "their claims have run out");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent() {
+    let ground = Ground::server().await;
+    let stores = several(&ground).await;
+    for n in 0..30 {
+        let item = format!("s{n:02}");
+        save(&stores[0], about(&item, 0), Accepted { wake_up: Some(at(10)), ..accepted(0, command(&item)) }).await.expect("is saved");
+    }
+    let taken = at_once(&stores, |store, _| async move {
+        let mut taken = Vec::new();
+        loop {
+            let some = store.take_due(at(20), at(21), 4).await.expect("writes");
+            if some.is_empty() {
+                return taken;
+            }
+            taken.extend(some.into_iter().map(|due| due.item));
+        }
+    })
+    .await;
+    let items: BTreeSet<&String> = taken.iter().flatten().collect();
+    assert_eq!((taken.iter().map(Vec::len).sum::<usize>(), items.len()), (30, 30), "each by one");
+    assert_eq!(stores[0].next_moments(at(20)).await.expect("reads").wake_up, None, "nothing that nobody works");
+
+    // The first one falls silent; another takes over, and what the first one decides then is not written.
+    let (silent, other) = (&stores[0], &stores[1]);
+    let first = silent.take_due(at(21), at(22), 1).await.expect("writes").remove(0);
+    assert!(other.take_due(at(21), at(22), 100).await.expect("writes").iter().all(|due| due.item != first.item));
+    let second =
+        other.take_due(at(22), at(23), 100).await.expect("writes").into_iter().find(|due| due.item == first.item).expect("is free");
+    assert!(second.fence > first.fence);
+    let decided = |fence| (About { fence, ..about(&first.item, 1) }, accepted(1, rung(1)));
+    let (about_it, late) = decided(first.fence);
+    let refused = save(silent, about_it, late).await;
+    assert!(matches!(refused, Err(NotSaved::Moved { rev: 1 })), "{refused:?}");
+    assert!(!silent.quarantine(&first.item, None, first.fence, "a rule failed", at(30)).await.expect("writes"));
+    let (about_it, in_time) = decided(second.fence);
+    save(other, about_it, in_time).await.expect("is saved");
+    assert_eq!(other.item(&first.item).await.expect("reads").expect("is there").facts.len(), 2);
+
+    // A sweep that a process left in the middle goes on elsewhere.
+    let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
+    assert!(silent.claim_slot(&slot, at(0)).await.expect("writes"));
+    assert!(silent.renew_slot(&slot, at(5)).await.expect("writes"));
+    assert!(other.take_open_slots(at(4), at(14), 10).await.expect("writes").is_empty());
+    assert_eq!(other.take_open_slots(at(5), at(15), 10).await.expect("writes"), std::slice::from_ref(&slot));
+    assert!(silent.take_open_slots(at(5), at(15), 10).await.expect("writes").is_empty());
+    other.finish_slot(&slot, at(16)).await.expect("writes");
+    assert!(!silent.renew_slot(&slot, at(17)).await.expect("writes"), "it is done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_writes_the_others_hear() {
+    let ground = Ground::server().await;
+    let stores = several(&ground).await;
+    let mut news = stores[1].news().expect("others write");
+    let heard = tokio::spawn(async move {
+        let heard = news.heard().await;
+        (news, heard)
+    });
+    // Until it listens it hears nothing: what it misses, it finds at its next look.
+    let mut n = 0;
+    while !heard.is_finished() {
+        create(&stores[0], &format!("s{n}")).await;
+        n += 1;
+    }
+    let (mut news, first) = heard.await.expect("ends well");
+    first.expect("hears");
+    // Its own writing is no news to it.
+    create(&stores[1], "own").await;
+    let again = tokio::spawn(async move { news.heard().await });
+    create(&stores[2], "other").await;
+    again.await.expect("ends well").expect("hears");
+    assert!(open(&Ground::file()).await.news().is_none(), "nobody else writes to a file");
+}

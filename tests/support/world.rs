@@ -7,7 +7,7 @@ use duban::kernel::model::command::Command;
 use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
-use duban::store::{Opening, Store};
+use duban::store::{Opening, Place, Store};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -62,6 +62,14 @@ pub async fn app(folder: &Path, now: &str) -> Arc<App> {
     let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.join("duban.db"), opening, now).await.unwrap();
     Arc::new(App::open(store, OFFICE.clone(), Clock::set_to(now)).await.unwrap())
+}
+
+/// One of several processes at work on one database, under rules of its own or the office's.
+pub async fn app_on(place: Place, now: &str, rules: Option<RuleSet>) -> Arc<App> {
+    let rules = rules.map_or_else(|| OFFICE.clone(), Arc::new);
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = Store::open(place, opening, moment(now)).await.unwrap();
+    Arc::new(App::open(store, rules, Clock::set_to(moment(now))).await.unwrap())
 }
 
 /// The office in a folder, under rules of its own.

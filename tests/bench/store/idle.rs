@@ -27,7 +27,7 @@ pub async fn compare(folder: &Path, many: u32) -> Result<(), Error> {
         let before = (wal(&file), store.counts());
         let (started, cpu) = (Instant::now(), cpu_seconds());
         for _ in 0..TICKS {
-            if !store.due(now, 256).await?.is_empty() || store.next_moments().await?.wake_up.is_none() {
+            if !store.due(now, 256).await?.is_empty() || store.next_moments(now).await?.wake_up.is_none() {
                 return Err("void: the tick was not idle".into());
             }
         }

@@ -1,0 +1,242 @@
+//! Several processes at work on one PostgreSQL, with no leader: whatever one of them does, the others see it, nothing is done twice, and
+//! what one of them leaves lying is taken up by another.
+
+use crate::support::ground::Ground;
+use crate::support::smtp::{Act, Sink};
+use crate::support::world::{app_on, command, moment, rules, submit};
+use duban::app::{ActError, App};
+use duban::kernel::model::decision::RefusalCode;
+use duban::kernel::model::value::Value;
+use duban::kernel::rules::RuleSet;
+use duban::kernel::time::Instant;
+use std::collections::{BTreeSet, HashMap};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant as Now};
+
+const NODES: usize = 3;
+
+async fn nodes(ground: &Ground, now: &str) -> Vec<Arc<App>> {
+    let mut nodes = Vec::new();
+    for _ in 0..NODES {
+        nodes.push(app_on(ground.place(), now, None).await);
+    }
+    nodes
+}
+
+fn now_is(nodes: &[Arc<App>], now: &str) {
+    nodes.iter().for_each(|node| node.clock.set(moment(now)));
+}
+
+/// All of them work until nothing is due; gives the facts that they recorded.
+async fn work(nodes: &[Arc<App>]) -> usize {
+    let tasks: Vec<_> = nodes
+        .iter()
+        .cloned()
+        .map(|node| {
+            tokio::spawn(async move {
+                let mut facts = 0;
+                loop {
+                    let woken = node.wake_due(4).await.unwrap();
+                    let swept = node.sweep_due().await.unwrap();
+                    facts += woken.facts + swept.facts;
+                    assert_eq!((woken.set_aside, swept.set_aside), (0, 0));
+                    if woken.looked_at == 0 {
+                        return facts;
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut facts = 0;
+    for task in tasks {
+        facts += task.await.unwrap();
+    }
+    facts
+}
+
+/// Everything that is stored is what the facts say; gives the names of each item's facts.
+async fn sound(app: &App) -> HashMap<String, Vec<String>> {
+    let mut all = HashMap::new();
+    for id in app.store.ids(None, false, "", 10_000).await.unwrap() {
+        assert_eq!(app.examine(&id).await.unwrap(), [], "{id}");
+        let recorded = app.store.item(&id).await.unwrap().unwrap();
+        let causes: Vec<String> = recorded.facts.iter().filter_map(|fact| fact.cause.key()).collect();
+        assert_eq!(causes.iter().collect::<BTreeSet<_>>().len(), causes.len(), "{id}: each for a cause of its own");
+        all.insert(id, recorded.facts.iter().map(|fact| fact.name.to_string()).collect());
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_does_the_others_see() {
+    let ground = Ground::server().await;
+    let nodes = nodes(&ground, "2026-03-02 10:00").await;
+    let [one, two, three] = &nodes[..] else { panic!("three nodes") };
+    one.act(&submit("r1")).await.unwrap();
+    assert_eq!(two.item("r1").await.unwrap().unwrap().field("number"), &Value::text("2026-001"));
+    for (weight, node) in [(2, two), (3, three), (4, one), (5, two)] {
+        let mut weigh = command("r1", "weigh", "carl", [("weight", Value::Number(weight))]);
+        weigh.id = format!("weigh {weight}").into();
+        node.act(&weigh).await.unwrap();
+        for node in &nodes {
+            assert_eq!(node.item("r1").await.unwrap().unwrap().field("weight"), &Value::Number(weight));
+        }
+    }
+    // The same command through another node is the same answer; what has ended elsewhere is refused here.
+    let answer = command("r1", "answer", "carl", []);
+    assert!(!one.act(&answer).await.unwrap().repeated);
+    assert!(two.act(&answer).await.unwrap().repeated);
+    let mut again = answer.clone();
+    again.id = "again".into();
+    let refused = three.act(&again).await;
+    assert!(matches!(&refused, Err(ActError::Refused(refusal)) if refusal.code == RefusalCode::WrongState), "{refused:?}");
+    sound(one).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_rung_fires_once_whoever_looks() {
+    let ground = Ground::server().await;
+    let nodes = nodes(&ground, "2026-03-02 10:00").await;
+    assert_eq!(work(&nodes).await, 0, "the sweeps begin");
+    let tasks: Vec<_> = (0..24)
+        .map(|n| {
+            let node = nodes[n % NODES].clone();
+            tokio::spawn(async move { node.act(&submit(&format!("r{n}"))).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let numbers: BTreeSet<String> =
+        nodes[0].store.list(&Default::default(), 100).await.unwrap().iter().map(|row| row.fields["number"].to_string()).collect();
+    assert_eq!((numbers.len(), numbers.last().map(String::as_str)), (24, Some("\"2026-024\"")), "given once and in a row");
+
+    now_is(&nodes, "2026-03-05 00:00");
+    assert_eq!(work(&nodes).await, 24);
+    now_is(&nodes, "2026-03-10 12:00");
+    assert_eq!(work(&nodes).await, 24);
+    assert_eq!(work(&nodes).await, 0, "once");
+    // The sweep of the first of the month, by whoever claims it.
+    now_is(&nodes, "2026-04-01 08:00");
+    let names = ["answer.again", "answer.again", "answer.again", "answer.late", "answer.soon", "count_month", "letter", "submit"];
+    let fired = work(&nodes).await;
+    let all = sound(&nodes[0]).await;
+    assert_eq!((all.len(), fired), (24, 24 * 5), "three repetitions, a month, and the letter of the quarter");
+    for facts in all.values() {
+        let mut facts = facts.clone();
+        facts.sort();
+        assert_eq!(facts, names);
+    }
+}
+
+/// Mails may leave at any hour, so that nobody waits for one.
+fn always_open() -> RuleSet {
+    rules(|_, text| text.replace("working days 09:00-17:00", "every day 00:00-23:59"))
+}
+
+struct Node {
+    process: Child,
+}
+
+impl Node {
+    /// The real server, in a folder of its own, with nothing but the address of the database.
+    fn start(folder: &std::path::Path, url: &str, smtp: u16) -> Node {
+        let process = Command::new(env!("CARGO_BIN_EXE_duban"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--json"])
+            .current_dir(folder)
+            .env_clear()
+            .env("DATABASE_URL", url)
+            .env("DUBAN_SMTP_URL", format!("smtp://127.0.0.1:{smtp}?tls=none"))
+            .env("DUBAN_MAIL_FROM", "duban@example.com")
+            .env("DUBAN_PRODUCTION", "true")
+            .env("DUBAN_INSTANCE", "office")
+            .env("DUBAN_LEASE_SECONDS", "2")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Node { process }
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // One that has ended is past killing.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Kills and pauses at moments given by what has arrived; whoever is left finishes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_are_killed_and_paused_and_nothing_is_lost_or_doubled() {
+    const ITEMS: usize = 60;
+    let ground = Ground::server().await;
+    let Ground::Server(url) = &ground else { unreachable!("a server") };
+    let url = url.clone();
+    // Requests of a month ago, of which nobody has heard since.
+    let now: Instant = duban::clock::Clock::Machine.now() - chrono::TimeDelta::days(40);
+    let office = app_on(ground.place(), "2024-01-01 00:00", Some(always_open())).await;
+    office.clock.set(now);
+    for n in 0..ITEMS {
+        office.act(&submit(&format!("r{n}"))).await.unwrap();
+    }
+    let sink = Arc::new(Sink::start(|_| Act::Behave).await);
+    let folder = tempfile::tempdir().unwrap();
+    let (watched, at, port) = (sink.clone(), folder.path().to_path_buf(), sink.port);
+    let strikes = tokio::task::spawn_blocking(move || {
+        let mut nodes: Vec<Node> = (0..NODES).map(|_| Node::start(&at, &url, port)).collect();
+        let until = |count: usize| {
+            let begun = Now::now();
+            while watched.count() < count && begun.elapsed() < Duration::from_secs(60) {
+                std::thread::yield_now();
+            }
+        };
+        until(1);
+        nodes[0].signal("-STOP");
+        until(4);
+        nodes[1].signal("-KILL");
+        until(8);
+        nodes.push(Node::start(&at, &url, port));
+        until(12);
+        nodes[2].signal("-STOP");
+        nodes[0].signal("-CONT");
+        until(20);
+        nodes[0].signal("-KILL");
+        nodes[2].signal("-CONT");
+        (nodes, 4)
+    });
+    let (nodes, strikes) = strikes.await.unwrap();
+    let begun = Now::now();
+    loop {
+        let open = office.store.count_mails().await.unwrap().iter().any(|(status, _)| status != "sent");
+        let waiting = office.store.count_notices().await.unwrap().iter().any(|count| count.status == "ready");
+        let due = office.store.due(duban::clock::Clock::Machine.now(), 1).await.unwrap();
+        if !open && !waiting && due.is_empty() && !office.store.count_mails().await.unwrap().is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(180), "it never ends");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(nodes);
+    let all = sound(&office).await;
+    assert_eq!(all.len(), ITEMS);
+    for facts in all.values() {
+        assert_eq!(facts, &["submit", "answer.soon", "answer.late", "answer.again", "answer.again", "answer.again"]);
+    }
+    let mails = office.store.mails(None, None, "", 100_000).await.unwrap();
+    let mut copies: HashMap<String, usize> = HashMap::new();
+    for mail in sink.accepted() {
+        let id = mail.data.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap().trim().to_string();
+        *copies.entry(id).or_default() += 1;
+    }
+    assert_eq!(copies.len(), mails.len(), "each that is recorded arrived, and no other");
+    let doubled = copies.values().map(|count| count - 1).sum::<usize>();
+    println!("{} mails, {doubled} copies, {strikes} strikes", mails.len());
+    assert!(doubled <= strikes * duban::app::send::UNRECORDED, "{doubled} copies");
+}
