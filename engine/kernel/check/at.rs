@@ -1,5 +1,6 @@
 //! What the families of checks look at, and how they say where a mistake stands. The checks themselves are its neighbours.
 
+use super::holders::Known;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
@@ -9,7 +10,7 @@ use crate::kernel::model::value::Type;
 use crate::kernel::render::{self, NameRead, RenderError};
 use crate::kernel::rules::Reading;
 use indexmap::IndexMap;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub struct Checked<'a> {
     acts: Vec<Act<'a>>,
     /// What each template reads: it is asked several times, and reading a template takes longest of all.
     read: RefCell<HashMap<String, Arc<NamesRead>>>,
+    known: OnceCell<Known<'a>>,
     lasting_duties: HashSet<(&'a str, &'a str)>,
 }
 
@@ -61,7 +63,7 @@ impl<'a> Checked<'a> {
         let duties = directory.persons.values().flat_map(|person| &person.duties).filter(|row| row.to.is_none());
         let lasting_duties = duties.map(|row| (&*row.value.duty, &*row.value.unit)).collect();
         let read = RefCell::default();
-        Checked { workflow, places, directory, templates, functions, reads, calendar, acts, read, lasting_duties }
+        Checked { workflow, places, directory, templates, functions, reads, calendar, acts, read, known: OnceCell::new(), lasting_duties }
     }
 
     /// The names that a template reads.
@@ -78,6 +80,11 @@ impl<'a> Checked<'a> {
     pub fn reads(&self, expr: &Expr) -> &'a Reading {
         static NOTHING: Reading = Reading { fields: BTreeSet::new(), gathered: BTreeSet::new(), passing: BTreeSet::new() };
         self.reads.get(expr.id as usize).unwrap_or(&NOTHING)
+    }
+
+    /// Which fields certainly have a value, and where.
+    pub fn known(&self) -> &Known<'a> {
+        self.known.get_or_init(|| Known::of(self))
     }
 
     /// Somebody has the duty in the unit, without an end.

@@ -197,7 +197,7 @@ fn branches(at: &Checked, problems: &mut Vec<Problem>) {
 }
 
 /// A branch that outlives its item must be able to end without it: by people, by its own ladder, or by a sweep.
-fn keeps_open(at: &Checked, kind: &Name, problems: &mut Vec<Problem>) {
+fn keeps_open<'a>(at: &Checked<'a>, kind: &'a Name, problems: &mut Vec<Problem>) {
     let mut graph = Graph::of(at, Some(kind));
     let rungs =
         at.workflow.deadlines.values().filter(|deadline| deadline.branch.as_ref() == Some(kind)).flat_map(|deadline| &deadline.ladder);

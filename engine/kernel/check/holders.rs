@@ -2,8 +2,8 @@
 //! several checks is always whether it may be nobody.
 
 use super::at::{Checked, list};
+use super::fields::field_of;
 use super::graph::{Graph, sets};
-use super::names::field_of;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::directory::{Directory, Unit};
@@ -188,6 +188,17 @@ impl<'a> Known<'a> {
             }
             _ => known.iter().flatten().any(|set| !set.contains(&field.field)),
         }
+    }
+
+    /// Whether a field may be empty when a deadline starts.
+    pub fn may_be_empty_at_start(&self, at: &Checked<'a>, deadline: &Deadline, field: &FieldRef) -> bool {
+        let branch = deadline.branch.as_ref();
+        let starts = deadline.starts_on.iter().flat_map(|fact| match at.is_opening(branch, fact) {
+            true => vec![None],
+            false => at.facts(branch, fact).into_iter().map(Some).collect(),
+        });
+        starts.into_iter().any(|act| self.may_be_empty_after(at, branch, act.as_ref(), field))
+            || deadline.runs_in.iter().any(|state| self.may_be_empty_in(at, branch, state, field))
     }
 
     /// An action of a branch records it: when, cannot be told from the flow of the item.

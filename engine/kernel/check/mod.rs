@@ -6,6 +6,7 @@ mod at;
 mod conditions;
 mod cover;
 mod directory;
+mod fields;
 mod files;
 mod flow;
 mod graph;
@@ -15,6 +16,7 @@ mod names;
 mod notices;
 mod passing;
 mod placeholders;
+mod references;
 mod reports;
 mod roles;
 mod sealed;
@@ -226,6 +228,8 @@ fn with_reads(mut workflow: Workflow, templates: &IndexMap<Name, String>) -> Wor
 fn families(at: &Checked) -> Vec<Problem> {
     let families = [
         names::check,
+        references::check,
+        fields::check,
         unused::check,
         directory::check,
         flow::check,

@@ -2,7 +2,7 @@
 //! who asks, and roles found through a field that may be empty (E401 to E403, W404).
 
 use super::at::Checked;
-use super::holders::{Known, fields_of_role};
+use super::holders::fields_of_role;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
@@ -80,7 +80,7 @@ fn same_people(at: &Checked, one: &str, other: &str) -> bool {
 
 /// W404: in a state that somebody owns, the field through which the owner is found may still be empty.
 fn empty_fields(at: &Checked, problems: &mut Vec<Problem>) {
-    let known = Known::of(at);
+    let known = at.known();
     let mut told: HashSet<&Name> = HashSet::new();
     for level in at.levels() {
         for (name, state) in at.workflow.states_of(level.map(|name| &**name)).into_iter().flatten() {

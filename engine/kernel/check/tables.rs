@@ -2,7 +2,7 @@
 //! that the field can have (E213, E216).
 
 use super::at::Checked;
-use super::names::uses_table;
+use super::fields::uses_table;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
@@ -92,6 +92,7 @@ impl Look<'_, '_> {
         }
         for (of, values) in &mut fields {
             *values = self.values_of(of);
+            values.extend(self.may_be_empty(of).then_some(Value::Empty));
         }
         for (column, (of, _)) in fields.iter().enumerate() {
             let any = |row: &TableRow| row.cells.iter().filter(|(field, _)| key(field) == *of).all(|(_, cell)| *cell == Cell::Any);
@@ -131,6 +132,13 @@ impl Look<'_, '_> {
                 problems.push(self.at.problem("W223", &self.row(row)).with("table", self.name));
             }
         }
+    }
+
+    /// Whether a deadline may start while the field has no value yet.
+    fn may_be_empty(&self, of: &(u8, Name)) -> bool {
+        let field = FieldRef { of: if of.0 == 0 { Holder::Item } else { Holder::Task }, field: of.1.clone() };
+        let mut deadlines = self.at.workflow.deadlines.values().filter(|deadline| !deadline.of_request && uses_table(deadline, self.name));
+        deadlines.any(|deadline| self.at.known().may_be_empty_at_start(self.at, deadline, &field))
     }
 
     /// One value for each part into which the cells of a field divide what it can hold.

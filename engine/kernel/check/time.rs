@@ -13,11 +13,11 @@ use std::collections::{BTreeSet, HashSet};
 
 pub fn check(at: &Checked) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let known = Known::of(at);
+    let known = at.known();
     let mut nobody = HashSet::new();
     for (name, deadline) in &at.workflow.deadlines {
         let base = if deadline.of_request { format!("requests.{name}") } else { format!("deadlines.{name}") };
-        let look = Look { at, known: &known, name, deadline, base };
+        let look = Look { at, known, name, deadline, base };
         look.beginning_and_end(&mut problems);
         look.lengths(&mut problems);
         look.ladder(&mut problems);

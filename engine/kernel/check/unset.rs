@@ -2,16 +2,14 @@
 //! read has to record it. What rules refuse on the way is not looked at.
 
 use super::at::{Act, Checked};
-use super::holders::Known;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use std::collections::BTreeSet;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
-    let known = Known::of(at);
-    let late: BTreeSet<(Option<Name>, Name)> = at.levels().into_iter().flat_map(|level| recorded_late(at, &known, level)).collect();
-    let mut look = Look { at, known, late, problems: Vec::new() };
+    let late: BTreeSet<(Option<Name>, Name)> = at.levels().into_iter().flat_map(|level| recorded_late(at, level)).collect();
+    let mut look = Look { at, late, problems: Vec::new() };
     look.acts();
     look.deadlines();
     look.anywhere();
@@ -19,8 +17,8 @@ pub fn check(at: &Checked) -> Vec<Problem> {
 }
 
 /// The required fields that an item, or a branch of this kind, does not have from its beginning.
-fn recorded_late(at: &Checked, known: &Known, level: Option<&Name>) -> Vec<(Option<Name>, Name)> {
-    let Some((graph, _)) = known.graph(level) else { return Vec::new() };
+fn recorded_late(at: &Checked, level: Option<&Name>) -> Vec<(Option<Name>, Name)> {
+    let Some((graph, _)) = at.known().graph(level) else { return Vec::new() };
     let first = graph.fields_at_start(at);
     let fields = at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten();
     let late = fields.filter(|(name, field)| needed(field) && !first.contains(*name));
@@ -33,7 +31,6 @@ fn needed(field: &Field) -> bool {
 
 struct Look<'c, 'a> {
     at: &'c Checked<'a>,
-    known: Known<'a>,
     late: BTreeSet<(Option<Name>, Name)>,
     problems: Vec<Problem>,
 }
@@ -62,25 +59,17 @@ impl<'a> Look<'_, 'a> {
 
     fn in_states(&mut self, act: &Act<'a>, expr: &Expr) {
         self.look(expr, |look, field| match (field.of, act.branch) {
-            (Holder::Item, Some(_)) => look.known.may_be_empty_after(look.at, act.branch, None, field),
+            (Holder::Item, Some(_)) => look.at.known().may_be_empty_after(look.at, act.branch, None, field),
             _ if act.action.from.is_empty() => look.in_some_state(act.branch, field),
-            _ => act.action.from.iter().any(|state| look.known.may_be_empty_in(look.at, act.branch, state, field)),
+            _ => act.action.from.iter().any(|state| look.at.known().may_be_empty_in(look.at, act.branch, state, field)),
         });
     }
 
     fn deadlines(&mut self) {
         for deadline in self.at.workflow.deadlines.values() {
-            let branch = deadline.branch.as_ref();
             let ladder = deadline.ladder.iter().filter_map(|rung| rung.when.as_ref());
             for expr in deadline.when.iter().chain(ladder).chain(deadline.extended_by.iter().map(|(_, expr)| expr)) {
-                self.look(expr, |look, field| {
-                    let starts = deadline.starts_on.iter().flat_map(|fact| match look.at.is_opening(branch, fact) {
-                        true => vec![None],
-                        false => look.at.facts(branch, fact).into_iter().map(Some).collect(),
-                    });
-                    let after = starts.into_iter().any(|act| look.known.may_be_empty_after(look.at, branch, act.as_ref(), field));
-                    after || deadline.runs_in.iter().any(|state| look.known.may_be_empty_in(look.at, branch, state, field))
-                });
+                self.look(expr, |look, field| look.at.known().may_be_empty_at_start(look.at, deadline, field));
             }
         }
     }
@@ -103,7 +92,7 @@ impl<'a> Look<'_, 'a> {
 
     fn in_some_state(&self, level: Option<&Name>, field: &FieldRef) -> bool {
         let states = self.at.workflow.states_of(level.map(|name| &**name)).into_iter().flatten();
-        states.into_iter().any(|(state, _)| self.known.may_be_empty_in(self.at, level, state, field))
+        states.into_iter().any(|(state, _)| self.at.known().may_be_empty_in(self.at, level, state, field))
     }
 
     /// Tells the first field that an expression reads and that may be empty there.

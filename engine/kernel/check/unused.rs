@@ -1,8 +1,8 @@
 //! What is declared and never used (W111): usually a name that was changed in one place only.
 
 use super::at::{Checked, words};
+use super::fields::{placeholders, rules_of, uses_table};
 use super::holders;
-use super::names::{placeholders, rules_of, uses_table};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
@@ -89,7 +89,7 @@ impl<'a> Read<'a> {
             .roles
             .values()
             .flat_map(|role| &role.who)
-            .filter_map(|case| super::names::field_of(&case.who))
+            .filter_map(|case| super::fields::field_of(&case.who))
             .for_each(|of| _ = field(&of.field));
         workflow.tables.values().flat_map(|table| &table.rows).flat_map(|row| &row.cells).for_each(|(of, _)| _ = field(&of.field));
         workflow.deadlines.values().filter_map(|deadline| deadline.anchor.as_ref()).for_each(|anchor| _ = field(&anchor.field));
