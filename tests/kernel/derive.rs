@@ -196,3 +196,21 @@ fn an_outage_tells_each_person_once_per_deadline() {
     persons.dedup();
     assert_eq!(bundles.len(), persons.len(), "one mail a person: {bundles:?}");
 }
+
+#[test]
+fn a_mail_names_the_days_of_the_rungs_to_come() {
+    let world = assigned();
+    let item = world.item(&Name::from("walk")).expect("the item is there");
+    let late = decide::wake(&world.rules, &item, begin() + TimeDelta::days(200)).expect("nothing is refused");
+    let urged = late.notices.iter().find(|notice| &*notice.notice == "T11b_supervise" && notice.values["due"]["this"]["name"] == "reply");
+    let this = &urged.expect("the reply is urged").values["due"]["this"];
+    assert_eq!(this["rungs"]["drop"], serde_json::Value::Null, "a rung of other ladders");
+    let council: chrono::NaiveDate = this["rungs"]["council"].as_str().expect("a day").parse().unwrap();
+    let zone = world.rules.setting.workflow.timezone;
+    let start = duban::kernel::calendar::window::start_of_day(council, zone);
+    for (moment, told) in [(start - TimeDelta::seconds(1), false), (start, true)] {
+        let accepted = decide::wake(&world.rules, &item, moment).expect("nothing is refused");
+        let of_reply = |fact: &duban::kernel::model::fact::Fact| matches!(&fact.cause, Cause::Rung { key, .. } if &*key.rung == "council" && &*key.deadline == "reply");
+        assert_eq!(accepted.facts.iter().any(of_reply), told, "{moment}");
+    }
+}

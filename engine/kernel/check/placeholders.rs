@@ -124,6 +124,16 @@ impl<'a> Place<'a> {
         let Some(name) = rest.first() else { return Seen::Yes };
         let part = rest.get(1);
         let known = |parts: Vec<&str>| match part {
+            Some(&"rungs") if parts.contains(&"reminders") && rest.len() == 3 => {
+                let ladders = at.workflow.deadlines.values().flat_map(|deadline| &deadline.ladder);
+                match ladders.clone().any(|rung| *rung.rung == *rest[2]) {
+                    true => Seen::Yes,
+                    false => {
+                        let own = self.deadline.iter().flat_map(|(_, deadline)| &deadline.ladder);
+                        Seen::Unknown(own.chain(ladders).map(|rung| format!("due.this.rungs.{}", rung.rung)).collect())
+                    }
+                }
+            }
             Some(&"reminders[]") if parts.contains(&"reminders") && rest.len() == 2 => Seen::Yes,
             Some(part) if !parts.contains(part) || rest.len() > 2 => {
                 Seen::Unknown(parts.iter().map(|part| format!("due.{name}.{part}")).collect())

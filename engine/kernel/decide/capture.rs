@@ -1,7 +1,8 @@
 //! What templates may show of an item, captured as JSON at the moment of the fact: persons and units by their titles, no secret field.
 
+use crate::kernel::derive::rungs;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Ask, Field, Reads, Request, Section};
+use crate::kernel::model::definition::{Ask, Deadline, Field, Reads, Request, Section};
 use crate::kernel::model::fact::{Cause, Fact, RungKey};
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::value::{Fields, Type, Value};
@@ -162,8 +163,24 @@ fn dues(rules: &Rules, item: &Item, task: Option<u32>, rung: Option<&RungKey>, t
             let told = clock.into_iter().flat_map(|clock| &clock.fired).filter(|fired| fired.skipped.is_none());
             let earlier = told.filter(|fired| !(fired.rung == key.rung && fired.occurrence == key.occurrence));
             this.insert("reminders".into(), Json::Array(earlier.map(|fired| json!(fired.on.to_string())).collect()));
+            if reads.view("due.this.rungs") {
+                this.insert("rungs".into(), ladder_days(rules, deadline, clock.map(|clock| &**clock)));
+            }
         }
         out.insert("this".into(), this);
+    }
+    Json::Object(out)
+}
+
+/// The day of every rung of a ladder, of its first occurrence. The names of other ladders are there too, without a day: one wording
+/// serves several.
+fn ladder_days(rules: &Rules, deadline: Option<&Deadline>, clock: Option<&Clock>) -> Json {
+    let every = rules.setting.workflow.deadlines.values().flat_map(|deadline| &deadline.ladder);
+    let mut out: Map<String, Json> = every.map(|rung| (rung.rung.to_string(), Json::Null)).collect();
+    let due = clock.and_then(|clock| Some((clock, clock.due.as_deref()?)));
+    for (index, rung) in deadline.iter().flat_map(|deadline| &deadline.ladder).enumerate() {
+        let day = due.and_then(|(clock, due)| rungs::occurrence(rules, clock, due, rung, index, 1)).map(|first| first.day.to_string());
+        out.insert(rung.rung.to_string(), json!(day));
     }
     Json::Object(out)
 }
