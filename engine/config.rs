@@ -53,8 +53,6 @@ pub struct MailSettings {
     pub instance: Option<String>,
     /// Otherwise only these addresses and domains (`@example.org`) are written to.
     pub allow: Vec<String>,
-    /// Where people open an item; links in mails begin with it.
-    pub base_url: Option<String>,
 }
 
 impl Default for Settings {
@@ -87,7 +85,6 @@ impl Default for MailSettings {
             production: false,
             instance: None,
             allow: Vec::new(),
-            base_url: None,
         }
     }
 }
@@ -159,7 +156,6 @@ impl Settings {
         optional(&mut self.mail.smtp_url, "DUBAN_SMTP_URL");
         optional(&mut self.mail.reply_to, "DUBAN_MAIL_REPLY_TO");
         optional(&mut self.mail.instance, "DUBAN_INSTANCE");
-        optional(&mut self.mail.base_url, "DUBAN_BASE_URL");
         if let Some(value) = variable("DUBAN_PRODUCTION") {
             self.mail.production = match value.as_str() {
                 "true" | "1" => true,

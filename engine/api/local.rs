@@ -44,7 +44,7 @@ pub async fn import(State(api): State<Arc<Api>>, request: Request) -> Answered<c
         let values = vec![("workflow".to_string(), list.workflow.clone())];
         Failure::refused(Refusal { code: RefusalCode::UnknownWorkflow, sentence: None, rule: None, values })
     })?;
-    let imported = api.app.import(&rules, &list.import, &list.rows, &list.wishes).await?;
+    let imported = api.app.import(&rules, &list.import, &list.rows, &list.wishes, None).await?;
     api.pulse.wake();
     Ok(Json(imported))
 }

@@ -49,8 +49,15 @@ pub struct ImportedRow {
 }
 
 impl App {
-    /// Takes in rows that were read by a declared import.
-    pub async fn import(&self, rules: &Arc<Rules>, name: &str, rows: &[Row], wishes: &Wishes) -> Result<Imported, ActError> {
+    /// Takes in rows that were read by a declared import. `tried` is told how many rows have been.
+    pub async fn import(
+        &self,
+        rules: &Arc<Rules>,
+        name: &str,
+        rows: &[Row],
+        wishes: &Wishes,
+        tried: Option<&(dyn Fn(usize) + Send + Sync)>,
+    ) -> Result<Imported, ActError> {
         if !rules.setting.workflow.imports.contains_key(name) {
             return Err(refusal(RefusalCode::UnknownWorkflow, "workflow", name).into());
         }
@@ -74,6 +81,7 @@ impl App {
             dry_run: wishes.dry_run || (any_refused && !wishes.skip_bad_rows),
             skip_failed: wishes.skip_bad_rows,
             historic: wishes.historic,
+            tried,
         };
         let (answers, written) = self.together(&groups, how).await?;
         let mut out = Vec::with_capacity(rows.len());

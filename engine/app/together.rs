@@ -30,25 +30,30 @@ pub type Group = Vec<Command>;
 pub type GroupAnswer = Result<Vec<Done>, (usize, ActError)>;
 
 /// What becomes of groups that succeed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct How {
+#[derive(Clone, Copy, Default)]
+pub struct How<'a> {
     /// Nothing is written.
     pub dry_run: bool,
     /// Groups that fail are left out; otherwise one failure keeps everything from being written.
     pub skip_failed: bool,
     /// What happened long ago owes nothing until a person releases it: notices are held, and nobody looks what is due.
     pub historic: bool,
+    /// Is told how many groups have been tried.
+    pub tried: Option<&'a (dyn Fn(usize) + Send + Sync)>,
 }
 
 impl App {
     /// Tries groups in their order, each on what those before it left, and writes all that succeeded in one commit.
     /// `false` when nothing was written.
-    pub async fn together(&self, groups: &[Group], how: How) -> Result<(Vec<GroupAnswer>, bool), ActError> {
+    pub async fn together(&self, groups: &[Group], how: How<'_>) -> Result<(Vec<GroupAnswer>, bool), ActError> {
         for _ in 0..ATTEMPTS {
             let mut trial = Trial::new(self, how.historic);
             let mut answers = Vec::with_capacity(groups.len());
             for group in groups {
                 answers.push(trial.group(group).await?);
+                if let Some(tried) = how.tried {
+                    tried(answers.len());
+                }
                 // Deciding takes the processor for a while; others come in between.
                 tokio::task::yield_now().await;
             }

@@ -10,10 +10,13 @@ use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal, say};
 use crate::sheet::{self, SheetProblem};
 use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde_json::json;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban import list.xlsx --dry-run")]
@@ -64,6 +67,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let rows = reading.rows_or_problems(args.skip_bad_rows).unwrap_or_default();
     let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
     let kept_out = !problems.is_empty() && !args.skip_bad_rows;
+    let bar = progress(rows.len(), office.server().is_some() && !args.dry_run, context);
     let imported = match (office.server().filter(|_| !args.dry_run), kept_out) {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
         (_, true) => Imported { rows: Vec::new(), written: false },
@@ -71,8 +75,13 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
             let request = ImportRequest { workflow: workflow.name.to_string(), import: name.to_string(), rows, wishes };
             server.import(&request).await.map_err(|error| Stop::client(lang, &error))?
         }
-        (None, false) => office.app.import(&rules, &name, &rows, &wishes).await.map_err(|error| Stop::act(lang, &error))?,
+        (None, false) => office
+            .app
+            .import(&rules, &name, &rows, &wishes, Some(&|tried| bar.set_position(tried as u64)))
+            .await
+            .map_err(|error| Stop::act(lang, &error))?,
     };
+    bar.finish_and_clear();
     if context.json {
         anstream::println!("{}", in_json(args, &problems, &imported, lang));
     } else {
@@ -80,6 +89,23 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     }
     let refused = imported.rows.iter().any(|row| !row.answer.is_done());
     Ok(if problems.is_empty() && !refused { exit::DONE } else { exit::FINDINGS })
+}
+
+/// Rows tried so far; while a server tries them, that it is at work.
+fn progress(rows: usize, by_server: bool, context: &Context) -> ProgressBar {
+    if context.quiet || context.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(rows as u64);
+    let template = if by_server { "{spinner} {prefix}" } else { "{prefix} {bar:30} {pos}/{len}  {eta}" };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("██░"));
+    }
+    bar.set_prefix(say(context.lang, "import.running", &[("rows", &rows.to_string())]));
+    if by_server {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    bar
 }
 
 /// The import that is meant, with its workflow.
