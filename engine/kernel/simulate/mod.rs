@@ -1,5 +1,9 @@
 //! Items carried through dates in memory, on the same derive and decide as a live office. Rule tests and simulations are both this.
 
 pub mod coverage;
+mod expect;
+mod never;
+mod people;
 pub mod run;
+mod tables;
 pub mod world;

@@ -1,0 +1,211 @@
+//! What a story expects after a step, held against what came of it; every difference is told.
+
+use super::run::{Telling, shown};
+use super::world::Sent;
+use crate::kernel::decide;
+use crate::kernel::model::Name;
+use crate::kernel::model::fact::Cause;
+use crate::kernel::model::item::{Clock, Item};
+use crate::kernel::model::step::{Expect, ExpectedMail, ExpectedSkip};
+use crate::kernel::model::value::Value;
+use crate::kernel::time::{Date, Instant};
+use crate::kernel::words;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Telling<'_> {
+    pub(super) fn expect(&mut self, expect: &Expect) {
+        if let Some(wanted) = &expect.mails {
+            self.expect_mails(wanted);
+        }
+        self.seen_mails = self.world.sent.len();
+        if let Some(wanted) = &expect.skipped {
+            self.expect_skipped(wanted);
+        }
+        let Some(item) = self.world.item(&self.id) else { return };
+        if let Some(wanted) = &expect.state {
+            self.same("state", "", wanted.to_string(), item.state.to_string());
+        }
+        if let Some(wanted) = expect.flag {
+            self.same("flag", "", format!("{:?}", wanted.flag()), format!("{:?}", item.flag));
+        }
+        for (field, wanted) in &expect.item {
+            let kind = self.world.rules.setting.workflow.fields.get(field).map(|field| field.kind.clone());
+            let wanted =
+                kind.and_then(|kind| decide::input::coerce(&self.world.rules, &item, &kind, wanted).ok()).unwrap_or_else(|| wanted.clone());
+            self.same("field", field, shown(&wanted), shown(item.field(field)));
+        }
+        for (address, wanted) in &expect.branches {
+            let found = self
+                .branch(&item, address)
+                .map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
+            self.same("branch", address, wanted.to_string(), found);
+        }
+        if let Some(wanted) = &expect.due {
+            self.expect_due(&item, wanted);
+        }
+        let running = || item.clocks.iter().filter(|clock| clock.is_running());
+        if let Some(wanted) = &expect.paused {
+            self.same_names("paused", wanted, running().filter(|clock| clock.paused).map(|clock| &clock.deadline).collect());
+        }
+        if let Some(wanted) = &expect.provisional {
+            let provisional = running().filter(|clock| clock.due.as_ref().is_some_and(|due| due.provisional));
+            self.same_names("provisional", wanted, provisional.map(|clock| &clock.deadline).collect());
+        }
+    }
+
+    fn same(&mut self, what: &'static str, of: &str, wanted: String, found: String) {
+        if wanted != found {
+            self.differs(what, vec![("of", of.to_string()), ("wanted", wanted), ("found", found)]);
+        }
+    }
+
+    fn same_names(&mut self, what: &'static str, wanted: &[Name], found: Vec<&Name>) {
+        let sorted = |mut names: Vec<&Name>| {
+            names.sort();
+            names.dedup();
+            names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        self.same(what, "", sorted(wanted.iter().collect()), sorted(found));
+    }
+
+    fn expect_due(&mut self, item: &Item, wanted: &BTreeMap<String, Option<Date>>) {
+        if wanted.is_empty() {
+            let running: Vec<String> =
+                item.clocks.iter().filter(|clock| clock.is_running()).map(|clock| clock.deadline.to_string()).collect();
+            self.same("due", "", String::new(), running.join(", "));
+        }
+        for (name, wanted) in wanted {
+            let (deadline, address) = name.split_once(' ').map_or((name.as_str(), None), |(deadline, address)| (deadline, Some(address)));
+            let kind = self.world.rules.setting.workflow.deadlines.get(deadline).and_then(|deadline| deadline.branch.clone());
+            let of: Option<&Clock> = match (&kind, address) {
+                (Some(kind), Some(address)) => {
+                    self.branch(item, &format!("{kind} {address}")).and_then(|no| item.clock(deadline, Some(no)))
+                }
+                (Some(_), None) => {
+                    item.clocks.iter().rev().map(|clock| &**clock).find(|clock| &*clock.deadline == deadline && clock.is_running())
+                }
+                (None, _) => item.clock(deadline, None),
+            };
+            let found = of.filter(|clock| clock.is_running()).and_then(|clock| clock.due.as_ref());
+            if found.map(|due| due.date) != *wanted {
+                let steps = |due: &crate::kernel::model::item::Due| {
+                    due.steps.iter().map(|step| words::due::step(self.lang, step, str::to_string)).collect::<Vec<_>>()
+                };
+                let why = found.map_or_else(String::new, |due| format!("({})", steps(due).join(" · ")));
+                let text = |date: Option<Date>| date.map_or_else(|| "-".to_string(), |date| date.to_string());
+                let values =
+                    vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
+                self.differs("due", values);
+            }
+        }
+    }
+
+    fn branch(&self, item: &Item, address: &str) -> Option<u32> {
+        let (kind, which) = address.split_once(' ').unwrap_or((address, ""));
+        let of_kind = || item.branches.iter().filter(|branch| &*branch.kind == kind);
+        if which.is_empty() {
+            return of_kind().next_back().map(|branch| branch.no);
+        }
+        if let Ok(ordinal) = which.parse::<usize>() {
+            return of_kind().nth(ordinal.checked_sub(1)?).map(|branch| branch.no);
+        }
+        let is_meant = |id: &Name| &**id == which || decide::capture::title(&self.world.rules, id) == which;
+        let fits = |branch: &&Arc<crate::kernel::model::item::Branch>| {
+            ["unit", "person"].iter().any(|field| branch.fields.get(*field).and_then(Value::as_text).is_some_and(is_meant))
+        };
+        of_kind().rev().find(fits).map(|branch| branch.no)
+    }
+
+    fn expect_mails(&mut self, wanted: &[ExpectedMail]) {
+        let mut found = self.mails(&self.world.sent[self.seen_mails..]);
+        found.retain(|mail| !self.story.ignore_notices.contains(&mail.notice));
+        let mut missing = Vec::new();
+        for wanted in wanted {
+            let same = |mail: &ExpectedMail| {
+                let people = |mut people: Vec<Name>| {
+                    people.sort();
+                    people
+                };
+                mail.notice == wanted.notice
+                    && people(mail.to.clone()) == people(wanted.to.clone())
+                    && people(mail.cc.clone()) == people(wanted.cc.clone())
+                    && wanted.sent.as_ref().is_none_or(|sent| mail.sent.as_ref() == Some(sent))
+            };
+            match found.iter().position(same) {
+                Some(index) => drop(found.remove(index)),
+                None => missing.push(wanted.clone()),
+            }
+        }
+        for mail in missing {
+            self.differs("mail_missing", vec![("mail", mail_text(&mail))]);
+        }
+        for mail in found {
+            self.differs("mail_extra", vec![("mail", mail_text(&mail))]);
+        }
+    }
+
+    /// Notices of one cause sent at one moment, with all whom they went to.
+    fn mails(&self, sent: &[Sent]) -> Vec<ExpectedMail> {
+        let mut out: Vec<((Name, u64, Option<u32>, Instant), ExpectedMail)> = Vec::new();
+        for Sent { at, notice } in sent {
+            let cause = (notice.notice.clone(), notice.seq, notice.branch, *at);
+            let mail = match out.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, mail)) => mail,
+                None => {
+                    let sent = Some(self.local(*at));
+                    out.push((cause, ExpectedMail { notice: notice.notice.clone(), to: Vec::new(), cc: Vec::new(), sent }));
+                    let (_, mail) = out.last_mut().expect("a mail was pushed just now");
+                    mail
+                }
+            };
+            if notice.copy_of.is_empty() { mail.to.push(notice.person.clone()) } else { mail.cc.push(notice.person.clone()) }
+        }
+        out.into_iter().map(|(_, mail)| mail).collect()
+    }
+
+    fn expect_skipped(&mut self, wanted: &[ExpectedSkip]) {
+        let facts = self.world.items.get(&self.id).map_or(&[][..], |kept| &kept.facts[self.seen_facts.min(kept.facts.len())..]);
+        let skipped: Vec<ExpectedSkip> = facts
+            .iter()
+            .filter_map(|fact| match &fact.cause {
+                Cause::Rung { key, skipped: Some(because), .. } if &**because != "when" => {
+                    Some(ExpectedSkip { rung: format!("{}.{}", key.deadline, key.rung).into(), because: because.clone() })
+                }
+                _ => None,
+            })
+            .collect();
+        let text =
+            |list: &[ExpectedSkip]| list.iter().map(|skip| format!("{} ({})", skip.rung, skip.because)).collect::<Vec<_>>().join(", ");
+        if skipped != wanted {
+            let (wanted, found) = (text(wanted), text(&skipped));
+            self.differs("skipped", vec![("of", String::new()), ("wanted", wanted), ("found", found)]);
+        }
+    }
+
+    pub(super) fn may(&mut self, person: &Name, wanted: &[Name]) {
+        let Some(item) = self.world.item(&self.id) else { return };
+        let today = self.world.today();
+        match decide::offers(&self.world.rules, &item, person, today) {
+            Ok(offers) => {
+                let open: Vec<Name> = offers.into_iter().filter(|offer| offer.refusal.is_none()).map(|offer| offer.action).collect();
+                let sorted = |mut names: Vec<String>| {
+                    names.sort();
+                    names.dedup();
+                    names.join(", ")
+                };
+                let wanted = sorted(wanted.iter().map(|name| name.to_string()).collect());
+                let found = sorted(open.iter().map(|name| name.to_string()).collect());
+                self.same("may", person, wanted, found);
+            }
+            Err(error) => self.differs("rule_failed", vec![("what", error.to_string())]),
+        }
+    }
+}
+
+fn mail_text(mail: &ExpectedMail) -> String {
+    let people = |people: &[Name]| people.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
+    let cc = if mail.cc.is_empty() { String::new() } else { format!(", cc: [{}]", people(&mail.cc)) };
+    let sent = mail.sent.as_ref().map(|sent| format!(", sent: {sent}")).unwrap_or_default();
+    format!("{{ notice: {}, to: [{}]{cc}{sent} }}", mail.notice, people(&mail.to))
+}
