@@ -78,8 +78,16 @@ pub struct Shown {
     pub mails: u64,
     /// Escalations by the body that was told.
     pub escalations: Vec<(String, u64)>,
+    pub escalations_to_persons: ToPersons,
     pub database: PathBuf,
     pub mail_folder: PathBuf,
+}
+
+/// Escalations to people who belong to no body.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct ToPersons {
+    pub persons: u64,
+    pub escalations: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -338,6 +346,7 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
     }
     let reports = tallies.into_iter().map(|(title, tally)| ShownReport { title, figures: tally.figures() }).collect();
     let mails = app.store.count_mails().await?.into_iter().filter(|(status, _)| status == "sent").map(|(_, count)| count).sum();
+    let (escalations, escalations_to_persons) = escalations(app, rules).await?;
     Ok(Shown {
         title: script.plan.title.clone(),
         items,
@@ -347,7 +356,8 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
         reports,
         notices: notices_by_kind(app, rules).await?,
         mails,
-        escalations: escalations(app, rules).await?,
+        escalations,
+        escalations_to_persons,
         database: database.to_path_buf(),
         mail_folder: mail_folder.to_path_buf(),
     })
@@ -373,19 +383,23 @@ async fn notices_by_kind(app: &App, rules: &Rules) -> Result<Vec<NoticesByKind>,
     Ok(out)
 }
 
-/// How many escalations reached each unit, worst first: the unit of the person's first duty, else the person.
-async fn escalations(app: &App, rules: &Rules) -> Result<Vec<(String, u64)>, DemoError> {
+/// How many escalations reached each unit, worst first: the unit of the person's first duty; and those to people without a duty.
+async fn escalations(app: &App, rules: &Rules) -> Result<(Vec<(String, u64)>, ToPersons), DemoError> {
     let directory = &rules.setting.directory;
     let mut out: Vec<(String, u64)> = Vec::new();
+    let mut to_persons = ToPersons::default();
     for (person, count) in app.store.count_escalations().await? {
-        let known = directory.persons.get(person.as_str());
-        let unit = known.and_then(|person| person.duties.first()).and_then(|duty| directory.units.get(&duty.value.unit));
-        let title = unit.map_or_else(|| known.map_or(person.clone(), |person| person.title.clone()), |unit| unit.title.clone());
-        match out.iter_mut().find(|(known, _)| *known == title) {
+        let duty = directory.persons.get(person.as_str()).and_then(|person| person.duties.first());
+        let Some(unit) = duty.and_then(|duty| directory.units.get(&duty.value.unit)) else {
+            to_persons.persons += 1;
+            to_persons.escalations += count;
+            continue;
+        };
+        match out.iter_mut().find(|(known, _)| *known == unit.title) {
             Some((_, sum)) => *sum += count,
-            None => out.push((title, count)),
+            None => out.push((unit.title.clone(), count)),
         }
     }
     out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok(out)
+    Ok((out, to_persons))
 }

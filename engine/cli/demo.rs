@@ -168,6 +168,11 @@ fn print(shown: &Shown, lang: Lang, seconds: f64) {
     for (unit, count) in &shown.escalations {
         table.add_row([unit.clone(), count.to_string()]);
     }
+    let to_persons = shown.escalations_to_persons;
+    if to_persons.persons > 0 {
+        let who = say(lang, "demo.to_persons", &[("persons", &to_persons.persons.to_string())]);
+        table.add_row([who, to_persons.escalations.to_string()]);
+    }
     right(&mut table, 1);
     anstream::println!("{table}\n");
     for refused in shown.refused.iter().take(20) {
