@@ -13,6 +13,7 @@ mod rules;
 mod sample;
 mod serve;
 mod sheet;
+mod simulation;
 mod store;
 mod support;
 mod tidy;

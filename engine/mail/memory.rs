@@ -5,9 +5,19 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Cheap to copy; every copy sees the same mails.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Memory {
     kept: Arc<Mutex<Kept>>,
+    answering: Option<Arc<Answering>>,
+}
+
+/// What a mail is answered with.
+type Answering = dyn Fn(&Parcel) -> Outcome + Send + Sync;
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.kept.fmt(f)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +34,11 @@ pub struct KeptMail {
 }
 
 impl Memory {
+    /// Each mail is answered for itself, in whatever order they come.
+    pub fn answering(answer: impl Fn(&Parcel) -> Outcome + Send + Sync + 'static) -> Memory {
+        Memory { answering: Some(Arc::new(answer)), ..Memory::default() }
+    }
+
     /// The next attempts get these answers, one each; after that all is sent.
     pub fn answer(&self, answers: impl IntoIterator<Item = Outcome>) {
         self.kept().answers.extend(answers);
@@ -36,7 +51,8 @@ impl Memory {
 
     pub fn send(&self, parcel: &Parcel) -> Outcome {
         let mut kept = self.kept();
-        let outcome = kept.answers.pop_front().unwrap_or(Outcome::Sent { reply: "250 kept in memory".into() });
+        let scripted = || self.answering.as_ref().map(|answer| answer(parcel));
+        let outcome = kept.answers.pop_front().or_else(scripted).unwrap_or(Outcome::Sent { reply: "250 kept in memory".into() });
         if matches!(outcome, Outcome::Sent { .. } | Outcome::Unknown { .. }) {
             kept.mails.push(KeptMail { id: parcel.id.into(), to: parcel.to.to_string(), bytes: parcel.bytes.to_vec() });
         }

@@ -15,7 +15,7 @@ use crate::kernel::time::Instant;
 pub use address::{Address, AddressError};
 pub use compose::{ComposeError, Composed, Message, Sender, compose};
 pub use folder::Folder;
-pub use memory::Memory;
+pub use memory::{KeptMail, Memory};
 pub use smtp::Smtp;
 
 /// A composed mail on its way to one person. The same parcel is the same bytes, however often it is tried.

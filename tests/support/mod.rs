@@ -1,6 +1,7 @@
 //! What several tests share: worlds, calendars, servers. Nothing here asserts.
 
 pub mod calendar;
+pub mod checker;
 pub mod expressions;
 pub mod ground;
 pub mod postgres;
