@@ -360,7 +360,7 @@ async fn years_with_everything_that_goes_wrong_on_a_file() {
 
 #[tokio::test]
 async fn years_with_everything_that_goes_wrong_on_a_server_with_two_processes() {
-    let count = setting("DUBAN_YEARS", 10).min(200) / 5;
+    let count = setting("DUBAN_YEARS", 10).min(200) / 10;
     let sum = years(count.max(1), async || Ground::server().await).await;
     println!("{count} years: {sum:?}");
 }
