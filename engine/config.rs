@@ -3,7 +3,7 @@
 //! A flag of the command line wins over the environment (`DUBAN_…`), that over the file (`duban.yaml`), that over the default.
 
 use crate::kernel::words::Lang;
-use crate::store::{Place, PlaceError};
+use crate::store::{LOCAL, Place, PlaceError};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ pub const FILE: &str = "duban.yaml";
 pub struct Settings {
     /// A SQLite file, or the URL of a PostgreSQL database.
     pub database: Place,
+    /// Which office of the database, where it serves several.
+    pub jurisdiction: String,
     /// The folder of the rule set.
     pub rules: Option<PathBuf>,
     /// A folder whose `mail/` replaces frames of mails.
@@ -59,6 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             database: Place::File("duban.db".into()),
+            jurisdiction: LOCAL.into(),
             rules: None,
             templates: None,
             listen: "127.0.0.1:8080".into(),
@@ -142,6 +145,7 @@ impl Settings {
                 *slot = value;
             }
         };
+        text(&mut self.jurisdiction, "DUBAN_JURISDICTION");
         text(&mut self.listen, "DUBAN_LISTEN");
         text(&mut self.log, "DUBAN_LOG");
         text(&mut self.mail.from, "DUBAN_MAIL_FROM");

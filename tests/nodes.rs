@@ -1,6 +1,7 @@
 //! Several processes at work on one PostgreSQL, with no leader: whatever one of them does, the others see it, nothing is done twice, and
 //! what one of them leaves lying is taken up by another.
 
+use crate::cli::{Desk, draft};
 use crate::support::ground::Ground;
 use crate::support::smtp::{Act, Sink};
 use crate::support::world::{app_on, command, moment, rules, submit};
@@ -239,4 +240,44 @@ async fn servers_are_killed_and_paused_and_nothing_is_lost_or_doubled() {
     let doubled = copies.values().map(|count| count - 1).sum::<usize>();
     println!("{} mails, {doubled} copies, {strikes} strikes", mails.len());
     assert!(doubled <= strikes * duban::app::send::UNRECORDED, "{doubled} copies");
+}
+
+/// What a person at a desk does, on a server that several offices share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offices_that_share_a_server_work_each_for_itself() {
+    let ground = Ground::server().await;
+    let Ground::Server(url) = &ground else { unreachable!("a server") };
+    let desk = Desk::new();
+    let at = |office: &str, words: &[&str]| {
+        let output = desk.command(words).env("DATABASE_URL", url).env("DUBAN_JURISDICTION", office).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).unwrap())
+    };
+    let words = draft("a1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(at("east", &words).0, Some(0));
+    assert_eq!(at("west", &["list"]).0, Some(2), "it has no rules yet");
+    assert_eq!(at("west", &words), at("south", &words), "the id is free, and so is the first number");
+    assert_eq!(at("east", &["act", "a1", "submit", "--on", "2024-03-03", "--as", "曾海敏"]).0, Some(0));
+    for (office, state) in [("east", "submitted"), ("west", "draft")] {
+        let shown: serde_json::Value = serde_json::from_str(&at(office, &["list", "--json"]).1).unwrap();
+        assert_eq!((shown["items"].as_array().unwrap().len(), &shown["items"][0]["state"]), (1, &state.into()), "{office}");
+    }
+
+    // Mails of items that are called alike are different mails.
+    let mut ids = BTreeSet::new();
+    for name in ["local", "north"] {
+        let office = app_on(ground.place(), "2026-03-02 10:00", None).await;
+        let store = office.store.of(name);
+        let office = Arc::new(App::open(store, office.rules(), office.clock.clone()).await.unwrap());
+        office.act(&submit("r1")).await.unwrap();
+        office.clock.set(moment("2026-03-05 10:00"));
+        assert_eq!(office.wake_due(10).await.unwrap().facts, 1);
+        let from = duban::mail::Address::parse("duban@example.com").unwrap();
+        let frames = duban::files::mail_frames(None).unwrap();
+        let post = duban::app::send::Post::new(None, frames, from, Default::default(), "test".into());
+        assert_eq!(office.render_due(&post).await.unwrap().mails, 1);
+        ids.insert(office.store.mails(None, None, "", 10).await.unwrap().remove(0).id);
+    }
+    assert_eq!(ids.len(), 2);
 }

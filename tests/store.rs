@@ -17,6 +17,7 @@ use sqlx::Connection as _;
 
 mod crowd;
 mod faults;
+mod jurisdictions;
 mod mails;
 mod outage;
 mod several;
@@ -171,7 +172,10 @@ async fn a_changed_removed_or_added_fact_shows_in_the_chain(ground: Ground) {
         ("delete from fact where seq = 3", "fact 3 of `s1` is missing"),
         ("update fact set cause_key = 'rung:other' where seq = 2", "the cause of fact 2 of `s1` was changed"),
         ("update item set head = 'x'", "the last fact of `s1` is not the one it was saved with"),
-        ("insert into fact select item, seq + 1, json, cause_key || 'x', hash from fact where seq = 3", "fact 4 of `s1` was changed"),
+        (
+            "insert into fact select jurisdiction, item, seq + 1, json, cause_key || 'x', hash from fact where seq = 3",
+            "fact 4 of `s1` was changed",
+        ),
     ] {
         let ground = ground.another().await;
         let store = open(&ground).await;
@@ -471,7 +475,7 @@ async fn questions_of_the_scheduler_never_scan_what_is_open() {
         "NOTICE_MAILED",
     ] {
         let (_, statement) = all.iter().find(|(each, _)| *each == name).expect(name);
-        let plan = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
+        let plan = sqlx::AssertSqlSafe(format!("explain query plan {}", duban::store::numbered(statement)));
         let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut connection).await.expect(name);
         for (_, _, _, step) in steps {
             let scans = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE");

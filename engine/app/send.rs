@@ -15,7 +15,7 @@ use crate::mail::backoff::{wait_after, wait_after_unknown};
 use crate::mail::guard::Guard;
 use crate::mail::{self, Address, Composed, Outcome, Parcel, Sender, Transport};
 use crate::store::outbox::{Claimed, MailEnd, NewMail, NoticeEnd};
-use crate::store::{self, StoreError};
+use crate::store::{self, LOCAL, Store, StoreError};
 use chrono::TimeDelta;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -143,10 +143,9 @@ impl App {
         }
 
         let rules = self.rules();
-        let instance = self.store.instance();
         let mut mails = Vec::new();
         for envelope in mailing::envelopes(&owed) {
-            let (mail, parked) = write(post, &rules, instance, &owed, &envelope, now);
+            let (mail, parked) = write(post, &rules, &self.store, &owed, &envelope, now);
             mails.extend(mail);
             for (key, reason) in parked {
                 tracing::warn!(notice = %key, %reason, "a notice was parked");
@@ -418,7 +417,7 @@ impl Posted {
 fn write(
     post: &Post,
     rules: &RuleSet,
-    instance: &str,
+    store: &Store,
     notices: &[Notice],
     envelope: &Envelope,
     now: Instant,
@@ -427,7 +426,7 @@ fn write(
     let mut parked = Vec::new();
     while !carried.is_empty() {
         // A fault of the engine or of a library costs this mail, not the process.
-        let written = contained(|| compose(post, rules, instance, &carried, now))
+        let written = contained(|| compose(post, rules, store, &carried, now))
             .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
         match written {
             Ok(composed) => {
@@ -454,7 +453,7 @@ enum Unwritten {
     All(String),
 }
 
-fn compose(post: &Post, rules: &RuleSet, instance: &str, carried: &[&Notice], now: Instant) -> Result<Composed, Unwritten> {
+fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now: Instant) -> Result<Composed, Unwritten> {
     let all = |reason: String| Unwritten::All(reason);
     let first = carried[0];
     let mut wordings = Vec::with_capacity(carried.len());
@@ -468,7 +467,7 @@ fn compose(post: &Post, rules: &RuleSet, instance: &str, carried: &[&Notice], no
     let address = person.mail.as_deref().ok_or_else(|| all(format!("address: `{}` has none", first.person)))?;
     if post.transport.as_ref().is_some_and(Transport::reaches_people) {
         let to = Address::parse(address).map_err(|error| all(format!("address: {error}")))?;
-        post.guard.allows(&to, instance).map_err(|why| all(format!("guard: {why}")))?;
+        post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
     }
 
     let lang = match setting.workflow.languages.first() {
@@ -488,7 +487,11 @@ fn compose(post: &Post, rules: &RuleSet, instance: &str, carried: &[&Notice], no
     };
     let same_item = carried.iter().all(|notice| notice.item == first.item);
     let same_notice = carried.iter().all(|notice| notice.notice == first.notice);
-    let key = mailing::key(carried.iter().copied());
+    // Offices of one database may call their items alike, but no two mails.
+    let key = match store.jurisdiction() {
+        LOCAL => mailing::key(carried.iter().copied()),
+        here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
+    };
     let message = mail::Message {
         key: &key,
         name: &person.title,

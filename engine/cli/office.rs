@@ -146,7 +146,7 @@ impl Office {
         if place.is_missing_file() {
             return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }
-        let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?;
+        let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?.of(&context.settings.jurisdiction);
         let (rules, errors, hash) = app::rules_to_look(&store).await.map_err(|error| Stop::rules(lang, &error))?;
         if errors > 0 && !context.quiet {
             anstream::eprintln!("{}", say(lang, "office.old_rules", &[("hash", &short(&hash)), ("problems", &errors.to_string())]));
@@ -249,7 +249,10 @@ pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow
         false => None,
     };
     let opening = Opening { new_instance: random_text(), page_limit: None, throwaway: false };
-    let store = Store::open(&settings.database, opening, Clock::Machine.now()).await.map_err(|error| Stop::store(lang, &error))?;
+    let store = Store::open(&settings.database, opening, Clock::Machine.now())
+        .await
+        .map_err(|error| Stop::store(lang, &error))?
+        .of(&settings.jurisdiction);
     if offered.is_none() {
         offered = match app::rules_in_use(&store).await {
             Ok(rules) => Some(rules),

@@ -178,18 +178,19 @@ fn code(error: &sqlx::Error) -> Option<Code> {
     }
 }
 
-/// Runs batches one behind the other: each a statement with its rows as `$1`. SQLite's driver hands every statement over to a thread of
+/// Runs batches one behind the other: each a statement with its rows as `$1`, all in one jurisdiction. SQLite's driver hands every statement over to a thread of
 /// its own, so all of them go there as one text.
-pub(super) async fn run_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<(), sqlx::Error> {
+pub(super) async fn run_batches(connection: &mut Connection, here: &str, batches: Vec<(&'static str, String)>) -> Result<(), sqlx::Error> {
     match connection {
         Driver::Sqlite(connection) => {
             // The text is made of our own constants.
-            let query = sqlx::query(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::words)));
-            batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).execute(&mut *connection).await?;
+            let query = sqlx::query(sqlx::AssertSqlSafe(chained(&batches, ";\n", str::to_string)));
+            let query = batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
+            query.bind(here).execute(&mut *connection).await?;
         }
         Driver::Postgres(connection) => {
             for (statement, rows) in batches {
-                sqlx::query(postgres::words(statement)).bind(rows).execute(&mut *connection).await?;
+                sqlx::query(postgres::words(statement)).bind(rows).bind(here).execute(&mut *connection).await?;
             }
         }
     }
@@ -198,22 +199,28 @@ pub(super) async fn run_batches(connection: &mut Connection, batches: Vec<(&'sta
 
 /// The same for questions whose answers have one shape. Those that lock rows are asked first, in their order, so that the others see what
 /// had been written before the rows were ours.
-pub(super) async fn ask_batches(connection: &mut Connection, batches: Vec<(&'static str, String)>) -> Result<Vec<Answer>, sqlx::Error> {
+pub(super) async fn ask_batches(
+    connection: &mut Connection,
+    here: &str,
+    batches: Vec<(&'static str, String)>,
+) -> Result<Vec<Answer>, sqlx::Error> {
     match connection {
         Driver::Sqlite(connection) => {
-            let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::words)));
-            batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(&mut *connection).await
+            let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&batches, ";\n", str::to_string)));
+            let query = batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
+            query.bind(here).fetch_all(&mut *connection).await
         }
         Driver::Postgres(connection) => {
             let (locking, others): (Vec<_>, Vec<_>) = batches.into_iter().partition(|(statement, _)| statement.contains("/*for update*/"));
             let mut answers = Vec::new();
             for (statement, rows) in locking {
                 let query = sqlx::query_as(postgres::words(statement));
-                answers.extend(query.bind(rows).fetch_all(&mut *connection).await?);
+                answers.extend(query.bind(rows).bind(here).fetch_all(&mut *connection).await?);
             }
             if !others.is_empty() {
-                let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&others, "\nunion all\n", postgres::words)));
-                answers.extend(others.into_iter().fold(query, |query, (_, rows)| query.bind(rows)).fetch_all(&mut *connection).await?);
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&others, "\nunion all\n", postgres::translated)));
+                let query = others.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
+                answers.extend(query.bind(here).fetch_all(&mut *connection).await?);
             }
             Ok(answers)
         }
@@ -223,10 +230,14 @@ pub(super) async fn ask_batches(connection: &mut Connection, batches: Vec<(&'sta
 /// Which question was asked, and four texts.
 pub(super) type Answer = (String, String, String, String, String);
 
-/// Several statements as one text: `$1` of the second becomes `$2`, and so on.
-fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&'static str) -> &'static str) -> String {
-    let numbered = batches.iter().zip(1..).map(|((statement, _), number)| words(statement).replace("$1", &format!("${number}")));
-    numbered.collect::<Vec<_>>().join(between)
+/// Several statements as one text: `$1` of the second becomes `$2`, and so on; the jurisdiction is the last parameter of all.
+fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&str) -> String) -> String {
+    let last = format!("${}", batches.len() + 1);
+    let texts = batches.iter().zip(1..).map(|((statement, _), number)| {
+        // The jurisdiction last, so that its number is not taken for another's.
+        words(statement).replace("$1", &format!("${number}")).replace("$j", &last)
+    });
+    texts.collect::<Vec<_>>().join(between)
 }
 
 /// Closes a connection that is still sound.

@@ -94,8 +94,7 @@ type Row = (
 impl Store {
     /// One item's line.
     pub async fn listed(&self, id: &str) -> Result<Option<Listed>, StoreError> {
-        let row: Option<Row> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_ROW)).bind(id).fetch_optional(pool).await)?;
+        let row: Option<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_ROW)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(listed).transpose()
     }
 
@@ -109,7 +108,7 @@ impl Store {
             .bind(text)
             .bind(&filter.after)
             .bind(i64::from(limit))
-            .fetch_all(pool)
+            .bind(&*self.jurisdiction).fetch_all(pool)
             .await)?;
         rows.into_iter().map(listed).collect()
     }
@@ -117,27 +116,28 @@ impl Store {
     /// Ids of all items (of a workflow, or only the open ones), a page at a time.
     pub async fn ids(&self, workflow: Option<&str>, open_only: bool, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_IDS))
-            .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// How many items stand in which state of which workflow.
     pub async fn count_by_state(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
         let rows: Vec<(String, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_COUNT)).fetch_all(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(workflow, state, count)| (workflow, state, count as u64)).collect())
     }
 
     /// How many items have not ended.
     pub async fn count_open(&self) -> Result<u64, StoreError> {
-        let (count,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_OPEN)).fetch_one(pool).await)?;
+        let (count,): (i64,) =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_OPEN)).bind(&*self.jurisdiction).fetch_one(pool).await)?;
         Ok(count as u64)
     }
 
     /// Items whose moment has come, the earliest first. It costs what is due, not what is open.
     pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
         let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
-            .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32, fence: None });
         rows.into_iter().map(read).collect()
     }
@@ -160,14 +160,13 @@ impl Store {
     /// The revisions at which items stand.
     pub async fn revisions(&self, ids: &[&str]) -> Result<HashMap<String, u64>, StoreError> {
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
-        let rows: Vec<(String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).fetch_all(pool).await)?;
+        let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(id, rev)| (id, rev as u64)).collect())
     }
 
     /// The first moments at which there may be something to do, in one question; items that somebody works now are left out.
     pub async fn next_moments(&self, now: Instant) -> Result<NextMoments, StoreError> {
-        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).bind(now.timestamp_millis()).fetch_one(pool).await)?;
+        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).bind(now.timestamp_millis()).bind(&*self.jurisdiction).fetch_one(pool).await)?;
         let mail = notice.into_iter().chain(mail).min();
         Ok(NextMoments { wake_up: wake_up.map(instant).transpose()?, mail: mail.map(instant).transpose()? })
     }
@@ -175,7 +174,7 @@ impl Store {
     /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.
     pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
         Ok(on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_STALE))
-            .bind(rules_rev as i64).bind(i64::from(limit)).fetch_all(pool).await)?)
+            .bind(rules_rev as i64).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?)
     }
 
     /// Keeps what follows from an item that was derived again, without a new fact; `false` when the item has moved since.
@@ -205,7 +204,7 @@ impl Store {
 
     pub async fn quarantined(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
         let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
-            .bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter()
             .map(|(item, workflow, reason, retries, at)| {
                 Ok(SetAside { item, workflow, reason, retries: retries as u32, retry_at: at.map(instant).transpose()? })
@@ -215,7 +214,9 @@ impl Store {
 
     /// What a command was answered, with the hash of its request.
     pub async fn answered(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
-        Ok(on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(actor).bind(id).fetch_optional(pool).await)?)
+        Ok(
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(actor).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?,
+        )
     }
 
     /// The same, once everything that was queued before has been written or refused.
@@ -228,16 +229,15 @@ impl Store {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(String, String, String, String)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE)).bind(super::batch(keys)).fetch_all(pool).await)?;
-        let holder = |key: &(&str, &str, &str)| rows.iter().find(|(w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
+        let rows: Vec<(String, String, String, String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE))
+            .bind(super::batch(keys)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let holder = |key: &(&str, &str, &str)| rows.iter().find(|(_, w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
         Ok(keys.iter().map(|key| holder(key).map(|(.., item)| item.clone())).collect())
     }
 
     /// The last number that was given.
     pub async fn counter(&self, name: &str) -> Result<i64, StoreError> {
-        let row: Option<(i64,)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).fetch_optional(pool).await)?;
+        let row: Option<(i64,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         Ok(row.map_or(0, |row| row.0))
     }
 }
@@ -279,7 +279,7 @@ pub struct Derived {
 impl Write for Derived {
     type Answer = bool;
 
-    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let Caches { state, ended_on, flag, due_on, title, search, fields, dues } = &self.caches;
         let done = on!(connection, c, sql => sqlx::query(sql(statements::ITEM_DERIVED))
             .bind(&self.item)
@@ -295,7 +295,7 @@ impl Write for Derived {
             .bind(self.wake_up.map(|at| at.timestamp_millis()))
             .bind(self.rules_rev as i64)
             .bind(self.now.timestamp_millis())
-            .execute(&mut *c).await?.rows_affected());
+            .bind(here).execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
     }
 }
@@ -309,9 +309,9 @@ struct WakeNow {
 impl Write for WakeNow {
     type Answer = ();
 
-    async fn write(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
         on!(connection, c, sql => sqlx::query(sql(statements::WAKE_NOW))
-            .bind(&self.item).bind(self.at).bind(self.rules_rev as i64).execute(&mut *c).await.map(|_| ()))
+            .bind(&self.item).bind(self.at).bind(self.rules_rev as i64).bind(here).execute(&mut *c).await.map(|_| ()))
     }
 }
 
@@ -326,11 +326,11 @@ struct Quarantine {
 impl Write for Quarantine {
     type Answer = bool;
 
-    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::QUARANTINE))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
             .bind(self.fence.map(|fence| fence as i64))
-            .execute(&mut *c).await?.rows_affected());
+            .bind(here).execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
     }
 }
@@ -344,9 +344,9 @@ struct TakeDue {
 impl Write for TakeDue {
     type Answer = Vec<(String, String, i64, i64, i64)>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::WAKE_TAKE))
-            .bind(self.now).bind(self.until).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
+            .bind(self.now).bind(self.until).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
     }
 }
 
@@ -358,7 +358,7 @@ struct AskAnswer {
 impl Write for AskAnswer {
     type Answer = Option<(String, String)>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
-        on!(connection, c, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(&self.actor).bind(&self.id).fetch_optional(&mut *c).await)
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
+        on!(connection, c, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(&self.actor).bind(&self.id).bind(here).fetch_optional(&mut *c).await)
     }
 }

@@ -30,6 +30,7 @@ pub use news::News;
 pub use place::{Place, PlaceError};
 pub use postgres::translated;
 pub use schema::VERSION as SCHEMA_VERSION;
+pub use statements::numbered;
 pub use writer::{Counts, Lane};
 
 /// A fault of the world while the database was used.
@@ -78,7 +79,10 @@ pub struct Opening {
     pub throwaway: bool,
 }
 
-/// One database. Cheap to copy; every copy shares the writer and the readers.
+/// The jurisdiction of an installation that serves one office.
+pub const LOCAL: &str = "local";
+
+/// One database, as one of its offices sees it. Cheap to copy; every copy shares the writer and the readers.
 #[derive(Clone, Debug)]
 pub struct Store {
     readers: Arc<Readers>,
@@ -86,6 +90,8 @@ pub struct Store {
     writer: Option<Arc<Writer>>,
     lock: Arc<Mutex<Option<Lock>>>,
     instance: Arc<str>,
+    /// Whose rows this handle reads and writes.
+    jurisdiction: Arc<str>,
     /// The last process that wrote to it did not end in good order.
     pub unclean: bool,
 }
@@ -123,7 +129,7 @@ impl Store {
         let unclean = lock.as_ref().is_some_and(|lock| lock.unclean);
         let writer = Writer::start(address, connection, high_water);
         let (writer, lock) = (Some(Arc::new(writer)), Arc::new(Mutex::new(lock)));
-        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), unclean })
+        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), jurisdiction: LOCAL.into(), unclean })
     }
 
     /// Opens a database that another process may be writing to.
@@ -142,7 +148,17 @@ impl Store {
         let instance: Option<(String,)> =
             on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_optional(pool).await)?;
         let instance = instance.map(|row| row.0).unwrap_or_default().into();
-        Ok(Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), instance, unclean: false })
+        Ok(Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), instance, jurisdiction: LOCAL.into(), unclean: false })
+    }
+
+    /// The same database for another of its offices: nothing of this one is seen there, nor touched.
+    pub fn of(&self, jurisdiction: &str) -> Store {
+        Store { jurisdiction: jurisdiction.into(), ..self.clone() }
+    }
+
+    /// Whose rows this handle reads and writes.
+    pub fn jurisdiction(&self) -> &str {
+        &self.jurisdiction
     }
 
     /// Other processes may write to the same database.
@@ -208,7 +224,7 @@ impl Store {
     }
 
     async fn write<W: Write>(&self, lane: Lane, write: W) -> Result<W::Answer, StoreError> {
-        self.writer.as_ref().ok_or(StoreError::Closed)?.write(lane, write).await
+        self.writer.as_ref().ok_or(StoreError::Closed)?.write(lane, self.jurisdiction.clone(), write).await
     }
 }
 
@@ -220,7 +236,7 @@ struct SetMeta {
 impl Write for SetMeta {
     type Answer = ();
 
-    async fn write(&self, connection: &mut dialect::Connection) -> Result<(), sqlx::Error> {
+    async fn write(&self, connection: &mut dialect::Connection, _here: &str) -> Result<(), sqlx::Error> {
         on!(connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(&self.name).bind(&self.value).execute(&mut *c).await.map(|_| ()))?;
         Ok(())
     }

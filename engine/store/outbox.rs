@@ -133,7 +133,7 @@ impl Store {
     /// Notices whose moment has come, the earliest first.
     pub async fn notices_due(&self, now: Instant, limit: u32) -> Result<Vec<Notice>, StoreError> {
         let rows: Vec<(String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
-            .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(notice).collect()
     }
 
@@ -141,8 +141,7 @@ impl Store {
     pub async fn notices_of(&self, item: &str) -> Result<Vec<NoticeStatus>, StoreError> {
         type Row =
             (String, i64, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, Option<i64>, Option<String>);
-        let rows: Vec<Row> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).fetch_all(pool).await)?;
+        let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
             let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
             let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
@@ -154,8 +153,7 @@ impl Store {
 
     /// The notices that a mail carries.
     pub async fn notices_in(&self, mail: &str) -> Result<Vec<Notice>, StoreError> {
-        let rows: Vec<(String, String)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_MAIL)).bind(mail).fetch_all(pool).await)?;
+        let rows: Vec<(String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_MAIL)).bind(mail).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(notice).collect()
     }
 
@@ -210,8 +208,7 @@ impl Store {
     /// A mail with its bytes.
     pub async fn mail(&self, id: &str) -> Result<Option<(MailStatus, String)>, StoreError> {
         type Row = (String, String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
-        let row: Option<Row> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_GET)).bind(id).fetch_optional(pool).await)?;
+        let row: Option<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_GET)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let Some((id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at)) = row else { return Ok(None) };
         Ok(Some((mail((id, person, address, status, attempts, next_try, reply, created_at, ended_at))?, bytes)))
     }
@@ -219,27 +216,26 @@ impl Store {
     /// Mails (in a status, to a person) behind `after`, in the order of their ids.
     pub async fn mails(&self, status: Option<&str>, person: Option<&str>, after: &str, limit: u32) -> Result<Vec<MailStatus>, StoreError> {
         let rows: Vec<MailRow> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_LIST))
-            .bind(status).bind(person).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(status).bind(person).bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(mail).collect()
     }
 
     /// How many mails are in which status.
     pub async fn count_mails(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_COUNT)).fetch_all(pool).await)?;
+        let rows: Vec<(String, i64)> =
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(status, count)| (status, count as u64)).collect())
     }
 
     /// Escalations that were mailed, by the person who was told.
     pub async fn count_escalations(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_ESCALATIONS)).fetch_all(pool).await)?;
+        let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_ESCALATIONS)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(person, count)| (person, count as u64)).collect())
     }
 
     /// How many notices of which kind ended how.
     pub async fn count_notices(&self) -> Result<Vec<NoticeCount>, StoreError> {
-        let rows: Vec<(String, String, String, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_COUNT)).fetch_all(pool).await)?;
+        let rows: Vec<(String, String, String, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |(kind, notice, status, mail_status, count): (String, String, String, String, i64)| NoticeCount {
             kind,
             notice,
@@ -273,9 +269,9 @@ struct EndNotices {
 impl Write for EndNotices {
     type Answer = u64;
 
-    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
         Ok(on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_END))
-            .bind(&self.keys).bind(self.status).bind(&self.reason).execute(&mut *c).await?.rows_affected()))
+            .bind(&self.keys).bind(self.status).bind(&self.reason).bind(here).execute(&mut *c).await?.rows_affected()))
     }
 }
 
@@ -286,8 +282,10 @@ struct Release {
 impl Write for Release {
     type Answer = u64;
 
-    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
-        Ok(on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_RELEASE)).bind(&self.keys).execute(&mut *c).await?.rows_affected()))
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
+        Ok(
+            on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_RELEASE)).bind(&self.keys).bind(here).execute(&mut *c).await?.rows_affected()),
+        )
     }
 }
 
@@ -299,9 +297,9 @@ struct PutOff {
 impl Write for PutOff {
     type Answer = u64;
 
-    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
         Ok(on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_LATER))
-            .bind(&self.keys).bind(self.until).execute(&mut *c).await?.rows_affected()))
+            .bind(&self.keys).bind(self.until).bind(here).execute(&mut *c).await?.rows_affected()))
     }
 }
 
@@ -313,14 +311,13 @@ struct Compose {
 impl Write for Compose {
     type Answer = Vec<bool>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
         let keys: Vec<String> = self.mails.iter().flat_map(|mail| mail.notices.iter().cloned()).collect();
-        let ready: Vec<(String,)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::NOTICE_READY)).bind(keyed(&keys)).fetch_all(&mut *c).await)?;
+        let ready: Vec<(String,)> = on!(connection, c, sql => sqlx::query_as(sql(statements::NOTICE_READY)).bind(keyed(&keys)).bind(here).fetch_all(&mut *c).await)?;
         let mut ready: HashSet<String> = ready.into_iter().map(|row| row.0).collect();
         let ids: Vec<String> = self.mails.iter().map(|mail| mail.id.clone()).collect();
         let known: Vec<(String,)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_KNOWN)).bind(keyed(&ids)).fetch_all(&mut *c).await)?;
+            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_KNOWN)).bind(keyed(&ids)).bind(here).fetch_all(&mut *c).await)?;
         let mut known: HashSet<String> = known.into_iter().map(|row| row.0).collect();
 
         let (mut mails, mut mailed, mut doubled) = (Vec::new(), Vec::new(), Vec::new());
@@ -339,12 +336,12 @@ impl Write for Compose {
             stored.push(whole);
         }
         if !mails.is_empty() {
-            on!(connection, c, sql => sqlx::query(sql(statements::MAIL_PUT)).bind(batch(&mails)).execute(&mut *c).await.map(|_| ()))?;
-            on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_MAILED)).bind(batch(&mailed)).execute(&mut *c).await.map(|_| ()))?;
+            on!(connection, c, sql => sqlx::query(sql(statements::MAIL_PUT)).bind(batch(&mails)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_MAILED)).bind(batch(&mailed)).bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
         if !doubled.is_empty() {
             on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_END))
-                .bind(keyed(&doubled)).bind("parked").bind("there is a mail with this Message-ID already").execute(&mut *c).await.map(|_| ()))?;
+                .bind(keyed(&doubled)).bind("parked").bind("there is a mail with this Message-ID already").bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
         Ok(stored)
     }
@@ -360,9 +357,9 @@ struct Claim {
 impl Write for Claim {
     type Answer = Vec<(String, String, String, String, i64, i64, i64)>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_CLAIM))
-            .bind(self.now).bind(self.until).bind(&self.by).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
+            .bind(self.now).bind(self.until).bind(&self.by).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
     }
 }
 
@@ -374,9 +371,9 @@ struct Renew {
 impl Write for Renew {
     type Answer = Vec<bool>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
         let done: Vec<(String, i64)> = on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_RENEW))
-            .bind(batch(&self.claims)).bind(self.until).fetch_all(&mut *c).await)?;
+            .bind(batch(&self.claims)).bind(self.until).bind(here).fetch_all(&mut *c).await)?;
         Ok(self.claims.iter().map(|(id, fence)| done.iter().any(|(known, now)| known == id && *now == *fence as i64)).collect())
     }
 }
@@ -389,7 +386,7 @@ struct Finish {
 impl Write for Finish {
     type Answer = Vec<bool>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Vec<bool>, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
         let rows: Vec<_> = self
             .outcomes
             .iter()
@@ -402,7 +399,7 @@ impl Write for Finish {
             })
             .collect();
         let done: Vec<(String, i64)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_FINISH)).bind(batch(&rows)).fetch_all(&mut *c).await)?;
+            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_FINISH)).bind(batch(&rows)).bind(here).fetch_all(&mut *c).await)?;
         let counted =
             self.outcomes.iter().map(|outcome| done.iter().any(|(id, fence)| *id == outcome.id && *fence == outcome.fence as i64));
         Ok(counted.collect())

@@ -35,7 +35,7 @@ impl Store {
             Option<String>,
         );
         let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
-            .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
             let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
             let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
@@ -49,8 +49,7 @@ impl Store {
 
     /// A notice as it was recorded.
     pub async fn notice(&self, key: &str) -> Result<Option<Notice>, StoreError> {
-        let row: Option<(String,)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_GET)).bind(key).fetch_optional(pool).await)?;
+        let row: Option<(String,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_GET)).bind(key).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let read = |(json,): (String,)| {
             serde_json::from_str(&json).map_err(|error| StoreError::Damaged(format!("the notice `{key}` cannot be read: {error}")))
         };
@@ -81,12 +80,12 @@ struct Change {
 impl Write for Change {
     type Answer = u64;
 
-    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
         let done = match &self.cancel {
             Some(reason) => on!(connection, c, sql => sqlx::query(sql(statements::MAIL_CANCEL))
-                .bind(&self.ids).bind(self.now).bind(reason).execute(&mut *c).await?.rows_affected()),
+                .bind(&self.ids).bind(self.now).bind(reason).bind(here).execute(&mut *c).await?.rows_affected()),
             None => {
-                on!(connection, c, sql => sqlx::query(sql(statements::MAIL_RETRY)).bind(&self.ids).bind(self.now).execute(&mut *c).await?.rows_affected())
+                on!(connection, c, sql => sqlx::query(sql(statements::MAIL_RETRY)).bind(&self.ids).bind(self.now).bind(here).execute(&mut *c).await?.rows_affected())
             }
         };
         Ok(done)

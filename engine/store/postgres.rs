@@ -96,11 +96,11 @@ const WORDS: [(&str, &str); 5] = [
     (" like ", " ilike "),
 ];
 
-/// Each statement in the words of PostgreSQL.
+/// Each statement as it is run.
 pub(super) fn words(statement: &'static str) -> &'static str {
     static ALL: LazyLock<HashMap<&str, &'static str>> = LazyLock::new(|| {
         // Leaked once for each statement, which are constants.
-        statements::ALL.iter().map(|(_, text)| (*text, &*translated(text).leak())).collect()
+        statements::ALL.iter().map(|(_, text)| (*text, &*statements::numbered(&translated(text)).leak())).collect()
     });
     ALL.get(statement).copied().unwrap_or(statement)
 }

@@ -20,14 +20,12 @@ pub struct StoredRules {
 impl Store {
     /// The rule set in use.
     pub async fn rules_in_use(&self) -> Result<Option<StoredRules>, StoreError> {
-        let row: Option<(String, i64, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(pool).await)?;
+        let row: Option<(String, i64, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
     pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
-        let row: Option<(String, i64, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).fetch_optional(pool).await)?;
+        let row: Option<(String, i64, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
@@ -52,18 +50,18 @@ struct Use {
 impl Write for Use {
     type Answer = u64;
 
-    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
         let _: Option<(String,)> =
             on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
         let last: Option<(String, i64, String, i64)> =
-            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).fetch_optional(&mut *c).await)?;
+            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).bind(here).fetch_optional(&mut *c).await)?;
         let revision = match last {
             Some((hash, revision, _, _)) if hash == self.hash => return Ok(revision as u64),
             Some((_, revision, _, _)) => revision + 1,
             None => 1,
         };
         on!(connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
-            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
+            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(revision as u64)
     }
 }

@@ -12,6 +12,7 @@ use crate::kernel::model::decision::Accepted;
 use crate::kernel::model::definition::Flag;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// What lists filter by and show, derived from the item as it is after the decision.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Answered {
 /// One decision of one item, ready to be written.
 #[derive(Clone, Debug)]
 pub struct Save {
+    /// Whose it is.
+    here: Arc<str>,
     item: String,
     /// The revision it was decided on; 0 makes the item.
     rev: u64,
@@ -140,7 +143,8 @@ impl Store {
 
     /// Queues decisions that stand or fall together. What is queued first is checked first, so a caller that hands out numbers may do so
     /// before the commit.
-    pub fn begin_save(&self, lane: Lane, unit: Unit) -> Result<Saving, NotSaved> {
+    pub fn begin_save(&self, lane: Lane, mut unit: Unit) -> Result<Saving, NotSaved> {
+        unit.iter_mut().for_each(|save| save.here = self.jurisdiction.clone());
         let writer = self.writer.as_ref().ok_or(StoreError::Closed)?;
         Ok(Saving(writer.save(lane, unit)?))
     }
@@ -198,11 +202,27 @@ impl Save {
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
         let numbers = accepted.numbers.into_iter().map(|number| (number.counter, number.from, number.to)).collect();
-        Ok(Save { item, rev: about.rev, fence: about.fence, at, row, facts, notices, command: about.command, numbers, unique })
+        Ok(Save {
+            here: Arc::default(),
+            item,
+            rev: about.rev,
+            fence: about.fence,
+            at,
+            row,
+            facts,
+            notices,
+            command: about.command,
+            numbers,
+            unique,
+        })
     }
 
     fn rev_after(&self) -> u64 {
         self.rev + self.facts.len() as u64
+    }
+
+    pub(super) fn here(&self) -> &Arc<str> {
+        &self.here
     }
 
     pub(super) fn at(&self) -> i64 {
@@ -263,10 +283,16 @@ pub(super) struct Written {
     pub heads: Heads,
 }
 
-/// Writes units inside the transaction at hand. What cannot be written is answered and leaves nothing behind; an error means that the
-/// transaction has to be rolled back. `heads` says of items that were written before where they stand.
-pub(super) async fn write(connection: &mut Connection, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Written, sqlx::Error> {
-    let mut known = read(connection, units, heads, count).await?;
+/// Writes units of one jurisdiction inside the transaction at hand. What cannot be written is answered and leaves nothing behind; an
+/// error means that the transaction has to be rolled back. `heads` says of items that were written before where they stand.
+pub(super) async fn write(
+    connection: &mut Connection,
+    here: &str,
+    units: &[&Unit],
+    heads: &Heads,
+    count: &mut u64,
+) -> Result<Written, sqlx::Error> {
+    let mut known = read(connection, here, units, heads, count).await?;
     let mut rows = Rows::default();
     let mut written = Written { answers: Vec::with_capacity(units.len()), heads: Heads::new() };
     for unit in units {
@@ -279,7 +305,7 @@ pub(super) async fn write(connection: &mut Connection, units: &[&Unit], heads: &
         }
         written.answers.push(answer);
     }
-    put(connection, rows, count).await?;
+    put(connection, here, rows, count).await?;
     Ok(written)
 }
 
@@ -372,7 +398,7 @@ impl Rows {
 }
 
 /// Asks the database once for each kind of thing that the group touches.
-async fn read(connection: &mut Connection, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Known, sqlx::Error> {
+async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Known, sqlx::Error> {
     let saves = || units.iter().flat_map(|unit| unit.iter());
     let mut known = Known::default();
     let mut items = BTreeSet::new();
@@ -403,10 +429,10 @@ async fn read(connection: &mut Connection, units: &[&Unit], heads: &Heads, count
     if connection.is_shared() {
         let counters: Vec<_> = questions.iter().filter(|(question, _)| *question == statements::SAVE_COUNTERS).collect();
         for (_, keys) in counters {
-            dialect::run_batches(connection, vec![(statements::COUNTER_BEGIN, keys.clone())]).await?;
+            dialect::run_batches(connection, here, vec![(statements::COUNTER_BEGIN, keys.clone())]).await?;
         }
     }
-    for (question, one, two, three, four) in dialect::ask_batches(connection, questions).await? {
+    for (question, one, two, three, four) in dialect::ask_batches(connection, here, questions).await? {
         match question.as_str() {
             "item" => {
                 known.fences.insert(one.clone(), number(&four));
@@ -434,7 +460,7 @@ fn number<N: std::str::FromStr + Default>(text: &str) -> N {
 }
 
 /// Writes all rows, one statement for each table.
-async fn put(connection: &mut Connection, rows: Rows, count: &mut u64) -> Result<(), sqlx::Error> {
+async fn put(connection: &mut Connection, here: &str, rows: Rows, count: &mut u64) -> Result<(), sqlx::Error> {
     let unique: Vec<_> = rows.unique.into_iter().map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
     let joined = |rows: Vec<String>| format!("[{}]", rows.join(","));
     let batches = [
@@ -451,5 +477,5 @@ async fn put(connection: &mut Connection, rows: Rows, count: &mut u64) -> Result
         return Ok(());
     }
     *count += batches.len() as u64;
-    dialect::run_batches(connection, batches).await
+    dialect::run_batches(connection, here, batches).await
 }

@@ -40,15 +40,14 @@ impl Store {
 
     /// The latest slot of a sweep that was claimed.
     pub async fn last_slot(&self, sweep: &str) -> Result<Option<Slot>, StoreError> {
-        let row: Option<(String, i64, Option<i64>)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).fetch_optional(pool).await)?;
+        let row: Option<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(|(slot, at, _)| Ok(Slot { sweep: sweep.to_string(), slot, at: instant(at)? })).transpose()
     }
 
     /// Slots that were claimed but not carried out to the end, the oldest first: a process died in between.
     pub async fn open_slots(&self) -> Result<Vec<Slot>, StoreError> {
         let rows: Vec<(String, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_OPEN)).fetch_all(pool).await)?;
+            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_OPEN)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(|(sweep, slot, at)| Ok(Slot { sweep, slot, at: instant(at)? })).collect()
     }
 }
@@ -61,10 +60,10 @@ struct Claim {
 impl Write for Claim {
     type Answer = bool;
 
-    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::SLOT_CLAIM))
             .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.slot.at.timestamp_millis()).bind(self.now)
-            .execute(&mut *c).await?.rows_affected());
+            .bind(here).execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
     }
 }
@@ -77,9 +76,9 @@ struct Renew {
 impl Write for Renew {
     type Answer = bool;
 
-    async fn write(&self, connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::SLOT_RENEW))
-            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).execute(&mut *c).await.map(|done| done.rows_affected()))?;
+            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).bind(here).execute(&mut *c).await.map(|done| done.rows_affected()))?;
         Ok(done == 1)
     }
 }
@@ -93,9 +92,9 @@ struct Take {
 impl Write for Take {
     type Answer = Vec<(String, String, i64)>;
 
-    async fn write(&self, connection: &mut Connection) -> Result<Self::Answer, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::SLOT_TAKE))
-            .bind(self.before).bind(self.now).bind(i64::from(self.limit)).fetch_all(&mut *c).await)
+            .bind(self.before).bind(self.now).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
     }
 }
 
@@ -107,9 +106,9 @@ struct Finish {
 impl Write for Finish {
     type Answer = ();
 
-    async fn write(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
         on!(connection, c, sql => sqlx::query(sql(statements::SLOT_DONE))
-            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
+            .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! What is SQLite's alone: how a file is opened so that a commit is durable, its words, and which errors mean what.
 
-use super::StoreError;
+use super::{StoreError, statements};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The first version of SQLite without the bug that damages a write-ahead log when it is reset.
@@ -95,9 +97,13 @@ impl File {
     }
 }
 
-/// Statements are written in its words; what only others read stands in comments.
+/// Each statement as it is run. They are written in its words; what only others read stands in comments.
 pub(super) fn words(statement: &'static str) -> &'static str {
-    statement
+    static ALL: LazyLock<HashMap<&str, &'static str>> = LazyLock::new(|| {
+        // Leaked once for each statement, which are constants.
+        statements::ALL.iter().map(|(_, text)| (*text, &*statements::numbered(text).leak())).collect()
+    });
+    ALL.get(statement).copied().unwrap_or(statement)
 }
 
 /// The schema's text: STRICT tables know `integer`, not `bigint`.

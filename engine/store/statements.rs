@@ -1,6 +1,6 @@
 //! Every statement of the store, in one place and one text for all databases.
 //!
-//! Batches come as one JSON array of rows (`$1`), each row an array. PostgreSQL names `json_each` differently and locks rows where a
+//! Every row belongs to a jurisdiction, `$j`, which is bound last: whoever forgets it finds and writes nothing. Batches come as one JSON array of rows (`$1`), each row an array. PostgreSQL names `json_each` differently and locks rows where a
 //! comment says so; its dialect swaps these words.
 
 macro_rules! statements {
@@ -9,6 +9,12 @@ macro_rules! statements {
         /// All of them by name, for the test that prepares each.
         pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
     };
+}
+
+/// A statement with the jurisdiction as its last numbered parameter.
+pub fn numbered(statement: &str) -> String {
+    let highest = (1..20).rev().find(|number| statement.contains(&format!("${number}"))).unwrap_or(0);
+    statement.replace("$j", &format!("${}", highest + 1))
 }
 
 statements! {
@@ -24,140 +30,140 @@ statements! {
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
     // What a group of decisions is checked against: which question it is, and four texts.
-    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, cast(fence as text) from item where id in (select value ->> 0 from json_each($1))
+    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, cast(fence as text) from item where jurisdiction = $j and id in (select value ->> 0 from json_each($1))
         order by id /*for update*/";
     SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j
-        cross join command c where c.actor = j.value ->> 0 and c.id = j.value ->> 1";
+        cross join command c where c.jurisdiction = $j and c.actor = j.value ->> 0 and c.id = j.value ->> 1";
     SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j
-        cross join fact f where f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
-    SAVE_NOTICES = "select 'notice', key, '', '', '' from notice where key in (select value ->> 0 from json_each($1))";
-    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where name in (select value ->> 0 from json_each($1))
+        cross join fact f where f.jurisdiction = $j and f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
+    SAVE_NOTICES = "select 'notice', key, '', '', '' from notice where jurisdiction = $j and key in (select value ->> 0 from json_each($1))";
+    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where jurisdiction = $j and name in (select value ->> 0 from json_each($1))
         order by name /*for update*/";
     /// Where others may give numbers too, a counter needs a row that can be locked.
-    COUNTER_BEGIN = "insert into counter (name, value) select value ->> 0, 0 from json_each($1) where true order by 1
-        on conflict (name) do nothing";
+    COUNTER_BEGIN = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, 0 from json_each($1) where true order by 2
+        on conflict (jurisdiction, name) do nothing";
     SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j
-        cross join unique_value u where u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
+        cross join unique_value u where u.jurisdiction = $j and u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
     // What it writes.
-    ITEM_PUT = "insert into item (id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, head,
+    ITEM_PUT = "insert into item (jurisdiction, id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, head,
             quarantine, retries)
-        select value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
             value ->> 8, value ->> 9, value ->> 10, cast(value ->> 11 as bigint), cast(value ->> 12 as bigint),
             cast(value ->> 13 as bigint), value ->> 14, null, 0
         from json_each($1) where true
-        on conflict (id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
+        on conflict (jurisdiction, id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
             flag = excluded.flag, due_on = excluded.due_on, title = excluded.title, search = excluded.search, fields = excluded.fields,
             dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, retries = 0,
             leased_until = null, changed_at = excluded.changed_at";
-    FACT_PUT = "insert into fact (item, seq, json, cause_key, hash)
-        select value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
-    NOTICE_PUT = "insert into notice (key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
-        select value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+    FACT_PUT = "insert into fact (jurisdiction, item, seq, json, cause_key, hash)
+        select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
+    NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
+        select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
             cast(value ->> 7 as bigint), value ->> 8, value ->> 9, value ->> 10, value ->> 11 from json_each($1)";
-    COMMAND_PUT = "insert into command (actor, id, request_hash, answer, item, done_at)
-        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
-    COUNTER_PUT = "insert into counter (name, value) select value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
-        on conflict (name) do update set value = excluded.value";
-    UNIQUE_DROP = "delete from unique_value where exists (select 1 from json_each($1) j
+    COMMAND_PUT = "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
+        select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
+    COUNTER_PUT = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
+        on conflict (jurisdiction, name) do update set value = excluded.value";
+    UNIQUE_DROP = "delete from unique_value where jurisdiction = $j and exists (select 1 from json_each($1) j
         where unique_value.item = j.value ->> 3 and unique_value.field = j.value ->> 1)
         and item in (select value ->> 3 from json_each($1))";
-    UNIQUE_PUT = "insert into unique_value (workflow, field, value, item)
-        select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)";
+    UNIQUE_PUT = "insert into unique_value (jurisdiction, workflow, field, value, item)
+        select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)";
 
     // Items.
-    ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where id = $1";
-    FACTS_OF = "select seq, json, cause_key, hash from fact where item = $1 order by seq";
-    FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.item = j.value ->> 0 order by f.item, f.seq";
-    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item where id = $1";
+    ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where jurisdiction = $j and id = $1";
+    FACTS_OF = "select seq, json, cause_key, hash from fact where jurisdiction = $j and item = $1 order by seq";
+    FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.jurisdiction = $j and f.item = j.value ->> 0 order by f.item, f.seq";
+    ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item where jurisdiction = $j and id = $1";
     ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
-        where (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
+        where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
-    ITEM_REVS = "select id, rev from item where id in (select value ->> 0 from json_each($1))";
-    ITEM_COUNT = "select workflow, state, count(*) from item group by workflow, state order by workflow, state";
-    ITEM_IDS = "select id from item where (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
-    ITEM_OPEN = "select count(*) from item where ended_on is null";
-    ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where quarantine is not null order by id limit $1";
-    WAKE_DUE = "select id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
-    WAKE_TAKE = "with free as materialized (select id from item where wake_at is not null and wake_at <= $1
+    ITEM_REVS = "select id, rev from item where jurisdiction = $j and id in (select value ->> 0 from json_each($1))";
+    ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";
+    ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
+    ITEM_OPEN = "select count(*) from item where jurisdiction = $j and ended_on is null";
+    ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where jurisdiction = $j and quarantine is not null order by id limit $1";
+    WAKE_DUE = "select id, workflow, wake_at, retries from item where jurisdiction = $j and wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
+    WAKE_TAKE = "with free as materialized (select id from item where jurisdiction = $j and wake_at is not null and wake_at <= $1
             and (leased_until is null or leased_until <= $1) order by wake_at, id limit $3 /*for update skip locked*/)
-        update item set leased_until = $2, fence = fence + 1 where id in (select id from free)
+        update item set leased_until = $2, fence = fence + 1 where jurisdiction = $j and id in (select id from free)
         returning id, workflow, wake_at, retries, fence";
     // The earliest item, notice and mail at which there may be something to do: each the first entry of its index.
-    NEXT_MOMENTS = "select (select min(wake_at) from item where wake_at is not null and (leased_until is null or leased_until <= $1)),
-        (select min(not_before) from notice where status = 'ready'), (select min(next_try) from mail where ended_at is null)";
-    WAKE_STALE = "select id, workflow from item where rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
-    WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where id = $1";
+    NEXT_MOMENTS = "select (select min(wake_at) from item where jurisdiction = $j and wake_at is not null and (leased_until is null or leased_until <= $1)),
+        (select min(not_before) from notice where jurisdiction = $j and status = 'ready'), (select min(next_try) from mail where jurisdiction = $j and ended_at is null)";
+    WAKE_STALE = "select id, workflow from item where jurisdiction = $j and rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
+    WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where jurisdiction = $j and id = $1";
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
         wake_at = $11, rules_rev = $12, changed_at = $13, leased_until = null
-        where id = $1 and rev = $2";
+        where jurisdiction = $j and id = $1 and rev = $2";
     QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4, leased_until = null
-        where id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
-    COMMAND_GET = "select request_hash, answer from command where actor = $1 and id = $2";
-    COUNTER_GET = "select value from counter where name = $1";
+        where jurisdiction = $j and id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
+    COMMAND_GET = "select request_hash, answer from command where jurisdiction = $j and actor = $1 and id = $2";
+    COUNTER_GET = "select value from counter where jurisdiction = $j and name = $1";
 
     // Notices and mails.
-    NOTICE_DUE = "select key, json from notice where status = 'ready' and not_before <= $1 order by not_before, key limit $2";
+    NOTICE_DUE = "select key, json from notice where jurisdiction = $j and status = 'ready' and not_before <= $1 order by not_before, key limit $2";
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
-        from notice n left join mail m on m.id = n.mail where n.item = $1 order by n.seq, n.key";
+        from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail where n.jurisdiction = $j and n.item = $1 order by n.seq, n.key";
     NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
-        from notice n left join mail m on m.id = n.mail
-        where (cast($1 as text) is null or coalesce(m.status, n.status) = $1) and (cast($2 as text) is null or n.person = $2) and (cast($3 as text) is null or n.item = $3)
+        from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail
+        where n.jurisdiction = $j and (cast($1 as text) is null or coalesce(m.status, n.status) = $1) and (cast($2 as text) is null or n.person = $2) and (cast($3 as text) is null or n.item = $3)
         order by coalesce(m.ended_at, n.not_before) desc, n.key limit $4";
-    NOTICE_GET = "select json from notice where key = $1";
-    NOTICE_OF_MAIL = "select key, json from notice where mail = $1 order by key";
-    NOTICE_READY = "select key from notice where status = 'ready' and key in (select value ->> 0 from json_each($1))
+    NOTICE_GET = "select json from notice where jurisdiction = $j and key = $1";
+    NOTICE_OF_MAIL = "select key, json from notice where jurisdiction = $j and mail = $1 order by key";
+    NOTICE_READY = "select key from notice where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))
         order by key /*for update*/";
-    NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.key = j.value ->> 0";
-    NOTICE_END = "update notice set status = $2, reason = $3 where status in ('ready', 'parked')
+    NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.jurisdiction = $j and notice.key = j.value ->> 0";
+    NOTICE_END = "update notice set status = $2, reason = $3 where jurisdiction = $j and status in ('ready', 'parked')
         and key in (select value ->> 0 from json_each($1))";
-    NOTICE_RELEASE = "update notice set status = 'ready', reason = null where status = 'parked'
+    NOTICE_RELEASE = "update notice set status = 'ready', reason = null where jurisdiction = $j and status = 'parked'
         and key in (select value ->> 0 from json_each($1))";
-    NOTICE_LATER = "update notice set not_before = $2 where status = 'ready' and key in (select value ->> 0 from json_each($1))";
-    NOTICE_COUNT = "select n.kind, n.notice, n.status, coalesce(m.status, ''), count(*) from notice n left join mail m on m.id = n.mail
-        group by n.kind, n.notice, n.status, coalesce(m.status, '') order by 1, 2, 3, 4";
-    NOTICE_ESCALATIONS = "select person, count(*) from notice where kind = 'escalation' and status = 'mailed' group by person order by person";
-    MAIL_PUT = "insert into mail (id, person, address, bytes, status, attempts, next_try, fence, created_at)
-        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'ready', 0, cast(value ->> 4 as bigint), 0, cast(value ->> 4 as bigint)
+    NOTICE_LATER = "update notice set not_before = $2 where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))";
+    NOTICE_COUNT = "select n.kind, n.notice, n.status, coalesce(m.status, ''), count(*) from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail
+        where n.jurisdiction = $j group by n.kind, n.notice, n.status, coalesce(m.status, '') order by 1, 2, 3, 4";
+    NOTICE_ESCALATIONS = "select person, count(*) from notice where jurisdiction = $j and kind = 'escalation' and status = 'mailed' group by person order by person";
+    MAIL_PUT = "insert into mail (jurisdiction, id, person, address, bytes, status, attempts, next_try, fence, created_at)
+        select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'ready', 0, cast(value ->> 4 as bigint), 0, cast(value ->> 4 as bigint)
         from json_each($1)";
-    MAIL_KNOWN = "select id from mail where id in (select value ->> 0 from json_each($1))";
+    MAIL_KNOWN = "select id from mail where jurisdiction = $j and id in (select value ->> 0 from json_each($1))";
     MAIL_TAKE_BACK = "update mail set status = 'unknown', next_try = $1, leased_by = null where status = 'claimed' and ended_at is null";
-    MAIL_CLAIM = "with free as materialized (select id from mail where ended_at is null and next_try <= $1 order by next_try, id limit $4
+    MAIL_CLAIM = "with free as materialized (select id from mail where jurisdiction = $j and ended_at is null and next_try <= $1 order by next_try, id limit $4
             /*for update skip locked*/)
         update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
-        where id in (select id from free)
+        where jurisdiction = $j and id in (select id from free)
         returning id, person, address, bytes, attempts, fence, created_at";
     MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
-        from json_each($1) j where mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
+        from json_each($1) j where mail.jurisdiction = $j and mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
-    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.id = j.value ->> 0
+    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.jurisdiction = $j and mail.id = j.value ->> 0
             and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
-    MAIL_RETRY = "update mail set next_try = $2 where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
+    MAIL_RETRY = "update mail set next_try = $2 where jurisdiction = $j and ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
     MAIL_CANCEL = "update mail set status = 'cancelled', reply = $3, ended_at = $2
-        where ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
-    MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where id = $1";
+        where jurisdiction = $j and ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
+    MAIL_GET = "select id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at from mail where jurisdiction = $j and id = $1";
     MAIL_LIST = "select id, person, address, status, attempts, next_try, reply, created_at, ended_at from mail
-        where (cast($1 as text) is null or status = $1) and (cast($2 as text) is null or person = $2) and id > $3 order by id limit $4";
-    MAIL_COUNT = "select status, count(*) from mail group by status order by status";
+        where jurisdiction = $j and (cast($1 as text) is null or status = $1) and (cast($2 as text) is null or person = $2) and id > $3 order by id limit $4";
+    MAIL_COUNT = "select status, count(*) from mail where jurisdiction = $j group by status order by status";
 
     // Sweeps.
-    SLOT_CLAIM = "insert into slot (sweep, slot, at, claimed_at) values ($1, $2, $3, $4) on conflict (sweep, slot) do nothing";
-    SLOT_DONE = "update slot set done_at = $3 where sweep = $1 and slot = $2";
-    SLOT_LAST = "select slot, at, done_at from slot where sweep = $1 order by slot desc limit 1";
-    SLOT_RENEW = "update slot set claimed_at = $3 where sweep = $1 and slot = $2 and done_at is null";
-    SLOT_TAKE = "with free as materialized (select sweep, slot from slot where done_at is null and claimed_at <= $1 order by at, sweep limit $3
+    SLOT_CLAIM = "insert into slot (jurisdiction, sweep, slot, at, claimed_at) values ($j, $1, $2, $3, $4) on conflict (jurisdiction, sweep, slot) do nothing";
+    SLOT_DONE = "update slot set done_at = $3 where jurisdiction = $j and sweep = $1 and slot = $2";
+    SLOT_LAST = "select slot, at, done_at from slot where jurisdiction = $j and sweep = $1 order by slot desc limit 1";
+    SLOT_RENEW = "update slot set claimed_at = $3 where jurisdiction = $j and sweep = $1 and slot = $2 and done_at is null";
+    SLOT_TAKE = "with free as materialized (select sweep, slot from slot where jurisdiction = $j and done_at is null and claimed_at <= $1 order by at, sweep limit $3
             /*for update skip locked*/)
-        update slot set claimed_at = $2 where (sweep, slot) in (select sweep, slot from free) returning sweep, slot, at";
-    SLOT_OPEN = "select sweep, slot, at from slot where done_at is null order by at, sweep";
+        update slot set claimed_at = $2 where jurisdiction = $j and (sweep, slot) in (select sweep, slot from free) returning sweep, slot, at";
+    SLOT_OPEN = "select sweep, slot, at from slot where jurisdiction = $j and done_at is null order by at, sweep";
 
     // Rule sets.
-    RULES_PUT = "insert into rule_set (hash, revision, files, in_use_since) values ($1, $2, $3, $4)
-        on conflict (hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
+    RULES_PUT = "insert into rule_set (jurisdiction, hash, revision, files, in_use_since) values ($j, $1, $2, $3, $4)
+        on conflict (jurisdiction, hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
     /// One change of the rules in use at a time.
     RULES_LOCK = "select value from meta where name = 'instance' /*for update*/";
-    RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set order by revision desc limit 1";
-    RULES_GET = "select hash, revision, files, in_use_since from rule_set where hash = $1";
+    RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j order by revision desc limit 1";
+    RULES_GET = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j and hash = $1";
 }

@@ -5,11 +5,11 @@
 use super::dialect::{self, Address, Connection, on, run};
 use super::save::{self, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,7 +38,8 @@ pub enum Lane {
 pub(super) trait Write: Send + Sync + 'static {
     type Answer: Send + 'static;
 
-    fn write(&self, connection: &mut Connection) -> impl Future<Output = Result<Self::Answer, sqlx::Error>> + Send;
+    /// `here` is the jurisdiction whose rows it may touch.
+    fn write(&self, connection: &mut Connection, here: &str) -> impl Future<Output = Result<Self::Answer, sqlx::Error>> + Send;
 }
 
 /// What the writer has done since it started.
@@ -81,7 +82,7 @@ impl Writer {
             address,
             connection: Some(connection),
             high_water,
-            heads: Heads::new(),
+            heads: AllHeads::new(),
             down: false,
             poisoned: None,
             news: News { name: name.clone(), untold: false, told: None },
@@ -105,9 +106,9 @@ impl Writer {
         Ok(answer)
     }
 
-    pub async fn write<W: Write>(&self, lane: Lane, write: W) -> Result<W::Answer, StoreError> {
+    pub async fn write<W: Write>(&self, lane: Lane, here: Arc<str>, write: W) -> Result<W::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.send(lane, Job::Write(Box::new(Pending { write, done: None, reply })))?;
+        self.send(lane, Job::Write(Box::new(Pending { write, here, done: None, reply })))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -153,7 +154,7 @@ struct Task {
     connection: Option<Connection>,
     high_water: i64,
     /// Where items stand that this task has written. While nobody else writes, it need not ask.
-    heads: Heads,
+    heads: AllHeads,
     /// The server was gone the last time: a group is tried once, so that callers are told soon.
     down: bool,
     /// Why nothing can be promised any more.
@@ -261,11 +262,14 @@ impl Task {
                     self.counters.commits.fetch_add(1, Ordering::Relaxed);
                     self.down = false;
                     self.high_water = high_water;
-                    if self.heads.len() + heads.len() > HEADS {
+                    let count = |heads: &AllHeads| heads.values().map(Heads::len).sum::<usize>();
+                    if count(&self.heads) + count(&heads) > HEADS {
                         self.heads.clear();
                     }
                     if !self.address.is_shared() {
-                        self.heads.extend(heads);
+                        for (here, heads) in heads {
+                            self.heads.entry(here).or_default().extend(heads);
+                        }
                     }
                     self.connection = Some(connection);
                     break Ok(answers);
@@ -316,7 +320,7 @@ impl Task {
         works: &mut [Box<dyn Work>],
         apart: bool,
         statements: &mut u64,
-    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, Heads, i64), Fault> {
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads, i64), Fault> {
         let committing = AtomicBool::new(false);
         let writing = self.write_group(connection, units, works, apart, statements, &committing);
         match tokio::time::timeout(self.address.longest_write(), writing).await {
@@ -333,14 +337,25 @@ impl Task {
         apart: bool,
         statements: &mut u64,
         committing: &AtomicBool,
-    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, Heads, i64), Fault> {
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads, i64), Fault> {
         dialect::begin(connection).await?;
-        let (mut answers, mut heads) = (Vec::with_capacity(units.len()), Heads::new());
+        let (mut answers, mut heads) = (Vec::with_capacity(units.len()), AllHeads::new());
         if !apart {
-            if !units.is_empty() {
-                let written = save::write(connection, &units.iter().collect::<Vec<_>>(), &self.heads, statements).await?;
-                (answers, heads) = (written.answers, written.heads);
+            // One jurisdiction after the other, in an order that is the same for everybody.
+            let mut parts: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
+            for (place, unit) in units.iter().enumerate() {
+                parts.entry(here(unit)).or_default().push(place);
             }
+            let mut placed = Vec::with_capacity(units.len());
+            for (here, places) in parts {
+                let part: Vec<&Unit> = places.iter().map(|place| &units[*place]).collect();
+                let known = self.heads.get(here).unwrap_or(&NO_HEADS);
+                let written = save::write(connection, here, &part, known, statements).await?;
+                heads.insert(here.clone(), written.heads);
+                placed.extend(places.into_iter().zip(written.answers));
+            }
+            placed.sort_by_key(|(place, _)| *place);
+            answers = placed.into_iter().map(|(_, answer)| answer).collect();
             for work in works.iter_mut() {
                 *statements += 1;
                 work.run(connection).await?;
@@ -351,9 +366,9 @@ impl Task {
                 let answer = loop {
                     run(connection, "savepoint command").await?;
                     // What an earlier one of this group has written stands in the database.
-                    match save::write(connection, &[unit], &Heads::new(), statements).await {
+                    match save::write(connection, here(unit), &[unit], &NO_HEADS, statements).await {
                         Ok(written) => {
-                            heads.extend(written.heads);
+                            heads.entry(here(unit).clone()).or_default().extend(written.heads);
                             break written.answers;
                         }
                         Err(error) => {
@@ -426,6 +441,17 @@ impl Patience {
     }
 }
 
+/// Where items stand, by jurisdiction.
+type AllHeads = HashMap<Arc<str>, Heads>;
+
+static NO_HEADS: LazyLock<Heads> = LazyLock::new(Heads::new);
+
+/// Whose unit it is: one handle has made all of it.
+fn here(unit: &Unit) -> &Arc<str> {
+    static NOBODY: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
+    unit.first().map_or(&NOBODY, save::Save::here)
+}
+
 struct Fault {
     error: sqlx::Error,
     in_commit: bool,
@@ -455,6 +481,7 @@ trait Work: Send {
 
 struct Pending<W: Write> {
     write: W,
+    here: Arc<str>,
     done: Option<Result<W::Answer, StoreError>>,
     reply: oneshot::Sender<Result<W::Answer, StoreError>>,
 }
@@ -462,7 +489,7 @@ struct Pending<W: Write> {
 impl<W: Write> Work for Pending<W> {
     fn run<'a>(&'a mut self, connection: &'a mut Connection) -> Step<'a> {
         Box::pin(async move {
-            self.done = Some(Ok(self.write.write(connection).await?));
+            self.done = Some(Ok(self.write.write(connection, &self.here).await?));
             Ok(())
         })
     }

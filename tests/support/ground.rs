@@ -65,9 +65,12 @@ impl Ground {
     /// Whether the database understands a statement, as it is written for it.
     pub async fn understands(&self, statement: &'static str) -> Result<(), sqlx::Error> {
         match self {
-            Ground::File(_) => self.sqlite().await.prepare(statement.into_sql_str()).await.map(|_| ()),
+            Ground::File(_) => {
+                let text = sqlx::AssertSqlSafe(duban::store::numbered(statement)).into_sql_str();
+                self.sqlite().await.prepare(text).await.map(|_| ())
+            }
             Ground::Server(url) => {
-                let text = sqlx::AssertSqlSafe(duban::store::translated(statement)).into_sql_str();
+                let text = sqlx::AssertSqlSafe(duban::store::numbered(&duban::store::translated(statement))).into_sql_str();
                 let mut connection = sqlx::PgConnection::connect(url).await?;
                 connection.prepare(text).await.map(|_| ())
             }
@@ -75,6 +78,6 @@ impl Ground {
     }
 
     async fn sqlite(&self) -> sqlx::SqliteConnection {
-        sqlx::SqliteConnection::connect(&format!("sqlite://{}", self.path().display())).await.expect("opens")
+        sqlx::SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", self.path().display())).await.expect("opens")
     }
 }

@@ -142,7 +142,8 @@ async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<
         let (id, rev, head, state, due_on, title, search, fields, dues, wake_at, at) = &rows.item;
         let moved = sqlx::query(
             "update item set rev = $2, head = $3, state = $4, due_on = $5, title = $6, search = $7, fields = $8, dues = $9, wake_at = $10,
-                changed_at = $11, ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0 where id = $1 and rev = $2 - 1",
+                changed_at = $11, ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0
+            where jurisdiction = 'local' and id = $1 and rev = $2 - 1",
         )
         .bind(id)
         .bind(rev)
@@ -159,7 +160,7 @@ async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<
         .await?;
         written.push(moved.rows_affected() == 1);
         let (item, seq, json, hash) = &rows.fact;
-        sqlx::query("insert into fact (item, seq, json, cause_key, hash) values ($1, $2, $3, null, $4)")
+        sqlx::query("insert into fact (jurisdiction, item, seq, json, cause_key, hash) values ('local', $1, $2, $3, null, $4)")
             .bind(item)
             .bind(seq)
             .bind(json)
@@ -168,8 +169,8 @@ async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<
             .await?;
         let (key, item, seq, notice, person, not_before, json) = &rows.notice;
         sqlx::query(
-            "insert into notice (key, item, seq, workflow, notice, kind, person, not_before, bundle, status, json)
-            values ($1, $2, $3, 'request', $4, 'message', $5, $6, '', 'ready', $7)",
+            "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, json)
+            values ('local', $1, $2, $3, 'request', $4, 'message', $5, $6, '', 'ready', $7)",
         )
         .bind(key)
         .bind(item)
@@ -181,7 +182,7 @@ async fn row_by_row(connection: &mut SqliteConnection, group: &[Ask]) -> Result<
         .execute(&mut *connection)
         .await?;
         let (id, request_hash, answer, item, done_at) = &rows.command;
-        sqlx::query("insert into command (actor, id, request_hash, answer, item, done_at) values ('carl', $1, $2, $3, $4, $5)")
+        sqlx::query("insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at) values ('local', 'carl', $1, $2, $3, $4, $5)")
             .bind(id)
             .bind(request_hash)
             .bind(answer)
@@ -201,23 +202,23 @@ async fn table_by_table(connection: &mut SqliteConnection, group: &[Ask]) -> Res
             "update item set rev = j.value ->> 1, head = j.value ->> 2, state = j.value ->> 3, due_on = j.value ->> 4, title = j.value ->> 5,
                 search = j.value ->> 6, fields = j.value ->> 7, dues = j.value ->> 8, wake_at = j.value ->> 9, changed_at = j.value ->> 10,
                 ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0
-            from json_each($1) j where item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
+            from json_each($1) j where item.jurisdiction = 'local' and item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
             of(|rows| serde_json::json!(rows.item)),
         ),
         (
-            "insert into fact (item, seq, json, hash)
-            select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)",
+            "insert into fact (jurisdiction, item, seq, json, hash)
+            select 'local', value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)",
             of(|rows| serde_json::json!(rows.fact)),
         ),
         (
-            "insert into notice (key, item, seq, workflow, notice, kind, person, not_before, bundle, status, json)
-            select value ->> 0, value ->> 1, value ->> 2, 'request', value ->> 3, 'message', value ->> 4, value ->> 5, '', 'ready',
+            "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, json)
+            select 'local', value ->> 0, value ->> 1, value ->> 2, 'request', value ->> 3, 'message', value ->> 4, value ->> 5, '', 'ready',
                 value ->> 6 from json_each($1)",
             of(|rows| serde_json::json!(rows.notice)),
         ),
         (
-            "insert into command (actor, id, request_hash, answer, item, done_at)
-            select 'carl', value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)",
+            "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
+            select 'local', 'carl', value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)",
             of(|rows| serde_json::json!(rows.command)),
         ),
     ];
