@@ -127,8 +127,8 @@ impl<'a> Work<'a> {
 
     /// Holds the result against `always` and gives the decision.
     pub fn finish(mut self) -> Decision {
+        let view = derive::view(self.rules, &self.item, None);
         for rule in &self.rules.setting.workflow.always {
-            let view = derive::view(self.rules, &self.item, None);
             if !self.rules.scripts.holds(&rule.condition, &view)? {
                 let mut out = refusal(RefusalCode::Always, &[]);
                 out.sentence = Some(sentence(self.rules, &self.item, &rule.say, &view));
@@ -136,6 +136,7 @@ impl<'a> Work<'a> {
                 return Err(out);
             }
         }
+        drop(view);
         let notices = super::notices::of(&mut self)?;
         let wake_up = super::wake_up(&self.item);
         Ok(Accepted { facts: self.facts, item: Some(self.item), notices, wake_up, numbers: self.numbers, unique: self.unique })

@@ -15,6 +15,9 @@ pub fn advance(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) -> Re
     mark_fired(item, fact);
     let holds_up = moved.request || !moved.states.is_empty();
     for (name, deadline) in &rules.setting.workflow.deadlines {
+        if !may_end_or_extend(item, deadline, fact, moved) {
+            continue;
+        }
         for holder in holders(item, deadline, fact, moved) {
             end(item, name, deadline, holder, fact, moved);
             extend(rules, item, name, deadline, holder, fact, moved)?;
@@ -37,14 +40,21 @@ pub fn advance(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) -> Re
 pub fn starts(rules: &Rules, item: &Item, fact: &Fact, moved: &Moved) -> Vec<(Name, Option<u32>)> {
     let mut out = Vec::new();
     for (name, deadline) in &rules.setting.workflow.deadlines {
+        let named = named(item, &deadline.starts_on, deadline, fact);
+        let by_opening = names(&deadline.starts_on, "opened");
+        // Most facts start nothing: then nobody has to be looked at.
+        let by_moving = !moved.states.is_empty() && (by_opening || !deadline.runs_in.is_empty());
+        if !named && !by_moving {
+            continue;
+        }
         for holder in holders(item, deadline, fact, moved) {
-            let opened = holder.is_some_and(|no| moved.opened(no)) && names(&deadline.starts_on, "opened");
+            let opened = by_opening && holder.is_some_and(|no| moved.opened(no));
             let entered = entered_or_left(item, deadline, holder, moved) == Some(true);
             let is_over = match holder {
                 None => item.ended,
                 Some(no) => item.branch(no).is_none_or(|branch| branch.ended),
             };
-            if !is_over && (opened || entered || named(item, &deadline.starts_on, deadline, fact)) {
+            if !is_over && (opened || entered || named) {
                 out.push((name.clone(), holder));
             }
         }
@@ -58,13 +68,17 @@ pub fn settle(rules: &Rules, item: &mut Item) {
     for leaning in [false, true] {
         for index in 0..item.clocks.len() {
             let clock = &item.clocks[index];
-            let Some(deadline) = workflow.deadlines.get(&clock.deadline) else { continue };
             let leans = clock.rule.as_ref().is_some_and(leans_on_neighbour);
             let settled = clock.end.is_some() && clock.due.is_some();
             if leans != leaning || settled {
                 continue;
             }
             let fixed = clock.due.is_some() && clock.pauses.iter().all(|pause| pause.to.is_some()) && !leans;
+            // Whatever changes a cycle takes one of the two away; neither depends on the day.
+            if fixed && clock.next_at.is_some() {
+                continue;
+            }
+            let Some(deadline) = workflow.deadlines.get(&clock.deadline) else { continue };
             let until = clock.end.as_ref().map_or(item.today, |end| end.on);
             let date = if fixed { clock.due.clone() } else { due::due(rules, item, deadline, clock, until).map(Arc::new) };
             let next_at = rungs::next_moment(rules, deadline, clock, date.as_deref());
@@ -172,6 +186,16 @@ fn start(rules: &Rules, item: &mut Item, name: &Name, holder: Option<u32>, fact:
         due: None,
         flag: None,
     }));
+}
+
+/// Whether a fact may end or extend a cycle of a deadline, whoever holds it.
+fn may_end_or_extend(item: &Item, deadline: &Deadline, fact: &Fact, moved: &Moved) -> bool {
+    let extends = |entry: &Name| named(item, std::slice::from_ref(entry), deadline, fact);
+    (!moved.states.is_empty() && !deadline.runs_in.is_empty())
+        || named(item, &deadline.ends_on, deadline, fact)
+        || deadline.extended_to.iter().any(|(entry, _)| extends(entry))
+        || deadline.extended_by.iter().any(|(entry, _)| extends(entry))
+        || (!moved.fields.is_empty() && !until_fields(&deadline.length).is_empty())
 }
 
 /// An extension, or a new value of the field behind `until`, opens a cycle of the same run.
@@ -294,6 +318,7 @@ fn mark_fired(item: &mut Item, fact: &Fact) {
     let Some(clock) = clock.map(Arc::make_mut) else { return };
     clock.fired.push(Fired { rung: key.rung.clone(), occurrence: key.occurrence, on: fact.effective_on, skipped: skipped.clone() });
     clock.flag = clock.flag.max(*flag);
+    clock.next_at = None;
 }
 
 /// Replaces tables by what they give for the values at hand; `None` when no row matches.
