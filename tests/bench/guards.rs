@@ -1,4 +1,6 @@
 //! What a condition costs: through `Scripts`, as the kernel asks it, against Rhai alone with one handle of the same fields, in one run.
+//!
+//! `DUBAN_BENCH=short` runs one round of few calls and only checks that all sides agree.
 
 use duban::kernel::check;
 use duban::kernel::model::Name;
@@ -18,8 +20,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 9;
-const CALLS: u32 = 100_000;
+/// Rounds, and calls in each.
+fn size() -> (usize, u32) {
+    if std::env::var("DUBAN_BENCH").is_ok_and(|form| form == "short") { (1, 100) } else { (9, 100_000) }
+}
 
 /// The condition of the comparison, and others that say what the parts cost.
 const CONDITIONS: &[&str] = &[
@@ -53,30 +57,40 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("the three do not agree".into());
     }
 
-    println!("guards: nanoseconds an evaluation, median of {ROUNDS} rounds of {CALLS}, one thread");
-    let (mut ours, mut with_guards, mut without) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=ROUNDS {
+    for expr in &exprs {
+        let (straight, by_rhai) = scripts.both(expr, &view);
+        if straight.is_none() || straight != by_rhai.clone().ok() {
+            return Err(format!("{}: {straight:?} without Rhai, {by_rhai:?} by Rhai", expr.source).into());
+        }
+    }
+    let (rounds, calls) = size();
+    println!("guards: nanoseconds an evaluation, median of {rounds} rounds of {calls}, one thread");
+    let (mut ours, mut by_rhai, mut with_guards, mut without) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=rounds {
         let us = timed(|| scripts.holds(black_box(&exprs[0]), black_box(&view)).unwrap_or(false));
+        let rhai = timed(|| scripts.both(black_box(&exprs[0]), black_box(&view)).1.is_ok());
         let (them, bare) = (timed(|| guarded.holds()), timed(|| plain.holds()));
         // The first round warms up.
         if round > 0 {
             ours.push(us);
+            by_rhai.push(rhai);
             with_guards.push(them);
             without.push(bare);
         }
     }
     let (us, them, bare) = (median(&mut ours), median(&mut with_guards), median(&mut without));
     println!("  {:<66} {us:>6.0}", CONDITIONS[0]);
+    println!("  {:<66} {:>6.0}", "  the straight answer and Rhai's, by our handles", median(&mut by_rhai));
     println!("  {:<66} {them:>6.0}   ratio {:.2} (bar: 1.20)", "  in Rhai alone: handles, our limits, no silent comparisons", us / them);
     println!("  {:<66} {bare:>6.0}   ratio {:.2}", "  in Rhai alone: handles, nothing guarded", us / bare);
     for expr in &exprs[1..] {
-        let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| timed(|| scripts.holds(black_box(expr), black_box(&view)).is_ok())).collect();
+        let mut rounds: Vec<f64> = (0..rounds).map(|_| timed(|| scripts.holds(black_box(expr), black_box(&view)).is_ok())).collect();
         println!("  {:<66} {:>6.0}", expr.source, median(&mut rounds));
     }
 
     let files = files_of(&root.join("rules/yuncheng"))?;
     let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..size().0 {
         let start = Instant::now();
         black_box(check::load(black_box(&files)));
         rounds.push(start.elapsed().as_secs_f64() * 1e3);
@@ -89,12 +103,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn timed(mut ask: impl FnMut() -> bool) -> f64 {
     let start = Instant::now();
     let mut held = 0u32;
-    for _ in 0..CALLS {
+    let (_, calls) = size();
+    for _ in 0..calls {
         held += u32::from(ask());
     }
     let took: Duration = start.elapsed();
     black_box(held);
-    took.as_secs_f64() * 1e9 / f64::from(CALLS)
+    took.as_secs_f64() * 1e9 / f64::from(calls)
 }
 
 fn median(rounds: &mut [f64]) -> f64 {

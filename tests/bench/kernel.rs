@@ -29,6 +29,10 @@ fn main() {
     let (world, command) = office(&rules);
     let kept = &world.items["bench"];
     let item = world.item("bench").expect("the item is there");
+    for rule in &rules.setting.workflow.always {
+        let (straight, by_rhai) = rules.scripts.both(&rule.condition, &derive::view(&rules, &item, None));
+        assert_eq!(straight, by_rhai.ok(), "`{}` is answered without Rhai, and as Rhai does", rule.condition.source);
+    }
     let (mut acts, mut derives) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let begun = Instant::now();

@@ -1,4 +1,5 @@
 //! The promise of the type check: an expression without an error never meets a wrong type when it runs, whatever the item holds.
+//! And that of the straight answers: they are Rhai's.
 
 use crate::support::expressions::{VIEWS, branch, clock, compile, day, in_assignment, in_reply, item, view};
 use duban::kernel::model::Name;
@@ -263,7 +264,7 @@ fn declared(branch: Option<&str>) -> Vec<(Name, Type, bool)> {
     recorded.chain(given).collect()
 }
 
-fn asked(ask: &[Ask]) -> Vec<(Name, Type, bool)> {
+fn inputs(ask: &[Ask]) -> Vec<(Name, Type, bool)> {
     ask.iter().map(|ask| (ask.name.clone(), ask.kind.clone(), ask.required)).collect()
 }
 
@@ -286,7 +287,7 @@ fn an_item() -> impl Strategy<Value = Item> {
     let branches = prop::collection::vec(prop_oneof![3 => assignment, 1 => ballot], 0..5);
     let ends = prop_oneof![Just(None), a_day().prop_map(|on| Some(ClockEnd { seq: 3, on, how: ClockEndHow::Done }))];
     let clocks = prop::collection::vec((any::<bool>(), 1u32..4, prop::option::of(a_day()), ends), 0..4);
-    let request = of_fields(asked(&VIEWS.rules.setting.workflow.requests["longer"].ask));
+    let request = of_fields(inputs(&VIEWS.rules.setting.workflow.requests["longer"].ask));
     (states, a_day(), of_fields(declared(None)), branches, clocks, prop::option::of(request)).prop_map(
         |(state, today, fields, branches, clocks, request)| {
             let mut item = item(state, today, with_derived(fields, &["owing", "more"]));
@@ -324,8 +325,9 @@ fn an_item() -> impl Strategy<Value = Item> {
 fn typed_in(scope: &Scope, action: &Action) {
     let branch = scope.branch.as_deref();
     let sources = prop::collection::vec(Readable::new(scope).condition(), 30);
-    let items = prop::collection::vec((an_item(), of_fields(asked(&action.ask))), 6);
+    let items = prop::collection::vec((an_item(), of_fields(inputs(&action.ask))), 6);
     let (tried, typed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let config = Config { cases: 16, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&(sources, items), |(sources, items)| {
         let wrong = wrong_rows(&compile(&sources, scope).problems);
@@ -341,9 +343,16 @@ fn typed_in(scope: &Scope, action: &Action) {
             }
             let view = view(&compiled.setting, item, task, input);
             for expr in &compiled.expressions {
-                match scripts.holds(expr, &view) {
-                    Err(error) if !error.what.contains("too large") => return Err(TestCaseError::fail(error.to_string())),
-                    _ => {}
+                let (straight, by_rhai) = scripts.both(expr, &view);
+                asked.fetch_add(1, Ordering::Relaxed);
+                if let Some(value) = straight {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    prop_assert_eq!(Ok(value), by_rhai.clone(), "{}", expr.source);
+                }
+                match by_rhai {
+                    Ok(Value::Bool(_)) => {}
+                    Err(error) if error.what.contains("too large") => {}
+                    other => return Err(TestCaseError::fail(format!("{}: {other:?}", expr.source))),
                 }
             }
         }
@@ -352,6 +361,8 @@ fn typed_in(scope: &Scope, action: &Action) {
     outcome.unwrap_or_else(|failed| panic!("{failed}"));
     let (tried, typed) = (tried.into_inner(), typed.into_inner());
     assert!(typed * 3 > tried && typed < tried, "some of the expressions are refused, and enough are not: {typed} of {tried}");
+    let (asked, answered) = (asked.into_inner(), answered.into_inner());
+    assert!(answered * 2 > asked && answered < asked, "most are answered without Rhai: {answered} of {asked}");
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn register_item(engine: &mut Engine, workflow: &Workflow) {
         engine.register_get(name, |item: &mut ItemView| text_to_dynamic(&item.0.view.item.id));
     });
     each_spelling("flag", |name| {
-        engine.register_get(name, |item: &mut ItemView| flag(item.0.view.item.flag));
+        engine
+            .register_get(name, |item: &mut ItemView| item.0.view.item.flag.map_or(Dynamic::UNIT, |flag| text_to_dynamic(flag_word(flag))));
     });
     each_spelling("state", |name| {
         engine.register_get(name, |item: &mut ItemView| text_to_dynamic(&item.0.view.item.state));
@@ -59,11 +60,10 @@ fn register_item(engine: &mut Engine, workflow: &Workflow) {
     }
 }
 
-fn flag(flag: Option<Flag>) -> Dynamic {
+pub(super) fn flag_word(flag: Flag) -> &'static str {
     match flag {
-        None => Dynamic::UNIT,
-        Some(Flag::Amber) => text_to_dynamic("amber"),
-        Some(Flag::Red) => text_to_dynamic("red"),
+        Flag::Amber => "amber",
+        Flag::Red => "red",
     }
 }
 
@@ -104,14 +104,25 @@ fn register_task(engine: &mut Engine, workflow: &Workflow) {
 }
 
 fn read_task(task: &TaskView, name: &str) -> Dynamic {
-    let Some(branch) = task.0.branch(task.1) else { return Dynamic::UNIT };
-    let Some(value) = branch.fields.get(name) else { return Dynamic::UNIT };
-    let declared = || task.0.view.setting.workflow.branches.get(&branch.kind)?.fields.get(name);
-    let pointer = matches!(value, Value::Number(_)) && declared().is_some_and(|field| matches!(field.kind, Type::Branch(_)));
-    task.0.read(pointer, value)
+    task_field(&task.0.view, task.1, name).map_or(Dynamic::UNIT, |(pointer, value)| task.0.read(pointer, value))
+}
+
+/// What a branch holds in a field, and whether it points to another branch.
+pub(super) fn task_field<'v>(view: &'v View, no: u32, name: &str) -> Option<(bool, &'v Value)> {
+    let branch = view.item.branch(no)?;
+    let value = branch.fields.get(name)?;
+    let declared = || view.setting.workflow.branches.get(&branch.kind)?.fields.get(name);
+    Some((matches!(value, Value::Number(_)) && declared().is_some_and(|field| matches!(field.kind, Type::Branch(_))), value))
 }
 
 fn register_input(engine: &mut Engine, workflow: &Workflow) {
+    for (name, pointer) in inputs(workflow) {
+        engine.register_get(name.clone(), move |input: &mut InputView| input.0.read(pointer, input.0.input(&name)));
+    }
+}
+
+/// Everything that any action asks for, and whether it points to a branch.
+pub(super) fn inputs(workflow: &Workflow) -> Vec<(Name, bool)> {
     let mut kinds: Vec<(Name, Type)> = Vec::new();
     for ask in asks(workflow) {
         if !kinds.iter().any(|(name, kind)| *name == ask.name && *kind == ask.kind) {
@@ -119,11 +130,9 @@ fn register_input(engine: &mut Engine, workflow: &Workflow) {
         }
     }
     let names: BTreeSet<Name> = kinds.iter().map(|(name, _)| name.clone()).collect();
-    for name in names {
-        // An input that is a pointer in one action is never something else in another: `ask` takes both from fields, or declares them apart.
-        let pointer = kinds.iter().any(|(other, kind)| *other == name && matches!(kind, Type::Branch(_)));
-        engine.register_get(name.clone(), move |input: &mut InputView| input.0.read(pointer, input.0.input(&name)));
-    }
+    // An input that is a pointer in one action is never something else in another: `ask` takes both from fields, or declares them apart.
+    let pointer = |name: &Name| kinds.iter().any(|(other, kind)| other == name && matches!(kind, Type::Branch(_)));
+    names.into_iter().map(|name| (name.clone(), pointer(&name))).collect()
 }
 
 /// Everything that any action of the workflow asks for.
@@ -142,16 +151,11 @@ fn register_deadlines(engine: &mut Engine, workflow: &Workflow) {
             branch: if of_branch { due.0.view.task } else { None },
         });
     }
-    let mut number = |name: &'static str, read: fn(&ClockView) -> i64| {
+    for (name, read) in CLOCK_NUMBERS {
         each_spelling(name, |name| {
-            engine.register_get(name, move |clock: &mut ClockView| read(clock));
+            engine.register_get(name, move |clock: &mut ClockView| read(&clock.context.view, clock.clock()));
         });
-    };
-    number("times_extended", |clock| clock.clock().map_or(0, |clock| i64::from(clock.times_extended)));
-    number("days_left", |view| running_due(view).map_or(NEVER, |due| (due - view.context.today()).num_days()));
-    number("working_days_left", |view| running_due(view).map_or(NEVER, |due| working_days(view, view.context.today(), due)));
-    number("days_late", |view| lateness(view).map_or(0, |(due, until)| (until - due).num_days()));
-    number("working_days_late", |view| lateness(view).map_or(0, |(due, until)| working_days(view, due, until)));
+    }
     each_spelling("date", |name| {
         engine.register_get(name, |view: &mut ClockView| {
             view.clock().and_then(|clock| clock.due.as_ref()).map_or(Dynamic::UNIT, |due| Dynamic::from(due.date))
@@ -161,29 +165,45 @@ fn register_deadlines(engine: &mut Engine, workflow: &Workflow) {
         engine.register_get(name, |view: &mut ClockView| view.clock().is_some_and(Clock::is_running));
     });
     each_spelling("was_late", |name| {
-        engine.register_get(name, |view: &mut ClockView| {
-            let (today, item) = (view.context.today(), &view.context.view.item);
-            item.clocks.iter().any(|clock| clock.deadline == view.deadline && clock.branch == view.branch && clock.is_late(today))
-        });
+        engine.register_get(name, |view: &mut ClockView| ran_late(&view.context.view, &view.deadline, view.branch));
     });
 }
 
+/// What a deadline answers in numbers, from its latest cycle.
+type ClockNumber = fn(&View, Option<&Clock>) -> i64;
+
+const CLOCK_NUMBERS: [(&str, ClockNumber); 5] = [
+    ("times_extended", |_, clock| clock.map_or(0, |clock| i64::from(clock.times_extended))),
+    ("days_left", |view, clock| running_due(clock).map_or(NEVER, |due| (due - view.today).num_days())),
+    ("working_days_left", |view, clock| running_due(clock).map_or(NEVER, |due| working_days(view, view.today, due))),
+    ("days_late", |view, clock| lateness(view, clock).map_or(0, |(due, until)| (until - due).num_days())),
+    ("working_days_late", |view, clock| lateness(view, clock).map_or(0, |(due, until)| working_days(view, due, until))),
+];
+
+pub(super) fn clock_number(name: &str) -> Option<ClockNumber> {
+    CLOCK_NUMBERS.iter().find(|(other, _)| *other == name).map(|(_, read)| *read)
+}
+
+/// Whether any cycle of a deadline is, or was, late.
+pub(super) fn ran_late(view: &View, deadline: &Name, branch: Option<u32>) -> bool {
+    view.item.clocks.iter().any(|clock| clock.deadline == *deadline && clock.branch == branch && clock.is_late(view.today))
+}
+
 /// The date towards which the deadline runs now.
-fn running_due(view: &ClockView) -> Option<Date> {
-    let clock = view.clock().filter(|clock| clock.is_running())?;
+fn running_due(clock: Option<&Clock>) -> Option<Date> {
+    let clock = clock.filter(|clock| clock.is_running())?;
     clock.due.as_ref().map(|due| due.date)
 }
 
 /// The due date of a late deadline, and the day up to which it is, or was, late.
-fn lateness(view: &ClockView) -> Option<(Date, Date)> {
-    let (clock, today) = (view.clock()?, view.context.today());
-    let until = clock.end.as_ref().map_or(today, |end| end.on);
-    clock.is_late(today).then_some(())?;
+fn lateness(view: &View, clock: Option<&Clock>) -> Option<(Date, Date)> {
+    let clock = clock.filter(|clock| clock.is_late(view.today))?;
+    let until = clock.end.as_ref().map_or(view.today, |end| end.on);
     Some((clock.due.as_ref()?.date, until))
 }
 
-fn working_days(view: &ClockView, from: Date, to: Date) -> i64 {
-    view.context.view.setting.calendar.working_days_between(from, to)
+fn working_days(view: &View, from: Date, to: Date) -> i64 {
+    view.setting.calendar.working_days_between(from, to)
 }
 
 /// Whether a clock belongs to a deadline of that name, or one that counts as that word.
@@ -192,11 +212,11 @@ fn named(view: &View, clock: &Clock, name: &str) -> bool {
         || view.setting.workflow.deadlines.get(&clock.deadline).is_some_and(|deadline| deadline.counts_as.as_deref() == Some(name))
 }
 
-fn late_now(view: &View, name: &str, of: impl Fn(Option<u32>) -> bool) -> bool {
+pub(super) fn late_now(view: &View, name: &str, of: impl Fn(Option<u32>) -> bool) -> bool {
     view.item.clocks.iter().any(|clock| clock.is_running() && of(clock.branch) && named(view, clock, name) && clock.is_late(view.today))
 }
 
-fn late_ever(view: &View, name: &str, of: impl Fn(Option<u32>) -> bool) -> bool {
+pub(super) fn late_ever(view: &View, name: &str, of: impl Fn(Option<u32>) -> bool) -> bool {
     view.item.clocks.iter().any(|clock| of(clock.branch) && named(view, clock, name) && clock.is_late(view.today))
 }
 
@@ -264,15 +284,13 @@ fn register_branches(engine: &mut Engine, workflow: &Workflow) {
         });
     });
     each_spelling("worst", |name| {
-        engine.register_fn(name, |set: &mut BranchSet, field: ImmutableString| worst(set, &field));
+        engine.register_fn(name, |set: &mut BranchSet, field: ImmutableString| {
+            worst(&set.context.view, &set.kind, &field, set.counted()).map_or(Dynamic::UNIT, |option| text_to_dynamic(option))
+        });
     });
     each_spelling("sum", |name| {
         engine.register_fn(name, |set: &mut BranchSet, field: ImmutableString| -> Answer<i64> {
-            let numbers = set.counted().filter_map(|branch| match branch.fields.get(field.as_str()) {
-                Some(Value::Number(number)) => Some(*number),
-                _ => None,
-            });
-            numbers.into_iter().try_fold(0i64, i64::checked_add).ok_or_else(|| error("the sum is too large"))
+            sum(&field, set.counted()).ok_or_else(|| error("the sum is too large"))
         });
     });
     let mut date = |name: &'static str, pick: fn(Date, Date) -> Date| {
@@ -314,12 +332,19 @@ fn counts(set: &BranchSet, branch: Option<u32>) -> bool {
 }
 
 /// The last of the declared options that any branch has.
-fn worst(set: &BranchSet, field: &str) -> Dynamic {
-    let kind = set.context.view.setting.workflow.branches.get(&set.kind).and_then(|kind| kind.fields.get(field)).map(|field| &field.kind);
-    let Some(Type::Choice(options)) = kind else { return Dynamic::UNIT };
+pub(super) fn worst<'v>(view: &'v View, kind: &str, field: &str, branches: impl Iterator<Item = &'v Branch>) -> Option<&'v Name> {
+    let declared = view.setting.workflow.branches.get(kind).and_then(|kind| kind.fields.get(field)).map(|field| &field.kind);
+    let Some(Type::Choice(options)) = declared else { return None };
     let rank = |branch: &Branch| branch.fields.get(field)?.as_text().and_then(|text| options.iter().position(|option| option == text));
-    let worst = set.counted().filter_map(rank).max();
-    worst.map_or(Dynamic::UNIT, |rank| text_to_dynamic(&options[rank]))
+    branches.filter_map(rank).max().map(|rank| &options[rank])
+}
+
+/// `None` when the sum is too large.
+pub(super) fn sum<'v>(field: &str, mut branches: impl Iterator<Item = &'v Branch>) -> Option<i64> {
+    branches.try_fold(0i64, |sum, branch| match branch.fields.get(field) {
+        Some(Value::Number(number)) => sum.checked_add(*number),
+        _ => Some(sum),
+    })
 }
 
 /// What the directory knows of a unit, read from a field that names one.

@@ -20,6 +20,7 @@ mod builtins;
 mod engine;
 mod names;
 mod program;
+mod straight;
 mod typing;
 mod view;
 
@@ -133,6 +134,11 @@ impl Scripts {
 
     pub fn eval(&self, expr: &Expr, view: &View) -> Result<Value, EvalError> {
         self.compiled.run(expr, view)
+    }
+
+    /// What an expression gives without Rhai, where it is understood there, and what Rhai says: for holding the two together.
+    pub fn both(&self, expr: &Expr, view: &View) -> (Option<Value>, Result<Value, EvalError>) {
+        (self.compiled.run_straight(expr, view), self.compiled.run_rhai(expr, view))
     }
 
     /// For conditions: anything but yes or no is an error.

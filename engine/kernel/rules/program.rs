@@ -3,7 +3,7 @@
 use super::engine::{self, kind_of};
 use super::names::{PROPERTIES, VIEWS, canonical};
 use super::view::{Context, Shared, from_dynamic, to_dynamic};
-use super::{Derived, EvalError, Reading, View, api, typing};
+use super::{Derived, EvalError, Reading, View, api, straight, typing};
 use crate::kernel::model::definition::{Expr, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Places, Problem};
@@ -29,10 +29,32 @@ struct Program {
     variables: Vec<(String, &'static str)>,
     /// Whether it calls something, or reads the directory: then it needs to find its context.
     needs_context: bool,
+    /// The same without Rhai, where it is understood.
+    straight: Option<straight::Node>,
 }
 
 impl Compiled {
+    /// The straight answer, or else Rhai's.
     pub(super) fn run(self: &Arc<Self>, expr: &Expr, view: &View) -> Result<Value, EvalError> {
+        match self.run_straight(expr, view) {
+            Some(value) => {
+                debug_assert_eq!(self.run_rhai(expr, view), Ok(value.clone()), "`{}` at {}", expr.source, expr.path);
+                Ok(value)
+            }
+            None => self.run_rhai(expr, view),
+        }
+    }
+
+    /// `None` when only Rhai can say.
+    pub(super) fn run_straight(&self, expr: &Expr, view: &View) -> Option<Value> {
+        straight::answer(self, self.straight(expr)?, view)
+    }
+
+    pub(super) fn straight(&self, expr: &Expr) -> Option<&straight::Node> {
+        self.programs.get(expr.id as usize)?.straight.as_ref()
+    }
+
+    pub(super) fn run_rhai(self: &Arc<Self>, expr: &Expr, view: &View) -> Result<Value, EvalError> {
         let failed = |what: String| EvalError { path: expr.path.clone(), source_text: expr.source.clone(), what };
         let program = self.programs.get(expr.id as usize).ok_or_else(|| failed("was never compiled".to_string()))?;
         let context: Shared = Context::new(view, self, expr.scope.request.as_deref());
@@ -67,7 +89,7 @@ impl Compiled {
         let source = format!("{name}({})", parameters.join(", "));
         let ast = self.engine.compile_expression_with_scope(&scope, &source).map_err(|error| failed(error.to_string()))?;
         let result = self
-            .call(&Program { ast, variables: Vec::new(), needs_context: true }, &mut scope, context)
+            .call(&Program { ast, variables: Vec::new(), needs_context: true, straight: None }, &mut scope, context)
             .map_err(|error| failed(reason(&error)))?;
         let kind = kind_of(&result);
         from_dynamic(result).map_err(|_| failed(format!("gives {kind}, not a value")))
@@ -120,9 +142,16 @@ pub(super) fn compile(
     }
     engine.set_strict_variables(true);
     let mut programs = Vec::with_capacity(workflow.expressions.len());
+    let mut reader = straight::Reader::new(workflow, &checked.library, functions);
     for (expr, loose) in workflow.expressions.iter().zip(&checked.expressions) {
         match loose.as_ref().and_then(|loose| program(&engine, &expr.source, loose)) {
-            Some(program) => programs.push(program),
+            Some(mut program) => {
+                // What a request asked stands beside the input of its decision; that is rare, and Rhai's.
+                if expr.scope.request.is_none() {
+                    program.straight = reader.expression(&expr.source, &program.ast);
+                }
+                programs.push(program);
+            }
             // Signs of a Chinese keyboard: told when the YAML was read.
             None => return (None, checked.problems, checked.reads),
         }
@@ -158,5 +187,5 @@ fn program(engine: &Engine, source: &str, loose: &AST) -> Option<Program> {
         scope.push_constant_dynamic(name.as_str(), Dynamic::UNIT);
     }
     let ast = engine.compile_expression_with_scope(&scope, source).ok()?;
-    Some(Program { ast, variables, needs_context })
+    Some(Program { ast, variables, needs_context, straight: None })
 }

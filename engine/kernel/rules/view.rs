@@ -83,10 +83,6 @@ impl Context {
         self.view.input.get(name).or_else(asked).unwrap_or(&Value::Empty)
     }
 
-    pub fn today(&self) -> Date {
-        self.view.today
-    }
-
     pub fn branch(&self, no: u32) -> Option<&Branch> {
         self.view.item.branch(no)
     }

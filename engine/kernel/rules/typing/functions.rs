@@ -105,7 +105,7 @@ fn is_builtin(name: &str) -> bool {
 }
 
 /// The statements of one function: Rhai walks through all of them without saying whose they are, so the others are left out first.
-fn body_of(ast: &AST, name: &str) -> Vec<Stmt> {
+pub(in crate::kernel::rules) fn body_of(ast: &AST, name: &str) -> Vec<Stmt> {
     let mut alone = ast.clone();
     alone.clear_statements();
     alone.retain_functions(|_, _, other, _| other == name);

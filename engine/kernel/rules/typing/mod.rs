@@ -4,10 +4,10 @@
 mod calls;
 mod contradiction;
 mod derived;
-mod functions;
+pub(super) mod functions;
 mod report;
 mod surface;
-mod tokens;
+pub(super) mod tokens;
 mod types;
 mod walk;
 
