@@ -362,7 +362,8 @@ fn typed_in(scope: &Scope, action: &Action) {
     let (tried, typed) = (tried.into_inner(), typed.into_inner());
     assert!(typed * 3 > tried && typed < tried, "some of the expressions are refused, and enough are not: {typed} of {tried}");
     let (asked, answered) = (asked.into_inner(), answered.into_inner());
-    assert!(answered * 2 > asked && answered < asked, "most are answered without Rhai: {answered} of {asked}");
+    // About half of what is generated, which has more of the rare forms than rules have: enough of both to compare.
+    assert!(answered * 4 > asked && answered < asked, "enough are answered without Rhai: {answered} of {asked}");
 }
 
 #[test]
