@@ -8,6 +8,7 @@ mod crash;
 mod docs;
 mod kernel;
 mod mail;
+mod moving;
 mod nodes;
 mod rules;
 mod sample;

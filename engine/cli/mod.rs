@@ -9,6 +9,7 @@ pub mod explain;
 pub mod figures;
 pub mod import;
 pub mod list;
+pub mod moving;
 pub mod office;
 pub mod outbox;
 pub mod problems;
@@ -92,6 +93,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Items in columns
     List(list::ListArgs),
+    /// Carry an office from one database to another, SQLite or PostgreSQL
+    Move(moving::MoveArgs),
     /// Notices and mails: what waits, what went out, and letting go of it
     Outbox(outbox::OutboxArgs),
     /// A report of the rule set as of any day
@@ -176,6 +179,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
         Command::Explain(args) => explain::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
+        Command::Move(args) => moving::run(&args, &context),
         Command::Outbox(args) => outbox::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Serve(args) => serve::run(&args, &context),

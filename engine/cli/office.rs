@@ -96,6 +96,7 @@ pub fn store_sentence(lang: Lang, error: &StoreError) -> String {
                 None => say(lang, "office.held", &[("path", path), ("process", &process)]),
             }
         }
+        StoreError::Moved { path, to } => say(lang, "office.moved", &[("path", path), ("to", to)]),
         StoreError::SharedFileSystem { path, kind } => say(lang, "office.shared", &[("path", path), ("kind", kind)]),
         StoreError::NotDone(what) => say(lang, "office.not_done", &[("what", what)]),
         StoreError::Unknown(what) => say(lang, "office.unknown", &[("what", what)]),

@@ -111,6 +111,22 @@ pub(super) async fn begin_migration(connection: &mut Connection) -> Result<(), s
     run(connection, words).await
 }
 
+/// Begins a transaction while nobody else writes to these tables, however long it takes.
+pub(super) async fn begin_alone(connection: &mut Connection, tables: &[&str]) -> Result<(), sqlx::Error> {
+    match connection {
+        Driver::Sqlite(connection) => sqlx::query(sqlite::BEGIN).execute(connection).await.map(|_| ()),
+        Driver::Postgres(connection) => {
+            let words = format!("begin isolation level repeatable read; lock table {} in exclusive mode nowait", tables.join(", "));
+            sqlx::raw_sql(sqlx::AssertSqlSafe(words)).execute(connection).await.map(|_| ())
+        }
+    }
+}
+
+/// A text that was put together, in the words of the database.
+pub(super) fn in_words_of(connection: &Connection, text: &str) -> String {
+    if connection.is_shared() { postgres::translated(text) } else { text.to_string() }
+}
+
 /// Runs words that begin, end or divide a transaction.
 pub(super) async fn run(connection: &mut Connection, words: &'static str) -> Result<(), sqlx::Error> {
     match connection {

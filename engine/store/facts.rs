@@ -60,6 +60,53 @@ fn chain(previous: &str, own: &str) -> String {
     hex(&Sha256::digest(format!("{previous}\n{own}")))
 }
 
+/// Follows the chains of many items, fact by fact in their order.
+#[derive(Default)]
+pub(super) struct Chain {
+    last: Option<Link>,
+    /// Items whose first fact was seen.
+    pub items: u64,
+}
+
+/// The fact before, with the revision at which its item stands.
+struct Link {
+    here: String,
+    item: String,
+    seq: i64,
+    hash: String,
+    rev: i64,
+}
+
+impl Chain {
+    /// The next fact, with revision and head of its item.
+    pub fn next(&mut self, here: &str, item: &str, seq: i64, json: &str, hash: &str, (rev, head): (i64, &str)) -> Result<(), StoreError> {
+        if !self.last.as_ref().is_some_and(|last| (last.here.as_str(), last.item.as_str()) == (here, item)) {
+            self.end()?;
+            self.items += 1;
+        }
+        let (expected, previous) = self.last.take().map_or((1, String::new()), |last| (last.seq + 1, last.hash));
+        if seq != expected {
+            return Err(StoreError::Damaged(format!("fact {expected} of `{item}` is missing")));
+        }
+        if chain(&previous, &own(item, seq as u64, json)) != hash {
+            return Err(StoreError::Damaged(format!("fact {seq} of `{item}` was changed")));
+        }
+        if seq == rev && hash != head {
+            return Err(StoreError::Damaged(format!("the last fact of `{item}` is not the one it was saved with")));
+        }
+        self.last = Some(Link { here: here.to_string(), item: item.to_string(), seq, hash: hash.to_string(), rev });
+        Ok(())
+    }
+
+    /// No more facts of the item before.
+    pub fn end(&mut self) -> Result<(), StoreError> {
+        match self.last.take() {
+            Some(last) if last.seq < last.rev => Err(StoreError::Damaged(format!("fact {} of `{}` is missing", last.seq + 1, last.item))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];

@@ -6,6 +6,7 @@ mod dialect;
 pub mod facts;
 pub mod items;
 pub mod lock;
+pub mod moving;
 mod news;
 pub mod outbox;
 pub mod outbox_desk;
@@ -44,6 +45,8 @@ pub enum StoreError {
     Held { path: String, holder: Box<Holder> },
     #[error("the database `{path}` lies on a shared file system ({kind}), where SQLite loses data; put it on a local disk")]
     SharedFileSystem { path: String, kind: String },
+    #[error("the office of `{path}` has moved to `{to}`")]
+    Moved { path: String, to: String },
     /// Certain: nothing of it was stored.
     #[error("nothing was stored: {0}")]
     NotDone(String),
@@ -78,6 +81,9 @@ pub struct Opening {
     /// Never for an office.
     pub throwaway: bool,
 }
+
+/// Where the office of this database has gone.
+const MOVED_TO: &str = "moved_to";
 
 /// The jurisdiction of an installation that serves one office.
 pub const LOCAL: &str = "local";
@@ -115,6 +121,11 @@ impl Store {
             StoreError::Failed(what) => StoreError::Open { path: place.to_string(), what },
             error => error,
         })?;
+        let moved: Option<(String,)> =
+            on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind(MOVED_TO).fetch_optional(&mut *c).await)?;
+        if let Some((to,)) = moved {
+            return Err(StoreError::Moved { path: place.to_string(), to });
+        }
         on!(&mut connection, c, sql => sqlx::query(sql(statements::META_ADD)).bind("instance").bind(&opening.new_instance).execute(&mut *c).await.map(|_| ()))?;
         if lock.is_some() {
             // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.

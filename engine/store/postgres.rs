@@ -88,12 +88,13 @@ pub(super) fn timed_out() -> sqlx::Error {
 }
 
 /// Words of the statements and what they are here, the longer ones first.
-const WORDS: [(&str, &str); 5] = [
+const WORDS: [(&str, &str); 6] = [
     ("json_each($1) j", "jsonb_array_elements(cast($1 as jsonb)) j(value)"),
     ("json_each($1)", "jsonb_array_elements(cast($1 as jsonb)) rows(value)"),
     ("/*for update skip locked*/", "for update skip locked"),
     ("/*for update*/", "for update"),
     (" like ", " ilike "),
+    ("json_array(", "json_build_array("),
 ];
 
 /// Each statement as it is run.

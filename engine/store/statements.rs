@@ -159,6 +159,11 @@ statements! {
         update slot set claimed_at = $2 where jurisdiction = $j and (sweep, slot) in (select sweep, slot from free) returning sweep, slot, at";
     SLOT_OPEN = "select sweep, slot, at from slot where jurisdiction = $j and done_at is null order by at, sweep";
 
+    /// All facts in their order, with revision and head of their items.
+    MOVE_CHAINS = "select f.jurisdiction, f.item, f.seq, f.json, f.hash, i.rev, i.head
+        from fact f join item i on i.jurisdiction = f.jurisdiction and i.id = f.item
+        where (f.jurisdiction, f.item, f.seq) > ($1, $2, $3) order by f.jurisdiction, f.item, f.seq limit $4";
+
     // Rule sets.
     RULES_PUT = "insert into rule_set (jurisdiction, hash, revision, files, in_use_since) values ($j, $1, $2, $3, $4)
         on conflict (jurisdiction, hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
