@@ -272,3 +272,84 @@ async fn a_caller_who_dribbles_is_sent_away_and_a_crowd_waits() {
     tokio::time::timeout(BOUND, serving).await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
+
+#[test]
+fn a_server_whose_database_goes_away_says_so_and_goes_on_when_it_is_back() {
+    let postgres = crate::support::postgres::Server::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let url = runtime.block_on(postgres.database());
+    let desk = Desk::new();
+    let with = |words: &[&str]| desk.run(&[&["--database", &url], words].concat());
+    let words = draft("a1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(with(&words).code, 0);
+    let server = Server::start(&desk, &["--database", &url]);
+    server.until_ready();
+    let submit = ["act", "a1", "submit", "--on", "2024-03-03", "--as", "曾海敏"];
+
+    postgres.crash();
+    server.until("it never says that the database is gone", || server.ask("GET", "/healthz", &[], "").0 == 503);
+    let (_, told) = server.ask("GET", "/healthz", &[], "");
+    assert!(told.contains("store: ") && !told.contains("duban@"), "{told}");
+    let refused = with(&submit);
+    assert_eq!(refused.code, 4);
+    assert!(refused.err.contains("the server cannot be reached"), "{refused:?}");
+
+    postgres.go();
+    server.until_ready();
+    assert_eq!(with(&submit).code, 0);
+    // Its scheduler works again: the review is long overdue.
+    let flag = || {
+        let listed = with(&["list", "--json"]);
+        serde_json::from_str::<Json>(&listed.out).map(|listed| listed["items"][0]["flag"].clone()).unwrap_or_default()
+    };
+    server.until("the late review is never flagged", || flag() == "amber" || flag() == "red");
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn a_database_that_is_not_there_or_does_not_let_us_in_is_told_in_a_sentence() {
+    let postgres = crate::support::postgres::Server::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let url = runtime.block_on(postgres.database());
+    let name = url.rsplit_once('/').unwrap().1;
+    let sql = |statement: &str| runtime.block_on(crate::support::postgres::run(&url, statement));
+    sql(&format!("create role clerk login password 'first'; grant all on database {name} to clerk; grant all on schema public to clerk"));
+    postgres.asks_for_passwords_of_all_but("duban");
+    let desk = Desk::new();
+    let at = |password: &str, name: &str| postgres.url_as(&format!("clerk:{password}"), name);
+    let words = draft("a1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let with = |url: &str| desk.run(&[&["--database", url, "--lang", "en"], &words[..]].concat());
+    for (url, sentence) in [
+        (at("wrong", name), "the server refused the password"),
+        (at("first", "nowhere"), "the server has no such database"),
+        ("postgres://clerk:first@127.0.0.1:1/office".to_string(), "the server cannot be reached"),
+    ] {
+        let refused = with(&url);
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(refused.err.contains(sentence) && !refused.err.contains("wrong") && !refused.err.contains("first@"), "{refused:?}");
+    }
+    assert_eq!(with(&at("first", name)).code, 0);
+    let server = Server::start(&desk, &["--database", &at("first", name)]);
+    server.until_ready();
+
+    // The password is changed, and the old connections are cut.
+    sql("alter role clerk password 'second'");
+    sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'clerk'");
+    server.until("it never says that it is not let in", || server.ask("GET", "/healthz", &[], "").1.contains("refused the password"));
+    assert_eq!(with(&at("first", name)).code, 4);
+    sql("alter role clerk password 'first'");
+    server.until_ready();
+
+    // Reading only: what is to be written is refused, what is read goes on.
+    sql(&format!("alter database {name} set default_transaction_read_only = on"));
+    let refused = with(&at("first", name));
+    assert_eq!(refused.code, 4);
+    assert!(refused.err.contains("the server is read-only"), "{refused:?}");
+    assert_eq!(desk.run(&["--database", &at("first", name), "list"]).code, 0);
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("first"), "no password in the logs: {told}");
+}

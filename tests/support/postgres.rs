@@ -63,6 +63,13 @@ impl Server {
         );
     }
 
+    /// From now on everybody but one needs a password.
+    pub fn asks_for_passwords_of_all_but(&self, user: &str) {
+        let rules = format!("local all {user} trust\nlocal all all scram-sha-256\n");
+        std::fs::write(self.data().join("pg_hba.conf"), rules).expect("writes");
+        succeeds(self.command("pg_ctl").arg("--pgdata").arg(self.data()).args(["--silent", "reload"]).stdout(Stdio::null()));
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
