@@ -180,6 +180,15 @@ pub(super) fn same(a: &Dynamic, b: &Dynamic) -> Answer<bool> {
         }
         return Ok(true);
     }
+    if let (Ok(a), Ok(b)) = (a.as_map_ref(), b.as_map_ref()) {
+        for (field, value) in a.iter() {
+            let Some(other) = b.get(field) else { return Ok(false) };
+            if !same(value, other)? {
+                return Ok(false);
+            }
+        }
+        return Ok(a.len() == b.len());
+    }
     Err(error(format!("{} and {} cannot be compared", kind_of(a), kind_of(b))))
 }
 
