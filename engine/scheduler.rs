@@ -228,6 +228,7 @@ pub async fn look_through(app: &App, pulse: &Pulse, stop: &CancellationToken) ->
 /// Works what is due; gives the earliest moment at which there may be more. What was derived under other rules, another calendar or
 /// another directory is derived again beside it, batch by batch.
 pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+    app.follow_rules().await?;
     let mut derived = 0;
     for _ in 0..BATCHES {
         let woken = app.wake_due(BATCH).await?;

@@ -131,6 +131,34 @@ async fn every_rung_fires_once_whoever_looks() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_one_node_brings_holds_for_all() {
+    let ground = Ground::server().await;
+    let one = app_on(ground.place(), "2026-03-02 10:00", None).await;
+    one.act(&submit("r1")).await.unwrap();
+    assert!(!one.follow_rules().await.unwrap());
+    let more = rules(|path, text| match path {
+        "directory.yaml" => text.replace("persons:", "persons:\n  dora: { title: Dora, mail: dora@example.com, groups: [citizens] }"),
+        _ => text,
+    });
+    let two = app_on(ground.place(), "2026-03-02 10:00", Some(more)).await;
+    let by_dora = command("r2", "submit", "dora", [("title", Value::text("a bench"))]);
+    assert!(one.act(&by_dora).await.is_err(), "nobody knows her here");
+    assert!(one.follow_rules().await.unwrap());
+    assert_eq!(one.rules().hash, two.rules().hash);
+    one.act(&by_dora).await.unwrap();
+    one.act(&command("r1", "answer", "carl", [])).await.unwrap();
+    let recorded = two.store.item("r1").await.unwrap().unwrap();
+    let under: BTreeSet<&str> = recorded.facts.iter().map(|fact| &*fact.rules).collect();
+    assert_eq!(under.len(), 2, "each fact names the rules it was decided under");
+
+    // One that this program cannot read stops it, and nothing else.
+    let unknown = indexmap::IndexMap::from([("a.yaml".to_string(), "workflow: [".to_string())]);
+    two.store.use_rules("h9", &unknown, moment("2026-03-02 11:00")).await.unwrap();
+    let refused = one.follow_rules().await.unwrap_err().to_string();
+    assert!(refused.contains("h9"), "{refused}");
+}
+
 /// Mails may leave at any hour, so that nobody waits for one.
 fn always_open() -> RuleSet {
     rules(|_, text| text.replace("working days 09:00-17:00", "every day 00:00-23:59"))

@@ -58,6 +58,11 @@ impl Desk {
         self.items.insert(id, held);
     }
 
+    /// What was derived under other rules.
+    pub fn clear(&mut self) {
+        self.items.clear();
+    }
+
     pub fn forget(&mut self, id: &str) {
         self.items.remove(id);
     }
@@ -177,6 +182,11 @@ impl App {
         fence: Option<u64>,
         now: Instant,
     ) -> Result<Option<Queued>, QueueError> {
+        let in_use = self.in_use();
+        // Another rule set came into use meanwhile: decide again under it.
+        if !in_use.rules.workflows.get(&rules.setting.workflow.name).is_some_and(|current| Arc::ptr_eq(current, rules)) {
+            return Ok(None);
+        }
         // Amended facts have to be read from the beginning.
         let plain = !accepted.facts.iter().any(|fact| matches!(fact.cause, Cause::Amend { .. }));
         let next = match accepted.item.as_ref().filter(|_| !plain) {
@@ -190,7 +200,7 @@ impl App {
             caches: caches::of(rules, &next),
             command,
             fence,
-            rules_rev: self.in_use().revision,
+            rules_rev: in_use.revision,
             now,
         };
         let numbers = accepted.numbers.clone();

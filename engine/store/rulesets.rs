@@ -24,6 +24,12 @@ impl Store {
         row.map(stored).transpose()
     }
 
+    /// The revision of the rule set in use; 0 before there is one.
+    pub async fn rules_revision(&self) -> Result<u64, StoreError> {
+        let (revision,): (Option<i64>,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_REVISION)).bind(&*self.jurisdiction).fetch_one(pool).await)?;
+        Ok(revision.unwrap_or(0) as u64)
+    }
+
     pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
         let row: Option<(String, i64, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(stored).transpose()

@@ -170,5 +170,6 @@ statements! {
     /// One change of the rules in use at a time.
     RULES_LOCK = "select value from meta where name = 'instance' /*for update*/";
     RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j order by revision desc limit 1";
+    RULES_REVISION = "select max(revision) from rule_set where jurisdiction = $j";
     RULES_GET = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j and hash = $1";
 }
