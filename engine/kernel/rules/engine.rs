@@ -1,7 +1,7 @@
 //! The sandbox: a bare Rhai engine with limits, without packages, loops or side effects, whose operators refuse to
 //! compare what does not compare. What scripts may read is registered by `api` and `builtins`.
 
-use super::view::TaskView;
+use super::view::{RecordView, TaskView};
 use super::{api, builtins};
 use crate::kernel::model::definition::Workflow;
 use crate::kernel::time::{Date, Length};
@@ -180,14 +180,8 @@ pub(super) fn same(a: &Dynamic, b: &Dynamic) -> Answer<bool> {
         }
         return Ok(true);
     }
-    if let (Ok(a), Ok(b)) = (a.as_map_ref(), b.as_map_ref()) {
-        for (field, value) in a.iter() {
-            let Some(other) = b.get(field) else { return Ok(false) };
-            if !same(value, other)? {
-                return Ok(false);
-            }
-        }
-        return Ok(a.len() == b.len());
+    if let (Some(a), Some(b)) = (a.read_lock::<RecordView>(), b.read_lock::<RecordView>()) {
+        return Ok(a.0 == b.0);
     }
     Err(error(format!("{} and {} cannot be compared", kind_of(a), kind_of(b))))
 }
