@@ -8,6 +8,8 @@ pub mod caches;
 mod desk;
 mod doctor;
 pub mod import;
+pub mod list;
+pub mod look;
 mod outbox;
 mod report;
 mod rules;

@@ -119,7 +119,8 @@ fn typed(rules: &Rules, kind: &Type, value: &Value) -> Json {
     }
 }
 
-fn plain(value: &Value) -> Json {
+/// A value as plain JSON: dates and lengths as texts.
+pub fn plain(value: &Value) -> Json {
     match value {
         Value::Empty => Json::Null,
         Value::Bool(value) => json!(value),

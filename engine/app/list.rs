@@ -1,0 +1,135 @@
+//! Items that somebody asks for, a page at a time in the order of their ids.
+
+use super::{App, contained};
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::derive;
+use crate::kernel::model::Name;
+use crate::kernel::model::value::{Type, Value};
+use crate::store::StoreError;
+use crate::store::items::{Filter, Listed};
+
+/// Items that are read at once, and how many portions one page may cost at most.
+const PORTION: u32 = 500;
+const PORTIONS: usize = 20;
+
+/// Which items are meant. States and units may be called by their titles; empty parts do not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    pub workflow: Option<String>,
+    pub state: Option<String>,
+    /// Text that stands in one of its fields.
+    pub text: Option<String>,
+    /// `red`, `amber` or `none`
+    pub flag: Option<String>,
+    /// A unit that works on it.
+    pub unit: Option<String>,
+    pub open: bool,
+}
+
+/// Some of the items that are meant.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub rows: Vec<Listed>,
+    /// Where the next page begins; empty when there are no more. A page may be short, or empty, and others follow.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    #[error("there is no state `{state}`; there are: {}", known.join(", "))]
+    State { state: String, known: Vec<String> },
+    #[error("there is no unit `{0}`")]
+    Unit(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// At most `limit` items behind `after`.
+    pub async fn list(&self, which: &Which, after: &str, limit: usize) -> Result<Page, ListError> {
+        let state = which.state.as_ref().map(|state| self.state_name(state)).transpose()?;
+        let unit = which.unit.as_ref().map(|unit| self.unit_id(unit)).transpose()?;
+        let text = which.text.clone();
+        let mut filter = Filter { workflow: which.workflow.clone(), state, open_only: which.open, text, after: after.to_string() };
+        let mut found = Vec::new();
+        let portion = PORTION.min(u32::try_from(limit).unwrap_or(PORTION).saturating_add(1));
+        for _ in 0..PORTIONS {
+            let page = self.store.list(&filter, portion).await?;
+            let last = (page.len() as u32) < portion;
+            let Some(end) = page.last().map(|row| row.id.clone()) else { return Ok(Page { rows: found, next: None }) };
+            let flagged = |row: &Listed| which.flag.as_deref().is_none_or(|flag| row.flag.as_deref().unwrap_or("none") == flag);
+            let mut page: Vec<Listed> = page.into_iter().filter(flagged).collect();
+            if let Some(unit) = &unit {
+                page = self.concerned(page, unit).await?;
+            }
+            for row in page {
+                if found.len() == limit {
+                    let next = found.last().map_or_else(|| after.to_string(), |row: &Listed| row.id.clone());
+                    return Ok(Page { rows: found, next: Some(next) });
+                }
+                found.push(row);
+            }
+            if last {
+                return Ok(Page { rows: found, next: None });
+            }
+            filter.after = end;
+        }
+        Ok(Page { rows: found, next: Some(filter.after) })
+    }
+
+    /// Those of a page that name the unit in a field, or have a branch of it.
+    async fn concerned(&self, page: Vec<Listed>, unit: &Name) -> Result<Vec<Listed>, StoreError> {
+        let ids: Vec<&str> = page.iter().map(|row| row.id.as_str()).collect();
+        let mut facts = self.store.items(&ids).await?;
+        let mut keep = Vec::with_capacity(page.len());
+        for row in &page {
+            // What cannot be read is not hidden from the list.
+            let (Some(Ok(recorded)), Ok(rules)) = (facts.remove(&row.id), self.workflow(&row.workflow)) else {
+                keep.push(true);
+                continue;
+            };
+            let today = day_of(self.now(), rules.setting.workflow.timezone);
+            let derived = contained(|| derive::derive(&rules, &row.id, &recorded, today));
+            let item = derived.ok().and_then(Result::ok).flatten();
+            keep.push(item.is_none_or(|item| {
+                let own = rules.setting.workflow.fields.iter().any(|(name, field)| names(item.field(name), &field.kind, unit));
+                own || item.branches.iter().any(|branch| branch.fields.get("unit").and_then(Value::as_text) == Some(unit))
+            }));
+        }
+        let mut keep = keep.into_iter();
+        Ok(page.into_iter().filter(|_| keep.next().unwrap_or(true)).collect())
+    }
+
+    fn state_name(&self, text: &str) -> Result<String, ListError> {
+        let rules = self.rules();
+        let states = || rules.workflows.values().flat_map(|rules| &rules.setting.workflow.states);
+        let found = states().find(|(name, state)| ***name == *text || state.title == text).map(|(name, _)| name.to_string());
+        let known = || states().map(|(name, state)| format!("{name} {}", state.title)).collect();
+        found.ok_or_else(|| ListError::State { state: text.to_string(), known: known() })
+    }
+
+    fn unit_id(&self, text: &str) -> Result<Name, ListError> {
+        let rules = self.rules();
+        let units = &rules.directory.units;
+        let found = units
+            .get_key_value(text)
+            .or_else(|| units.iter().find(|(_, unit)| unit.title == text || unit.also.iter().any(|also| also == text)));
+        found.map(|(id, _)| id.clone()).ok_or_else(|| ListError::Unit(text.to_string()))
+    }
+
+    /// The title of an item's state.
+    pub fn state_title(&self, row: &Listed) -> String {
+        let rules = self.rules();
+        let state = rules.workflows.get(row.workflow.as_str()).and_then(|rules| rules.setting.workflow.states.get(row.state.as_str()));
+        state.map_or_else(|| row.state.clone(), |state| state.title.clone())
+    }
+}
+
+fn names(value: &Value, kind: &Type, unit: &Name) -> bool {
+    match kind {
+        Type::Unit => value.as_text() == Some(unit),
+        Type::Optional(kind) => names(value, kind, unit),
+        Type::List(kind) => value.as_list().iter().any(|value| names(value, kind, unit)),
+        _ => false,
+    }
+}
