@@ -2,10 +2,12 @@
 //!
 //! A flag of the command line wins over the environment (`DUBAN_…`), that over the file (`duban.yaml`), that over the default.
 
+use crate::api::{Tokens, TokensNow};
 use crate::kernel::words::Lang;
 use crate::store::{LOCAL, Place, PlaceError};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The file that is read when no other is named.
 pub const FILE: &str = "duban.yaml";
@@ -27,8 +29,15 @@ pub struct Settings {
     /// Has to be the rule set's zone; named here so that a wrong one is noticed at start.
     pub zone: Option<String>,
     pub mail: MailSettings,
-    /// Tokens of the local API: SHA-256 in hexadecimal → person.
+    /// Tokens of the API: SHA-256 in hexadecimal → person. Taken out here, a token opens nothing any more, also of a server that runs.
     pub tokens: std::collections::BTreeMap<String, String>,
+    /// Tokens of the office's own programs, which name the person for whom they act.
+    pub office_tokens: std::collections::BTreeSet<String>,
+    /// The largest body of a request, in bytes.
+    pub largest_body: usize,
+    /// The file that was read.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// `text` or `json`
     pub log: String,
     /// At most so many accepted mails wait for their record; the most that a crash can send twice.
@@ -69,6 +78,9 @@ impl Default for Settings {
             zone: None,
             mail: MailSettings::default(),
             tokens: Default::default(),
+            office_tokens: Default::default(),
+            largest_body: 2 << 20,
+            file: None,
             log: "text".into(),
             unrecorded: 16,
             lease_seconds: 60,
@@ -118,7 +130,10 @@ impl Settings {
         let path = named.clone().unwrap_or_else(|| FILE.into());
         let mut settings = match std::fs::read_to_string(&path) {
             Ok(text) if text.trim().is_empty() => Settings::default(),
-            Ok(text) => serde_yaml::from_str(&text).map_err(|source| ConfigError::File { path, source })?,
+            Ok(text) => {
+                let settings = serde_yaml::from_str(&text).map_err(|source| ConfigError::File { path: path.clone(), source })?;
+                Settings { file: Some(path), ..settings }
+            }
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(source) => return Err(ConfigError::Read { path, source }),
         };
@@ -209,6 +224,36 @@ impl Settings {
         };
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
         self.lang.as_deref().and_then(by).or_else(|| locale.as_deref().and_then(by)).unwrap_or_default()
+    }
+}
+
+/// The tokens of the API as the settings file has them now. A file that cannot be read leaves them as they were.
+pub fn tokens_now(settings: &Settings) -> TokensNow {
+    let known = Mutex::new((settings.file.as_deref().and_then(looks), Arc::new(tokens(settings))));
+    let file = settings.file.clone();
+    Box::new(move || {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = file.as_deref().and_then(looks);
+        if looks != known.0 {
+            match Settings::from(file.as_deref(), |_| None) {
+                Ok(settings) => *known = (looks, Arc::new(tokens(&settings))),
+                Err(error) => tracing::warn!(%error, "the settings were changed, but cannot be read"),
+            }
+        }
+        known.1.clone()
+    })
+}
+
+/// What tells whether a file was changed.
+fn looks(path: &Path) -> Option<(std::time::SystemTime, u64)> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
+
+fn tokens(settings: &Settings) -> Tokens {
+    Tokens {
+        persons: settings.tokens.iter().map(|(digest, person)| (digest.to_lowercase(), person.as_str().into())).collect(),
+        office: settings.office_tokens.iter().map(|digest| digest.to_lowercase()).collect(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! One process that does everything: it builds mailer, routes and loops round an app, and ends them together.
 
-use crate::api::{Api, accept};
+use crate::api::{Api, BodyLimits, accept};
 use crate::app::send::Post;
 use crate::app::{App, Integrity, random_text};
-use crate::config::{MailSettings, Settings};
+use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
 use crate::kernel::time::Instant;
 use crate::mail::guard::Guard;
@@ -98,8 +98,9 @@ pub async fn serve(
     let pulse = Arc::new(Pulse::new(&app));
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
     let token = format!("{}{}", random_text(), random_text());
-    let tokens = settings.tokens.iter().map(|(digest, person)| (digest.to_lowercase(), person.as_str().into())).collect();
-    let routes = Api { app: app.clone(), pulse: pulse.clone(), token: token.clone(), tokens }.routes();
+    let tokens = config::tokens_now(settings);
+    let limits = BodyLimits { bytes: settings.largest_body, ..BodyLimits::default() };
+    let routes = Api { app: app.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes();
     let signals = signals(stop.clone())?;
 
     // After an unclean stop nothing is told before it is known what the facts say.

@@ -1,6 +1,7 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
 mod amend;
+mod api;
 mod app;
 mod check;
 mod cli;

@@ -253,7 +253,7 @@ async fn a_caller_who_dribbles_is_sent_away_and_a_crowd_waits() {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let routes = Router::new().route("/", get(|| async { "here" }));
-    let limits = Limits { header: Duration::from_millis(100), connections: 1 };
+    let limits = Limits { header: Duration::from_millis(100), connections: 1, ..Limits::default() };
     let serving = tokio::spawn(accept(listener, routes, limits, stop.clone()));
 
     let mut dribbler = tokio::net::TcpStream::connect(address).await.unwrap();

@@ -37,6 +37,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("lettre::", &["mail"]),
     ("calamine::", &["sheet"]),
     ("axum::", &["api", "serve"]),
+    ("utoipa", &["api"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("comfy_table::", &["cli"]),

@@ -1,5 +1,5 @@
-//! The server's own accept loop: a limit on the time for headers, on connections at once, and a graceful end. (`axum::serve` has no timer,
-//! so a caller who dribbles holds a connection for ever.)
+//! The server's own accept loop: limits on the time for headers, for a caller to read, and on connections at once, and a graceful end.
+//! (`axum::serve` has no timer, so a caller who dribbles, or never reads, holds a connection for ever.)
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,13 +18,15 @@ use tokio_util::task::TaskTracker;
 pub struct Limits {
     /// The whole header has to arrive within this, also of a connection that was kept.
     pub header: Duration,
+    /// What is written has to be taken by the caller within this.
+    pub write: Duration,
     /// At once; further ones wait in the system's queue.
     pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { header: Duration::from_secs(10), connections: 256 }
+        Limits { header: Duration::from_secs(10), write: Duration::from_secs(30), connections: 256 }
     }
 }
 
@@ -48,7 +51,7 @@ pub async fn accept(listener: TcpListener, routes: Router, limits: Limits, stop:
             Ok((stream, _)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 connections.spawn(async move {
-                    serve(stream, routes, limits.header, stop).await;
+                    serve(stream, routes, limits, stop).await;
                     drop(slot);
                 });
             }
@@ -63,12 +66,15 @@ pub async fn accept(listener: TcpListener, routes: Router, limits: Limits, stop:
     connections.wait().await;
 }
 
-async fn serve(stream: TcpStream, routes: Router, header_time: Duration, stop: CancellationToken) {
+async fn serve(stream: TcpStream, routes: Router, limits: Limits, stop: CancellationToken) {
     // A small answer is not held back; a connection that cannot be set so still works.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write));
+    let stream = Box::pin(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_time)
+        .header_read_timeout(limits.header)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

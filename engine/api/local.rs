@@ -1,7 +1,8 @@
 //! The local API: what the command line would write itself if no server held the file. Every route wants a token.
 
+use super::Api;
+use super::caller::Caller;
 use super::client::{Changed, ImportRequest, OutboxRequest, Trouble};
-use super::{Api, Caller};
 use crate::app::{ActError, Answer};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
@@ -9,7 +10,7 @@ use crate::kernel::model::decision::{Refusal, RefusalCode};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -73,18 +74,14 @@ async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize
 
 /// The caller and the body. Nothing of the body is read before the caller is known.
 async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Caller, T), Failure> {
-    let caller = token(request.headers()).and_then(|token| api.caller(token));
-    let caller = caller.ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
+    let caller = api.caller(request.headers());
+    let caller = caller.map_err(|_| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
     let body = tokio::time::timeout(BODY_TIME, to_bytes(Body::new(request.into_body()), largest)).await;
     let body = body.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "the body did not arrive"))?;
     let body = body.map_err(|_| Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
     let body = serde_json::from_slice(&body)
         .map_err(|error| Failure::of(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")))?;
     Ok((caller, body))
-}
-
-fn token(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 impl Failure {

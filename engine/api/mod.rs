@@ -1,19 +1,34 @@
-//! The server's interface for programs: readiness, and the local API through which the command line writes while a server holds the file.
+//! The server's interface for programs: readiness, the JSON API under `/api/v1` with its OpenAPI document, and the local API through which
+//! the command line writes while a server holds the file.
 
 pub mod accept;
+mod act;
+pub mod caller;
 pub mod client;
+mod explain;
 mod health;
+mod imports;
+mod items;
 mod local;
+mod openapi;
+mod outbox;
+mod problem;
+mod reports;
+mod request;
+
+pub use caller::{Tokens, TokensNow};
+pub use request::BodyLimits;
 
 use crate::app::App;
-use crate::kernel::model::Name;
 use crate::scheduler::Pulse;
-use crate::store::facts::hex;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use problem::Failure;
 use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What every route has at hand.
 pub struct Api {
@@ -21,37 +36,58 @@ pub struct Api {
     pub pulse: Arc<Pulse>,
     /// The token of this process, which stands in the lock file beside the database.
     pub token: String,
-    /// SHA-256 of a token in hexadecimal → the person who has it.
-    pub tokens: BTreeMap<String, Name>,
-}
-
-/// Who is asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Caller {
-    /// Somebody who may read the lock file: the office itself, for whichever person it names.
-    Office,
-    /// A person, for themselves alone.
-    Person(Name),
+    pub tokens: TokensNow,
+    pub limits: BodyLimits,
 }
 
 impl Api {
     /// Every route there is.
     pub fn routes(self) -> Router {
+        let (v1, document) = v1();
+        let document: Arc<str> = document.to_json().unwrap_or_default().into();
+        let document = move || {
+            let document = document.to_string();
+            async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], document) }
+        };
         Router::new()
             .route("/healthz", get(health::healthz))
             .route("/local/act", post(local::act))
             .route("/local/import", post(local::import))
             .route("/local/outbox", post(local::outbox))
             .route("/local/clock", post(local::clock))
+            .route("/api/v1/openapi.json", get(document))
+            .nest("/api/v1", v1)
+            .fallback(|| async { Failure::of(StatusCode::NOT_FOUND, "no_route") })
+            .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
+            .layer(axum::middleware::from_fn(problem::speak))
             .with_state(Arc::new(self))
     }
+}
 
-    /// Whose token it is. Digests are compared, so that the time it takes tells nothing.
-    fn caller(&self, token: &str) -> Option<Caller> {
-        let digest = hex(&Sha256::digest(token));
-        if digest == hex(&Sha256::digest(&self.token)) {
-            return Some(Caller::Office);
-        }
-        self.tokens.get(&digest).cloned().map(Caller::Person)
-    }
+/// The routes of the API, and the document that they make together.
+fn v1() -> (Router<Arc<Api>>, OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(items::list))
+        .routes(routes!(items::show))
+        .routes(routes!(items::actions))
+        .routes(routes!(explain::action, act::one))
+        .routes(routes!(act::many))
+        .routes(routes!(explain::dues))
+        .routes(routes!(imports::import))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::release))
+        .routes(routes!(outbox::cancel))
+        .routes(routes!(outbox::show))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::show))
+        .split_for_parts();
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+/// The OpenAPI document as it is served.
+pub fn document() -> String {
+    v1().1.to_pretty_json().unwrap_or_default()
 }

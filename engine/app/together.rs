@@ -46,8 +46,9 @@ impl App {
     /// Tries groups in their order, each on what those before it left, and writes all that succeeded in one commit.
     /// `false` when nothing was written.
     pub async fn together(&self, groups: &[Group], how: How<'_>) -> Result<(Vec<GroupAnswer>, bool), ActError> {
+        let mut was_answered = false;
         for _ in 0..ATTEMPTS {
-            let mut trial = Trial::new(self, how.historic);
+            let mut trial = Trial { was_answered, ..Trial::new(self, how.historic) };
             let mut answers = Vec::with_capacity(groups.len());
             for group in groups {
                 answers.push(trial.group(group).await?);
@@ -67,6 +68,8 @@ impl App {
                 Err(NotSaved::NoticeRecorded(key)) => {
                     return Err(ActError::Store(StoreError::NotDone(format!("the notice `{key}` is recorded already"))));
                 }
+                // Some of it was done before, though it could be done again.
+                Err(NotSaved::Answered { .. }) => was_answered = true,
                 Err(_) => {}
             }
         }
@@ -79,6 +82,8 @@ struct Trial<'a> {
     app: &'a App,
     now: Instant,
     historic: bool,
+    /// Some commands were done before: each is asked for its answer first.
+    was_answered: bool,
     /// Items as the database has them, and as they would be.
     found: HashMap<Name, Option<Arc<Held>>>,
     items: HashMap<Name, Arc<Held>>,
@@ -96,6 +101,7 @@ impl<'a> Trial<'a> {
             app,
             now: app.now(),
             historic,
+            was_answered: false,
             found: HashMap::new(),
             items: HashMap::new(),
             counted: HashMap::new(),
@@ -132,6 +138,11 @@ impl<'a> Trial<'a> {
 
     async fn command(&mut self, command: &Command) -> Result<Done, ActError> {
         let hash = request_hash(command);
+        if self.was_answered {
+            if let Some((known, answer)) = self.app.store.answered(&command.by, &command.id).await.map_err(ActError::Store)? {
+                return repeated(&hash, &known, &answer);
+            }
+        }
         let base = self.item(&command.item).await?;
         let decided = match self.app.rules_for(base.as_ref(), command) {
             Ok(rules) => self.decide(&rules, base.as_ref(), command).await?.map(|accepted| (rules, accepted)),

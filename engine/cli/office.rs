@@ -43,7 +43,7 @@ impl Stop {
     }
 
     pub fn store(lang: Lang, error: &StoreError) -> Stop {
-        Stop { code: exit::ENVIRONMENT, sentence: store_sentence(lang, error) }
+        Stop { code: exit::ENVIRONMENT, sentence: error.sentence(lang) }
     }
 
     pub fn rules(lang: Lang, error: &RulesError) -> Stop {
@@ -79,31 +79,6 @@ impl Stop {
             ClientError::Refused(no) => Stop { code: exit::FINDINGS, sentence: refusal(lang, no) },
             error => Stop::new(exit::ENVIRONMENT, lang, "office.server", &[("what", &error.to_string())]),
         }
-    }
-}
-
-/// A fault of the store in a sentence.
-pub fn store_sentence(lang: Lang, error: &StoreError) -> String {
-    match error {
-        StoreError::Open { path, what } => say(lang, "office.open", &[("path", path), ("what", what)]),
-        StoreError::Newer { path, found, known } => {
-            say(lang, "office.newer", &[("path", path), ("found", &found.to_string()), ("known", &known.to_string())])
-        }
-        StoreError::Held { path, holder } => {
-            let process = holder.process.to_string();
-            match &holder.address {
-                Some(address) => say(lang, "office.held_by_server", &[("path", path), ("process", &process), ("address", address)]),
-                None => say(lang, "office.held", &[("path", path), ("process", &process)]),
-            }
-        }
-        StoreError::Moved { path, to } => say(lang, "office.moved", &[("path", path), ("to", to)]),
-        StoreError::SharedFileSystem { path, kind } => say(lang, "office.shared", &[("path", path), ("kind", kind)]),
-        StoreError::NotDone(what) => say(lang, "office.not_done", &[("what", what)]),
-        StoreError::Unknown(what) => say(lang, "office.unknown", &[("what", what)]),
-        StoreError::Busy => say(lang, "office.busy", &[]),
-        StoreError::Closed => say(lang, "office.closed", &[]),
-        StoreError::Failed(what) => say(lang, "office.failed", &[("what", what)]),
-        StoreError::Damaged(what) => say(lang, "office.damaged", &[("what", what)]),
     }
 }
 

@@ -63,7 +63,15 @@ impl Reading {
 
 /// Reads the workbook at `path` by a declared import. `fields` are the item's: they say what is unique and how options are called. Units and persons are looked up in the directory.
 pub fn read_import(path: &Path, import: &Import, fields: &Section<Field>, directory: &Directory) -> Result<Reading, Error> {
-    let grid = workbook::open(path, import.sheet.as_deref())?;
+    read_grid(workbook::open(path, import.sheet.as_deref())?, import, fields, directory)
+}
+
+/// The same of a workbook that is not in a file.
+pub fn read_import_bytes(bytes: Vec<u8>, import: &Import, fields: &Section<Field>, directory: &Directory) -> Result<Reading, Error> {
+    read_grid(workbook::read(bytes, import.sheet.as_deref())?, import, fields, directory)
+}
+
+fn read_grid(grid: Grid, import: &Import, fields: &Section<Field>, directory: &Directory) -> Result<Reading, Error> {
     let mut problems = Vec::new();
     let header = find_header(&grid, import, &mut problems)?;
     let mut reading = Reading { sheet: grid.sheet.clone(), ..Reading::default() };

@@ -86,7 +86,11 @@ pub fn column_letters(column: u32) -> String {
 
 /// Opens a workbook and reads one sheet: the one named, or the first that can be seen.
 pub fn open(path: &Path, sheet: Option<&str>) -> Result<Grid, Error> {
-    let bytes = read_file(path)?;
+    read(read_file(path)?, sheet)
+}
+
+/// The same of a workbook's bytes.
+pub fn read(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Grid, Error> {
     guard(&bytes)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let sheet = choose_sheet(&book, sheet)?;

@@ -15,6 +15,7 @@ mod postgres;
 pub mod rulesets;
 pub mod save;
 mod schema;
+mod sentence;
 pub mod slots;
 mod sqlite;
 pub mod statements;

@@ -115,3 +115,25 @@ pub fn branch_title(rules: &Rules, item: &Item, clock: &Clock) -> Option<String>
         None => format!("{kind} {}", branch.no),
     })
 }
+
+/// A fact's, action's, field's or deadline's name as people call it; a param keeps its name.
+pub fn name_of(rules: &Rules, name: &str) -> String {
+    let workflow = &rules.setting.workflow;
+    let bare = name.rsplit('.').next().unwrap_or(name);
+    let kinds = std::iter::once(None).chain(workflow.branches.keys().map(|kind| Some(&**kind)));
+    let mut actions = kinds.filter_map(|kind| workflow.actions_of(kind)).flat_map(|actions| actions.iter());
+    let action = actions.find(|(key, action)| *action.records_as == *name || ***key == *name).map(|(_, action)| action.title.clone());
+    let deadline = || workflow.deadlines.get(name).map(|deadline| deadline.title.clone());
+    let field = || {
+        let (of, _) = name.split_once('.')?;
+        let fields = match of {
+            "item" => vec![&workflow.fields],
+            "task" => workflow.branches.values().map(|branch| &branch.fields).collect(),
+            _ => return None,
+        };
+        fields.into_iter().find_map(|fields| fields.get(bare)).map(|field| field.title.clone())
+    };
+    // The opening of a branch has no action of its own.
+    let branch = || workflow.branches.get(name).map(|branch| branch.title.clone());
+    action.or_else(deadline).or_else(field).or_else(branch).unwrap_or_else(|| name.to_string())
+}

@@ -1,0 +1,269 @@
+//! The outbox for programs: what waits and what became of each notice and mail; letting go of what is held, or cancelling it.
+//!
+//! A person sees what was addressed to them; taking a hand is the office's.
+
+use super::Api;
+use super::caller::Caller;
+use super::items::page;
+use super::problem::Failure;
+use super::request::{Asked, Named, Params, Sent, check_name};
+use crate::kernel::decide::capture;
+use crate::kernel::model::Name;
+use crate::kernel::render::line_in;
+use crate::kernel::rules::Rules;
+use crate::kernel::words::{Lang, has, say};
+use crate::store::outbox::NoticeStatus;
+use crate::store::outbox_desk::OutboxFilter;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+
+/// One cause to one person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoticeRow {
+    key: String,
+    item: String,
+    notice: String,
+    title: String,
+    kind: String,
+    person: String,
+    person_title: String,
+    not_before: DateTime<Utc>,
+    /// The status of its mail, where it is in one, else its own.
+    status: String,
+    /// The status in words, with the reason.
+    says: String,
+    /// The mail that carries it.
+    #[schema(required)]
+    mail: Option<String>,
+    #[schema(required)]
+    ended_at: Option<DateTime<Utc>>,
+}
+
+pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) -> NoticeRow {
+    let declared = rules.setting.workflow.notices.get(notice.notice.as_str());
+    NoticeRow {
+        title: declared.map_or_else(|| notice.notice.clone(), |declared| declared.title.clone()),
+        person_title: capture::title(rules, &notice.person.as_str().into()),
+        says: says(&notice, lang),
+        status: notice.mail_status.unwrap_or(notice.status),
+        key: notice.key,
+        item: item.to_string(),
+        notice: notice.notice,
+        kind: notice.kind,
+        person: notice.person,
+        not_before: notice.not_before,
+        mail: notice.mail,
+        ended_at: notice.mail_ended_at,
+    }
+}
+
+/// What became of a notice, in a few words.
+fn says(notice: &NoticeStatus, lang: Lang) -> String {
+    let word = |key: String, text: &str| if has(lang, &key) { say(lang, &key, &[]) } else { text.to_string() };
+    let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
+    let said = word(format!("outbox.{status}"), status);
+    let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
+    match why {
+        Some(why) => say(lang, "outbox.because", &[("status", &said), ("why", &word(format!("outbox.why.{why}"), why))]),
+        None => said,
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OutboxParams {
+    /// `ready`, `parked`, `cancelled`, `sent`, `refused`, `expired`, `deferred`, `unknown`
+    status: Option<String>,
+    person: Option<String>,
+    item: Option<String>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OutboxPage {
+    /// The latest first.
+    notices: Vec<NoticeRow>,
+    /// There are more than were asked for.
+    more: bool,
+    /// How many there are of each status; told to the office only.
+    #[schema(required)]
+    counts: Option<BTreeMap<String, u64>>,
+}
+
+/// Notices, the latest first
+#[utoipa::path(get, path = "/outbox", tag = "outbox", params(OutboxParams), responses((status = 200, body = OutboxPage)))]
+pub async fn list(State(api): State<Arc<Api>>, asked: Asked, Params(params): Params<OutboxParams>) -> Result<Json<OutboxPage>, Failure> {
+    let limit = page(params.limit)?;
+    let person = asked.reader(&api, params.person.as_deref())?.map(|person| person.to_string());
+    let filter = OutboxFilter { status: params.status, person, item: params.item };
+    let mut found = api.app.store.notices(&filter, limit as u32 + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let rules = api.app.rules();
+    let mut notices = Vec::with_capacity(found.len());
+    for (item, notice) in found {
+        let declares = |rules: &&Arc<Rules>| rules.setting.workflow.notices.contains_key(notice.notice.as_str());
+        let Some(rules) = rules.workflows.values().find(declares).or_else(|| rules.workflows.values().next()) else { continue };
+        notices.push(notice_row(rules, &item.into(), notice, asked.lang));
+    }
+    let counts = match asked.is_office() {
+        false => None,
+        true => {
+            let mut counts = BTreeMap::new();
+            for count in api.app.store.count_notices().await? {
+                let status = if count.mail_status.is_empty() { count.status } else { count.mail_status };
+                *counts.entry(status).or_default() += count.count;
+            }
+            Some(counts)
+        }
+    };
+    Ok(Json(OutboxPage { notices, more, counts }))
+}
+
+/// A mail with its message, or a notice.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct OutboxEntry {
+    #[schema(required)]
+    mail: Option<MailView>,
+    #[schema(required)]
+    notice: Option<NoticeView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MailView {
+    id: String,
+    person: String,
+    address: String,
+    status: String,
+    attempts: u32,
+    next_try: DateTime<Utc>,
+    /// What the server said.
+    #[schema(required)]
+    reply: Option<String>,
+    created_at: DateTime<Utc>,
+    #[schema(required)]
+    ended_at: Option<DateTime<Utc>>,
+    /// Keys of the notices that it carries.
+    notices: Vec<String>,
+    /// As it is handed over.
+    message: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoticeView {
+    key: String,
+    item: String,
+    notice: String,
+    person: String,
+    person_title: String,
+    /// The role by which the person was found.
+    role: String,
+    subject: String,
+    not_before: DateTime<Utc>,
+}
+
+/// One mail by its id, or one notice by its key
+#[utoipa::path(get, path = "/outbox/{id}", tag = "outbox", params(("id" = String, Path, min_length = 1, max_length = 200)), responses((status = 200, body = OutboxEntry)))]
+pub async fn show(State(api): State<Arc<Api>>, asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxEntry>, Failure> {
+    let none = || Failure::of(StatusCode::NOT_FOUND, "no_notice").with("id", &id);
+    let own = |person: &str| match &asked.caller {
+        Caller::Office => true,
+        Caller::Person(own) => **own == *person,
+    };
+    if let Some((mail, message)) = api.app.store.mail(&id).await? {
+        if !own(&mail.person) {
+            return Err(none());
+        }
+        let notices = api.app.store.notices_in(&id).await?;
+        let mail = MailView {
+            id: mail.id,
+            person: mail.person,
+            address: mail.address,
+            status: mail.status,
+            attempts: mail.attempts,
+            next_try: mail.next_try,
+            reply: mail.reply,
+            created_at: mail.created_at,
+            ended_at: mail.ended_at,
+            notices: notices.into_iter().map(|notice| notice.key).collect(),
+            message,
+        };
+        return Ok(Json(OutboxEntry { mail: Some(mail), notice: None }));
+    }
+    let notice = api.app.store.notice(&id).await?.filter(|notice| own(&notice.person)).ok_or_else(none)?;
+    let rules = api.app.rules();
+    let workflow = rules.workflows.get(&notice.workflow);
+    let declared = workflow.and_then(|rules| rules.setting.workflow.notices.get(&notice.notice));
+    let subject = declared.and_then(|declared| line_in(asked.lang, &declared.subject, &notice.values).ok());
+    let notice = NoticeView {
+        person_title: workflow.map_or_else(|| notice.person.to_string(), |rules| capture::title(rules, &notice.person)),
+        key: notice.key,
+        item: notice.item.to_string(),
+        notice: notice.notice.to_string(),
+        person: notice.person.to_string(),
+        role: notice.role.to_string(),
+        subject: subject.unwrap_or_default(),
+        not_before: notice.not_before,
+    };
+    Ok(Json(OutboxEntry { mail: None, notice: Some(notice) }))
+}
+
+/// What is to be let go, or cancelled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// Keys of notices, ids of mails, and ids of items that were entered as history.
+    #[schema(min_items = 1, max_items = 1000)]
+    ids: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRequest {
+    /// Keys of notices and ids of mails.
+    #[schema(min_items = 1, max_items = 1000)]
+    ids: Vec<String>,
+    /// Why; recorded.
+    reason: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangedView {
+    asked: u64,
+    /// What had gone out, or ended, stays as it is.
+    changed: u64,
+}
+
+/// Let go of what is held, and try mails that wait at once
+#[utoipa::path(post, path = "/outbox/release", tag = "outbox", request_body = ReleaseRequest, responses((status = 200, body = ChangedView)))]
+pub async fn release(State(api): State<Arc<Api>>, asked: Asked, Sent(request): Sent<ReleaseRequest>) -> Result<Json<ChangedView>, Failure> {
+    change(&api, &asked, request.ids, None).await
+}
+
+/// Cancel notices and mails that have not gone out
+#[utoipa::path(post, path = "/outbox/cancel", tag = "outbox", request_body = CancelRequest, responses((status = 200, body = ChangedView)))]
+pub async fn cancel(State(api): State<Arc<Api>>, asked: Asked, Sent(request): Sent<CancelRequest>) -> Result<Json<ChangedView>, Failure> {
+    change(&api, &asked, request.ids, Some(request.reason)).await
+}
+
+async fn change(api: &Api, asked: &Asked, ids: Vec<String>, cancel: Option<String>) -> Result<Json<ChangedView>, Failure> {
+    asked.office_only()?;
+    if ids.is_empty() || ids.len() > 1000 {
+        return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_count").with("most", 1000).at("/ids", None));
+    }
+    for id in ids.iter().chain(&cancel) {
+        check_name(id)?;
+    }
+    let changed = api.app.change_outbox(&ids, cancel.as_deref()).await?;
+    api.pulse.wake();
+    Ok(Json(ChangedView { asked: ids.len() as u64, changed }))
+}

@@ -1,0 +1,521 @@
+//! The JSON API over loopback: what programs read, do and are told, with the same sentences as people; and what becomes of bad requests.
+
+use crate::support::world::{World, app_under, moment, rules};
+use duban::api::accept::{Limits, accept};
+use duban::api::{Api, BodyLimits, Tokens};
+use duban::app::App;
+use duban::scheduler::Pulse;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// Nothing here takes so long on any machine.
+const BOUND: Duration = Duration::from_secs(120);
+const OFFICE: &str = "the office's own";
+
+/// A server over an office, on loopback.
+struct Server {
+    app: Arc<App>,
+    address: std::net::SocketAddr,
+    tokens: Arc<Mutex<Arc<Tokens>>>,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+fn digest(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Server {
+    async fn start(world: World) -> Server {
+        Server::over(world.app, world.folder, BodyLimits::default(), Limits::default()).await
+    }
+
+    async fn over(app: Arc<App>, folder: tempfile::TempDir, bodies: BodyLimits, limits: Limits) -> Server {
+        let persons = ["ann", "carl", "hu", "gone"].map(|person| (digest(person), person.into()));
+        let known = Tokens { persons: persons.into(), office: [digest(OFFICE)].into() };
+        let tokens = Arc::new(Mutex::new(Arc::new(known)));
+        let shared = tokens.clone();
+        let api = Api {
+            app: app.clone(),
+            pulse: Arc::new(Pulse::new(&app)),
+            token: "of the lock file".into(),
+            tokens: Box::new(move || shared.lock().unwrap().clone()),
+            limits: bodies,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(accept(listener, api.routes(), limits, stop.clone()));
+        Server { app, address, tokens, stop, _folder: folder }
+    }
+
+    async fn raw(&self, head: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!("{head}host: duban\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // A refused body may be cut off while it is being written.
+        let _ = stream.write_all(body).await;
+        read(stream).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, token: &str, headers: &[&str], body: &str) -> Answer {
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        let head = format!("{method} /api/v1{path} HTTP/1.1\r\nauthorization: Bearer {token}\r\naccept-language: en\r\n{kind}{headers}");
+        self.raw(&head, body.as_bytes()).await
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Answer {
+        self.ask("GET", path, token, &[], "").await
+    }
+
+    async fn post(&self, path: &str, token: &str, body: Json) -> Answer {
+        self.ask("POST", path, token, &[], &body.to_string()).await
+    }
+
+    /// Ann hands in a request.
+    async fn submitted(&self, item: &str) {
+        let answer =
+            self.post(&format!("/items/{item}/actions/submit"), "ann", json!({ "input": { "title": format!("Request {item}") } })).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn read(mut stream: TcpStream) -> Answer {
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(BOUND, stream.read_to_end(&mut answer)).await.expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    Answer { status, head: head.to_lowercase(), body: body.to_string() }
+}
+
+impl Answer {
+    fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.head, self.body))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")))
+    }
+
+    /// A problem of this status and code, well formed; gives it.
+    #[track_caller]
+    fn problem(&self, status: u16, code: &str) -> Json {
+        assert_eq!(self.status, status, "{} {}", self.head, self.body);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        let problem = self.json();
+        assert_eq!((problem["code"].as_str(), problem["status"].as_u64()), (Some(code), Some(status.into())), "{problem}");
+        for key in ["detail", "title"] {
+            let text = problem[key].as_str().unwrap();
+            assert!(!text.is_empty() && !text.starts_with("api.") && !text.contains('{'), "{problem}");
+        }
+        problem
+    }
+}
+
+#[tokio::test]
+async fn items_are_read_a_page_at_a_time_and_one_with_all_that_belongs_to_it() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    for item in ["a1", "a2", "a3"] {
+        server.submitted(item).await;
+    }
+    let first = server.get("/items?limit=2", "hu").await.json();
+    let ids = |page: &Json| page["items"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_string()).collect::<Vec<_>>();
+    assert_eq!((ids(&first), first["next"].as_str()), (vec!["a1".to_string(), "a2".into()], Some("a2")));
+    let last = server.get("/items?limit=2&after=a2", "hu").await.json();
+    assert_eq!((ids(&last), &last["next"]), (vec!["a3".to_string()], &Json::Null));
+    assert_eq!(last["items"][0]["due_on"], "2026-03-09");
+    assert_eq!(ids(&server.get("/items?text=a2&state=open&flag=none&open=true", "hu").await.json()), ["a2"]);
+    assert!(ids(&server.get("/items?flag=red", "hu").await.json()).is_empty());
+    server.get("/items?state=opne", "hu").await.problem(422, "no_state");
+    server.get("/items?unit=nowhere", "hu").await.problem(422, "no_unit");
+
+    let shown = server.get("/items/a1", "carl").await;
+    let item = shown.json();
+    assert_eq!((item["state_title"].as_str(), item["title"].as_str(), item["rev"].as_u64()), (Some("open"), Some("Request a1"), Some(1)));
+    let due = &item["deadlines"][0];
+    assert_eq!((due["date"].as_str(), due["working_days_left"].as_i64()), (Some("2026-03-09"), Some(5)));
+    assert!(due["steps"][1]["says"].as_str().unwrap().contains("5 working days"), "{due}");
+    assert_eq!((item["timeline"][0]["title"].as_str(), item["timeline"][0]["actor"].as_str()), (Some("hand in"), Some("citizen Ann")));
+    assert_eq!(item["timeline"][0]["via"], Json::Null, "how Ann came in is not Carl's to know");
+    let open = |actions: &Json| {
+        let actions = actions.as_array().unwrap().iter().filter(|action| action["open"] == true);
+        actions.map(|action| action["action"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&item["actions"]), ["weigh", "ask_back", "answer"]);
+    let tag = shown.header("etag").unwrap().to_string();
+    assert!(tag.starts_with("\"1-"), "{tag}");
+    let again = server.ask("GET", "/items/a1", "carl", &[&format!("if-none-match: \"0\", W/{tag}")], "").await;
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    assert_eq!(server.ask("GET", "/items/a1", "ann", &[&format!("if-none-match: {tag}")], "").await.status, 200, "Ann may do other things");
+
+    let offered = server.get("/items/a1/actions", "ann").await.json();
+    assert!(open(&offered["actions"]).is_empty());
+    let refused = &offered["actions"][0]["refused"];
+    assert_eq!(refused["detail"], "Ann may not do `weigh`; it is done by: clerk.");
+    let chinese = server.ask("GET", "/items/a1/actions?as=ann", OFFICE, &["accept-language: zh"], "").await;
+    assert_eq!(chinese.header("content-language"), Some("en"), "the first of equals");
+    let why = server.get("/items/a1/due?deadline=answer", "ann").await.json();
+    assert_eq!(
+        (why["due"][0]["coming"][0]["rung"].as_str(), why["due"][0]["place"]["file"].as_str()),
+        (Some("soon"), Some("request.yaml"))
+    );
+    let why = server.get("/items/a1/actions/ask_back", "carl").await.json();
+    assert_eq!((why["open"].as_bool(), why["checks"][2]["source"].as_str()), (Some(true), Some("item.weight < 1000 && item.months < 24")));
+
+    server.get("/items/a1/due?deadline=anwser", "ann").await.problem(404, "no_deadline");
+    let near = server.get("/items/a1/actions/answre", "carl").await.problem(404, "unknown_action");
+    assert_eq!(near["values"]["near"], "answer");
+    server.get("/items/a9", "carl").await.problem(404, "unknown_item");
+    server.get("/items/a9/actions", "carl").await.problem(404, "unknown_item");
+    server.get("/items/a1/actions", OFFICE).await.problem(400, "who");
+    server.get("/items/a1?as=hu", "carl").await.problem(403, "not_yours");
+    server.get("/items/a1?as=nobody", OFFICE).await.problem(422, "unknown_person");
+}
+
+#[tokio::test]
+async fn who_may_not_see_a_field_does_not_see_it_here_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let hide = "code:   { title: code, type: text, unique: true, visible_to: [clerk] }";
+    let rules = rules(|_, text| text.replace("code:   { title: code, type: text, unique: true }", hide));
+    let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
+    let server = Server::over(app, folder, BodyLimits::default(), Limits::default()).await;
+    let submit = json!({ "input": { "title": "A request", "code": "secret-7" } });
+    assert_eq!(server.post("/items/a1/actions/submit", "ann", submit).await.status, 200);
+    let code = |answer: &Answer| answer.json()["fields"].as_array().unwrap().iter().find(|field| field["name"] == "code").cloned().unwrap();
+    assert_eq!(code(&server.get("/items/a1", "carl").await)["value"], "secret-7");
+    assert_eq!(code(&server.get("/items/a1?as=carl", OFFICE).await)["value"], "secret-7");
+    for (path, token) in [("/items/a1", "hu"), ("/items/a1", OFFICE), ("/items?text=secret-7", "hu"), ("/items", "carl")] {
+        let answer = server.get(path, token).await;
+        assert!(answer.status == 200 && !answer.body.contains("secret-7"), "{path} {token}: {}", answer.body);
+    }
+    assert_eq!(code(&server.get("/items/a1", "hu").await)["hidden"], true);
+}
+
+#[tokio::test]
+async fn an_action_is_done_once_by_whom_it_may_on_what_was_seen() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    server.submitted("a1").await;
+    let act = async |action: &str, token: &str, headers: &[&str], body: Json| {
+        server.ask("POST", &format!("/items/a1/actions/{action}"), token, headers, &body.to_string()).await
+    };
+    let weigh = |weight: i64| json!({ "input": { "weight": weight } });
+    let tried = act("weigh", "carl", &[], json!({ "input": { "weight": 5 }, "dry_run": true })).await.json();
+    assert_eq!((tried["dry_run"].as_bool(), tried["rev"].as_u64()), (Some(true), Some(2)));
+    assert_eq!(server.get("/items/a1", "carl").await.json()["rev"], 1, "a trial changes nothing");
+
+    let key = "idempotency-key: k1";
+    let done = act("weigh", "carl", &[key, "if-match: \"1-0123\""], weigh(5)).await;
+    assert_eq!((done.status, done.header("etag"), &done.json()["repeated"]), (200, Some("\"2\""), &json!(false)));
+    let again = act("weigh", "carl", &[key, "if-match: \"1-0123\""], weigh(5)).await.json();
+    assert_eq!((&again["repeated"], &again["rev"]), (&json!(true), &json!(2)), "the first answer, though the item has changed since");
+    act("weigh", "carl", &[key], weigh(6)).await.problem(422, "command_reused");
+    let stale = act("weigh", "carl", &["if-match: \"1\""], weigh(6)).await.problem(412, "stale_revision");
+    assert_eq!(stale["detail"], "The item has changed since you saw it (revision 1, now 2). Look at it again and repeat.");
+    act("weigh", "carl", &["if-match: 1"], weigh(6)).await.problem(400, "bad_header");
+    act("weigh", "carl", &["idempotency-key: a", "idempotency-key: b"], weigh(6)).await.problem(400, "bad_header");
+
+    let rule = act("weigh", "carl", &[], weigh(5000)).await.problem(409, "rule");
+    assert_eq!((&rule["detail"], &rule["rule"]), (&json!("Nothing weighs that much."), &json!("actions.weigh.require[0]")));
+    act("weigh", "ann", &[], weigh(5)).await.problem(403, "wrong_role");
+    act("weigh", "ann", &[], json!({ "input": { "weight": 5 }, "by": "carl" })).await.problem(403, "not_yours");
+    let missing = act("weigh", "carl", &[], json!({})).await.problem(422, "missing_input");
+    assert_eq!(missing["errors"][0]["pointer"], "/input/weight");
+    let unknown = act("weigh", "carl", &[], json!({ "input": { "wieght": 5 } })).await.problem(422, "unknown_input");
+    assert_eq!(unknown["errors"][0], json!({ "pointer": "/input/wieght", "nearest": "weight" }));
+    act("weigh", "carl", &[], json!({ "input": { "weight": [] } })).await.problem(422, "bad_input");
+    act("weigh", "carl", &[], json!({ "input": { "weight": 1.5 } })).await.problem(422, "bad_body");
+    act("weigh", "carl", &[], json!({ "input": { "weight": 1 }, "on": "2026-03-03" })).await.problem(422, "bad_date");
+    act("weigh", "carl", &[], json!({ "input": { "weight": 1 }, "on": "-9999-03-03" })).await.problem(422, "bad_day");
+    act("count_month", "carl", &[], json!({})).await.problem(403, "wrong_role");
+    act("fly", "carl", &[], json!({})).await.problem(404, "unknown_action");
+    act("submit", "ann", &[], json!({ "input": { "title": "x" } })).await.problem(409, "item_exists");
+    server.post("/items/a9/actions/weigh", "carl", weigh(5)).await.problem(404, "unknown_item");
+    act("weigh", OFFICE, &[], weigh(7)).await.problem(422, "who");
+    let office = act("weigh", OFFICE, &[], json!({ "input": { "weight": 7 }, "by": "Carl" })).await;
+    assert_eq!(office.status, 200, "{}", office.body);
+    let shown = server.get("/items/a1?as=carl", OFFICE).await.json();
+    assert_eq!((&shown["rev"], &shown["timeline"][2]["via"]), (&json!(3), &json!("api")), "what was refused left nothing");
+}
+
+#[tokio::test]
+async fn many_are_done_each_for_itself_or_all_or_none_and_not_twice() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    let submit = |item: &str| json!({ "item": item, "action": "submit", "input": { "title": item }, "by": "ann" });
+    let ask = |item: &str| json!({ "item": item, "action": "ask_back", "input": { "question": "why?" }, "by": "carl" });
+    let many = async |how: &str, dry_run: bool, key: &str, actions: Vec<Json>| {
+        let body = json!({ "actions": actions, "how": how, "dry_run": dry_run }).to_string();
+        let answer = server.ask("POST", "/actions", OFFICE, &[&format!("idempotency-key: {key}")], &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    let counts =
+        |answer: &Json| (answer["done"].as_u64().unwrap(), answer["refused"].as_u64().unwrap(), answer["written"].as_bool().unwrap());
+
+    let all = vec![submit("a1"), submit("a2"), submit("a1")];
+    assert_eq!(counts(&many("all_or_none", true, "t", all.clone()).await), (2, 1, false));
+    let none = many("all_or_none", false, "t", all.clone()).await;
+    assert_eq!(counts(&none), (2, 1, false));
+    assert_eq!(none["rows"][2]["refused"]["detail"], "`a1` exists already.");
+    assert_eq!(server.get("/items", OFFICE).await.json()["items"], json!([]), "one refusal keeps everything out");
+    assert_eq!(counts(&many("each", false, "t", all.clone()).await), (2, 1, true));
+
+    let asks = vec![ask("a1"), ask("a2")];
+    assert_eq!(counts(&many("all_or_none", false, "q", asks.clone()).await), (2, 0, true));
+    let again = many("all_or_none", false, "q", asks).await;
+    assert_eq!((counts(&again), &again["rows"][1]["done"]["repeated"]), ((2, 0, false), &json!(true)), "though it could be done again");
+    let again = many("each", false, "q", vec![ask("a2"), ask("a2")]).await;
+    assert_eq!(again["rows"][0]["refused"]["code"], "command_reused");
+    assert_eq!(server.get("/items/a2", OFFICE).await.json()["rev"], 2);
+
+    server.post("/actions", "ann", json!({ "actions": [ask("a1")] })).await.problem(403, "not_yours");
+    server.post("/actions", OFFICE, json!({ "actions": [] })).await.problem(422, "bad_count");
+    let wrong = json!({ "actions": [submit("a3"), { "item": "a4", "action": "submit", "inputs": {} }] });
+    let wrong = server.post("/actions", OFFICE, wrong).await.problem(422, "unknown_key");
+    assert_eq!(wrong["errors"][0], json!({ "pointer": "/actions/1/inputs", "nearest": "input" }));
+}
+
+#[tokio::test]
+async fn the_outbox_is_the_offices_and_to_each_their_own() {
+    let world = World::open("2026-03-02 09:00").await;
+    let server = Server::start(world).await;
+    server.submitted("a1").await;
+    let asked = json!({ "input": { "question": "why?" } });
+    assert_eq!(server.post("/items/a1/actions/ask_back", "carl", asked).await.status, 200);
+    let list = server.get("/outbox?item=a1", OFFICE).await.json();
+    let notice = &list["notices"][0];
+    assert_eq!((&notice["person"], &notice["status"], &notice["says"]), (&json!("ann"), &json!("ready"), &json!("waiting")));
+    assert_eq!(list["counts"]["ready"], 1);
+    assert_eq!(server.get("/outbox", "ann").await.json()["notices"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/outbox", "carl").await.json()["notices"], json!([]));
+    server.get("/outbox?person=ann", "carl").await.problem(403, "not_yours");
+    let key = notice["key"].as_str().unwrap();
+    let path = format!("/outbox/{}", key.replace('/', "%2F").replace('#', "%23").replace(' ', "%20"));
+    assert_eq!(server.get(&path, "ann").await.json()["notice"]["subject"], "A question about 2026-001");
+    server.get(&path, "carl").await.problem(404, "no_notice");
+    server.get("/outbox/none", OFFICE).await.problem(404, "no_notice");
+    assert_eq!(server.get("/items/a1", "carl").await.json()["notices"], json!([]));
+
+    server.post("/outbox/cancel", "ann", json!({ "ids": [key], "reason": "x" })).await.problem(403, "office_only");
+    let cancelled = server.post("/outbox/cancel", OFFICE, json!({ "ids": [key, "other"], "reason": "over" })).await.json();
+    assert_eq!(cancelled, json!({ "asked": 2, "changed": 1 }));
+    assert_eq!(server.get("/outbox", OFFICE).await.json()["notices"][0]["says"], "cancelled: over");
+    assert_eq!(server.post("/outbox/release", OFFICE, json!({ "ids": [key] })).await.json()["changed"], 0);
+    let missing = server.post("/outbox/cancel", OFFICE, json!({ "ids": [key] })).await.problem(422, "missing_key");
+    assert_eq!(missing["errors"][0]["pointer"], "/reason");
+}
+
+/// The office, with a report and an import.
+const LISTS: &str = "
+reports:
+  weights: { title: by code, by: code }
+imports:
+  letters:
+    title: letters
+    sheet: Letters
+    item: number
+    columns:
+      number: { heading: number, type: text, required: true }
+      about: { heading: about, type: text, required: true }
+      came_on: { heading: came on, type: date, required: true }
+    steps:
+      - { do: submit, by: citizen, on: came_on, with: { title: about } }
+";
+
+#[tokio::test]
+async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(|path, text| if path == "request.yaml" { text + LISTS } else { text });
+    let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
+    let server = Server::over(app, folder, BodyLimits::default(), Limits::default()).await;
+    let workbook = |days: [&str; 2]| {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet().set_name("Letters").unwrap();
+        for (column, heading) in ["number", "about", "came on"].iter().enumerate() {
+            sheet.write(0, column as u16, *heading).unwrap();
+        }
+        for (row, day) in days.iter().enumerate() {
+            let row = row as u32 + 1;
+            sheet.write(row, 0, format!("l{row}")).unwrap().write(row, 1, "a letter").unwrap().write(row, 2, *day).unwrap();
+        }
+        book.save_to_buffer().unwrap()
+    };
+    let import = async |query: &str, token: &str, book: &[u8]| {
+        let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+        let head = format!(
+            "POST /api/v1/imports/letters{query} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\naccept-language: en\r\n"
+        );
+        server.raw(&head, book).await
+    };
+    let counts = |answer: Answer| {
+        let answer = answer.json();
+        let count = |name: &str| answer[name].as_u64().unwrap();
+        (answer["written"].as_bool().unwrap(), count("new"), count("known"), count("refused"), answer["problems"].clone())
+    };
+    let good = workbook(["2026-02-26", "2026-02-27"]);
+    import("", "ann", &good).await.problem(403, "office_only");
+    assert_eq!(counts(import("?dry_run=true", OFFICE, &good).await), (false, 2, 0, 0, json!([])));
+    assert_eq!(counts(import("", OFFICE, &good).await), (true, 2, 0, 0, json!([])));
+    assert_eq!(counts(import("", OFFICE, &good).await), (false, 0, 2, 0, json!([])), "only once");
+    let (written, .., problems) = counts(import("", OFFICE, &workbook(["2026-02-26", "soon"])).await);
+    assert_eq!((written, &problems[0]["place"]), (false, &json!("Letters!C3")));
+    assert!(problems[0]["says"].as_str().unwrap().contains("is not a date"), "{problems}");
+    import("", OFFICE, b"no workbook").await.problem(422, "no_list");
+    import("?how=tomorrow", OFFICE, &good).await.problem(400, "unknown_value");
+    server.ask("POST", "/imports/letters", OFFICE, &[], "{}").await.problem(415, "media");
+
+    assert_eq!(server.get("/reports", "ann").await.json()["reports"][0]["report"], "weights");
+    let figures = server.get("/reports/weights?as_of=2026-02-26", "ann").await.json();
+    assert_eq!((&figures["total"], &figures["rows"][0]["percent"]), (&json!(1), &json!("100.00")));
+    assert_eq!(server.get("/reports/weights?known_on=2026-03-01", "ann").await.json()["total"], 0);
+    let near = server.get("/reports/wieghts", "ann").await.problem(404, "no_report");
+    assert_eq!(near["errors"][0]["nearest"], "weights");
+    server.get("/reports/weights?as_of=9999-12-31", "ann").await.problem(422, "bad_day");
+    server.get("/reports/weights?as_of=yesterday", "ann").await.problem(400, "bad_query");
+}
+
+#[tokio::test]
+async fn whatever_is_sent_is_answered_with_a_problem() {
+    let bodies = BodyLimits { bytes: 10_000, time: Duration::from_millis(50), ..BodyLimits::default() };
+    let World { app, folder } = World::open("2026-03-02 09:00").await;
+    let server = Server::over(app, folder, bodies, Limits::default()).await;
+    server.submitted("a1").await;
+    let deep = format!("{{\"input\":{{\"title\":{}1{}}}}}", "[".repeat(2000), "]".repeat(2000));
+    let table: &[(&str, &str, &str, &str, u16, &str)] = &[
+        ("GET", "/items", "", "", 401, "no_token"),
+        ("GET", "/items", "guessed", "", 401, "bad_token"),
+        ("GET", "/items", "gone", "", 403, "not_in_directory"),
+        ("GET", "/nothing", "ann", "", 404, "no_route"),
+        ("GET", "/items/a1/", "ann", "", 404, "no_route"),
+        ("DELETE", "/items/a1", "ann", "", 405, "no_method"),
+        ("POST", "/items", "ann", "{}", 405, "no_method"),
+        ("GET", "/items?limit=0", "ann", "", 400, "bad_limit"),
+        ("GET", "/items?limit=-1", "ann", "", 400, "bad_query"),
+        ("GET", "/items?limit=99999999999999999999", "ann", "", 400, "bad_query"),
+        ("GET", "/items?flag=green", "ann", "", 400, "unknown_value"),
+        ("GET", "/items?colour=red", "ann", "", 400, "unknown_key"),
+        ("GET", "/items?open=true&open=false", "ann", "", 400, "bad_query"),
+        ("GET", "/items?text=%00", "ann", "", 400, "bad_query"),
+        ("GET", "/items?workflow=none", "ann", "", 404, "unknown_workflow"),
+        ("GET", "/items/%00", "ann", "", 400, "bad_name"),
+        ("GET", "/items/%ff", "ann", "", 400, "bad_name"),
+        ("GET", "/items/%20", "ann", "", 400, "bad_name"),
+        ("POST", "/items/a2/actions/submit", "ann", "{", 400, "no_json"),
+        ("POST", "/items/a2/actions/submit", "ann", "{} {}", 400, "no_json"),
+        ("POST", "/items/a2/actions/submit", "ann", "[]", 422, "bad_body"),
+        ("POST", "/items/a2/actions/submit", "ann", "null", 422, "bad_body"),
+        ("POST", "/actions", "ann", "{\"actions\":[[\"a2\",\"submit\"]]}", 422, "bad_body"),
+        ("POST", "/items/a2/actions/submit", "ann", &deep, 400, "no_json"),
+        ("POST", "/items/a2/actions/submit", "ann", "{\"input\":{\"title\":\"\\u0000\"}}", 422, "bad_input"),
+        ("POST", "/items/a2/actions/submit", "ann", "{\"input\":{\"title\":1},\"input\":{}}", 422, "bad_body"),
+        ("POST", "/items/a2/actions/submit", "ann", "{\"dryrun\":true}", 422, "unknown_key"),
+        ("POST", "/items/a1/actions/weigh", "carl", "{\"branch\":{\"no\":1}}", 422, "bad_body"),
+        ("POST", "/items/a1/actions/weigh", "carl", "{\"branch\":7}", 422, "unknown_branch"),
+        ("POST", "/items/a1/actions/weigh", "carl", "{\"on\":\"tomorrow\"}", 422, "bad_body"),
+        ("POST", "/outbox/release", OFFICE, "{\"ids\":[\"\\u0000\"]}", 400, "bad_name"),
+    ];
+    for (method, path, token, body, status, code) in table {
+        let answer = server.ask(method, path, token, &[], body).await;
+        assert_eq!(answer.status, *status, "{method} {path} {body:.60}: {}", answer.body);
+        answer.problem(*status, code);
+    }
+    assert_eq!(server.ask("DELETE", "/items/a1", "ann", &[], "").await.header("allow"), Some("get,head"));
+    server.raw("GET /api/v1/items HTTP/1.1\r\n", b"").await.problem(401, "no_token");
+    let zh = server.raw("GET /api/v1/items HTTP/1.1\r\naccept-language: fr, zh-CN;q=0.8, en;q=0.5\r\n", b"").await.problem(401, "no_token");
+    assert!(zh["detail"].as_str().unwrap().contains("令牌"), "{zh}");
+    server.raw("POST /api/v1/actions HTTP/1.1\r\nauthorization: Bearer ann\r\n", b"{}").await.problem(415, "media");
+    let large = "x".repeat(10_001);
+    server.ask("POST", "/actions", "ann", &[], &large).await.problem(413, "too_large");
+
+    let head =
+        "POST /api/v1/actions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ann\r\ncontent-type: application/json\r\n";
+    let mut chunked = TcpStream::connect(server.address).await.unwrap();
+    chunked.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n2711\r\n{large}\r\n0\r\n\r\n").as_bytes()).await.unwrap();
+    read(chunked).await.problem(413, "too_large");
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(format!("{head}content-length: 100\r\n\r\n{{").as_bytes()).await.unwrap();
+    read(slow).await.problem(408, "body_late");
+    assert_eq!(server.app.store.ids(None, false, "", 9).await.unwrap(), ["a1"], "nothing of it was done");
+}
+
+#[tokio::test]
+async fn a_token_taken_back_in_mid_request_does_nothing_any_more() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    let body = "{\"input\":{\"title\":\"x\"}}";
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/items/a1/actions/submit HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ann\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body once it knows the caller.
+    let mut go_on = [0; 25];
+    tokio::time::timeout(BOUND, stream.read_exact(&mut go_on)).await.unwrap().unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"), "{go_on:?}");
+    *server.tokens.lock().unwrap() = Arc::default();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    read(stream).await.problem(401, "bad_token");
+    assert!(server.app.item("a1").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_given_up_and_the_rest_goes_on() {
+    let World { app, folder } = World::open("2026-03-02 09:00").await;
+    let limits = Limits { write: Duration::from_millis(100), connections: 1, ..Limits::default() };
+    let server = Server::over(app, folder, BodyLimits::default(), limits).await;
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    // Requests without end, of which no answer is read: the answers fill every buffer on the way.
+    let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let flood = async { while deaf.write_all(request.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(BOUND, flood).await.expect("it is sent away");
+    assert_eq!(server.get("/items", "ann").await.status, 200, "its place is free again");
+}
+
+/// `DUBAN_UPDATE=1 cargo test api::` writes the document anew; its diff is what a reviewer reads.
+#[test]
+fn the_document_says_what_it_said() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/openapi.json");
+    let document = duban::api::document() + "\n";
+    if std::env::var_os("DUBAN_UPDATE").is_some() {
+        std::fs::write(path, &document).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), document, "DUBAN_UPDATE=1 cargo test api:: writes it anew");
+}
+
+#[tokio::test]
+async fn the_document_is_served_and_every_operation_in_it_is_there() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    let answer = server.raw("GET /api/v1/openapi.json HTTP/1.1\r\n", b"").await;
+    let document = answer.json();
+    assert_eq!(document, serde_json::from_str::<Json>(&duban::api::document()).unwrap());
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut count = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            count += 1;
+            let path = path.replace(['{', '}'], "");
+            let head = format!("{} {path} HTTP/1.1\r\n", method.to_uppercase());
+            server.raw(&head, b"").await.problem(401, "no_token");
+        }
+    }
+    assert_eq!(count, 14);
+    assert!(moment("2026-03-02 09:00") <= server.app.now());
+}
