@@ -13,7 +13,7 @@ use crate::kernel::time::Instant;
 use crate::kernel::words::Lang;
 use crate::mail::backoff::{wait_after, wait_after_unknown};
 use crate::mail::guard::Guard;
-use crate::mail::{self, Address, Composed, Outcome, Parcel, Sender, Transport};
+use crate::mail::{self, Address, Composed, Outcome, Parcel, Phase, Sender, Transport};
 use crate::store::outbox::{Claimed, MailEnd, NewMail, NoticeEnd};
 use crate::store::{self, LOCAL, Store, StoreError};
 use chrono::TimeDelta;
@@ -27,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 const BATCH: u32 = 500;
 /// How long a claim holds: longer than the longest conversation with a server.
 const LEASE: TimeDelta = TimeDelta::minutes(45);
-/// A mail that could not be delivered for so long is given up, for a person to see.
+/// A mail that could not be delivered for so long after it was first tried is given up, for a person to see.
 const EXPIRES_AFTER: TimeDelta = TimeDelta::days(5);
+/// Of a mail that was composed so lately, it is known that it is owed.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
 /// While the server itself is at fault it is asked again after this at the latest.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(15);
 /// A mail that the guard holds back is looked at again after this.
@@ -306,21 +308,22 @@ impl App {
                 let chance = (post.chance)();
                 let (end, reply) = match outcome {
                     Outcome::Sent { reply } => (MailEnd::Sent, reply),
-                    Outcome::Refused { phase, reply } => (MailEnd::Refused, format!("{phase:?}: {reply}")),
+                    Outcome::Refused { phase, reply } => (MailEnd::Refused, format!("{}: {reply}", phase.word())),
                     Outcome::Deferred { phase, why } => {
                         let wait = wait_after(mail.attempts, chance);
                         let wait = if at_fault { wait.min(LONGEST_PAUSE) } else { wait };
-                        (MailEnd::Deferred { next_try: now + wait }, format!("{phase:?}: {why}"))
+                        (MailEnd::Deferred { next_try: now + wait }, format!("{}: {why}", phase.word()))
                     }
                     Outcome::Unknown { why } => {
-                        (MailEnd::Unknown { next_try: now + wait_after_unknown(mail.attempts, chance) }, format!("Dot: {why}"))
+                        let next_try = now + wait_after_unknown(mail.attempts, chance);
+                        (MailEnd::Unknown { next_try }, format!("{}: {why}", Phase::Dot.word()))
                     }
                 };
                 (end, reply, false, at_fault)
             }
         };
         let open = matches!(end, MailEnd::Deferred { .. } | MailEnd::Unknown { .. });
-        let end = if open && self.now() - mail.created_at > EXPIRES_AFTER { MailEnd::Expired } else { end };
+        let end = if open && self.now() - mail.first_try > EXPIRES_AFTER { MailEnd::Expired } else { end };
         Ok(Some(Handed { outcome: store::outbox::Outcome { id: mail.id, fence: mail.fence, end, reply }, held, at_fault }))
     }
 
@@ -350,7 +353,9 @@ impl App {
         if let (true, Err(why)) = (transport.reaches_people(), post.guard.allows(&to, self.store.instance())) {
             return Ok(Attempt::Held(format!("guard: {why}")));
         }
-        if mail.attempts > 1 && !self.anything_owed(&mail.id).await? {
+        // It may have waited long for its first attempt too: for a transport, or for a server that was at fault.
+        let waited = mail.attempts > 1 || self.now() - mail.created_at > FRESH;
+        if waited && !self.anything_owed(&mail.id).await? {
             return Ok(Attempt::Cancelled);
         }
         let parcel = Parcel { id: &mail.id, from: &post.from, to: &to, at: mail.created_at, bytes: mail.bytes.as_bytes() };

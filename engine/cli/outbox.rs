@@ -92,7 +92,13 @@ fn word(status: &str, lang: Lang) -> String {
 /// Our own reasons have words; what a server said is shown as it was.
 fn reason(why: &str, lang: Lang) -> String {
     let key = format!("outbox.why.{why}");
-    if has(lang, &key) { say(lang, &key, &[]) } else { why.to_string() }
+    if has(lang, &key) { say(lang, &key, &[]) } else { reply(why, lang) }
+}
+
+/// What a server answered, behind how far the mail had come.
+fn reply(text: &str, lang: Lang) -> String {
+    let known = text.split_once(": ").map(|(phase, reply)| (format!("outbox.phase.{phase}"), reply)).filter(|(key, _)| has(lang, key));
+    known.map_or_else(|| text.to_string(), |(key, reply)| say(lang, "outbox.reply", &[("phase", &say(lang, &key, &[])), ("reply", reply)]))
 }
 
 async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Result<i32> {
@@ -185,7 +191,7 @@ fn mail_text(office: &Office, mail: &MailStatus, lang: Lang) -> String {
         ("address", mail.address.clone()),
         ("status", word(&mail.status, lang)),
         ("attempts", mail.attempts.to_string()),
-        ("reply", mail.reply.clone().unwrap_or_default()),
+        ("reply", mail.reply.as_deref().map(|why| reason(why, lang)).unwrap_or_default()),
     ];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     say(lang, "outbox.mail", &values)

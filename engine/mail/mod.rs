@@ -51,6 +51,23 @@ pub enum Phase {
     Dot,
 }
 
+impl Phase {
+    /// The word under which it is recorded; the catalogue says it to people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Connect => "connect",
+            Phase::Greeting => "greeting",
+            Phase::Tls => "tls",
+            Phase::Auth => "auth",
+            Phase::Mail => "mail",
+            Phase::Recipient => "recipient",
+            Phase::Data => "data",
+            Phase::Body => "body",
+            Phase::Dot => "dot",
+        }
+    }
+}
+
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -35,6 +35,8 @@ pub struct Claimed {
     pub attempts: u32,
     pub fence: u64,
     pub created_at: Instant,
+    /// When it was claimed for the first time.
+    pub first_try: Instant,
 }
 
 /// What became of an attempt.
@@ -187,9 +189,9 @@ impl Store {
         let claim = Claim { now: now.timestamp_millis(), until: until.timestamp_millis(), by: by.to_string(), limit };
         let rows = self.write(Lane::Background, claim).await?;
         let mut claimed = Vec::with_capacity(rows.len());
-        for (id, person, address, bytes, attempts, fence, created_at) in rows {
-            let (attempts, fence, created_at) = (attempts as u32, fence as u64, instant(created_at)?);
-            claimed.push(Claimed { id, person, address, bytes, attempts, fence, created_at });
+        for (id, person, address, bytes, attempts, fence, created_at, first_try) in rows {
+            let (attempts, fence, created_at, first_try) = (attempts as u32, fence as u64, instant(created_at)?, instant(first_try)?);
+            claimed.push(Claimed { id, person, address, bytes, attempts, fence, created_at, first_try });
         }
         claimed.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(claimed)
@@ -355,7 +357,7 @@ struct Claim {
 }
 
 impl Write for Claim {
-    type Answer = Vec<(String, String, String, String, i64, i64, i64)>;
+    type Answer = Vec<(String, String, String, String, i64, i64, i64, i64)>;
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_CLAIM))

@@ -131,9 +131,10 @@ statements! {
     MAIL_TAKE_BACK = "update mail set status = 'unknown', next_try = $1, leased_by = null where status = 'claimed' and ended_at is null";
     MAIL_CLAIM = "with free as materialized (select id from mail where jurisdiction = $j and ended_at is null and next_try <= $1 order by next_try, id limit $4
             /*for update skip locked*/)
-        update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3
+        update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3,
+            first_try = coalesce(first_try, $1)
         where jurisdiction = $j and id in (select id from free)
-        returning id, person, address, bytes, attempts, fence, created_at";
+        returning id, person, address, bytes, attempts, fence, created_at, first_try";
     MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
         from json_each($1) j where mail.jurisdiction = $j and mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'

@@ -215,7 +215,7 @@ async fn a_refused_mail_stays_refused_with_the_servers_words() {
     assert_eq!(send(&world, &post).await, Posted { refused: 1, ..Posted::default() });
     let notice = &notices(&world, "1").await[0];
     assert_eq!(notice.mail_status.as_deref(), Some("refused"));
-    assert_eq!(notice.mail_reply.as_deref(), Some("Recipient: 550 no such user"));
+    assert_eq!(notice.mail_reply.as_deref(), Some("recipient: 550 no such user"));
     world.now_is("2026-03-06 09:00");
     assert_eq!(send(&world, &post).await, Posted::default());
 }
@@ -339,5 +339,23 @@ async fn without_a_transport_mails_wait_in_the_outbox_and_a_stop_claims_nothing_
     assert_eq!(world.app.send_due(&post, &stop).await.unwrap(), Posted::default());
     assert_eq!(mail_counts(&world).await, [("ready".to_string(), 1)]);
     assert_eq!(send(&world, &post).await.sent, 1);
+    assert_eq!(memory.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_waited_for_its_first_attempt_is_asked_for_and_has_all_its_days_left() {
+    let world = office("2026-03-05 09:00").await;
+    let from = Address::parse("duban@example.com").unwrap();
+    let nowhere = Arc::new(Post::new(None, mail_frames(None).unwrap(), from, Guard::default(), "test".into()));
+    assert_eq!(render(&world, &nowhere).await.mails, 1);
+    // Answered while nothing could leave: the reminder is owed no more, the answer is.
+    world.app.act(&command("1", "answer", "carl", [])).await.unwrap();
+    assert_eq!(render(&world, &nowhere).await.mails, 1);
+    world.now_is("2026-03-12 09:00");
+    let (memory, post) = memory();
+    memory.answer([Outcome::Deferred { phase: Phase::Data, why: "451".into() }]);
+    assert_eq!(send(&world, &post).await, Posted { cancelled: 1, deferred: 1, ..Posted::default() });
+    world.now_is("2026-03-12 09:05");
+    assert_eq!(send(&world, &post).await, Posted { sent: 1, ..Posted::default() });
     assert_eq!(memory.mails().len(), 1);
 }
