@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What is under way has so long to come to its end.
@@ -43,6 +44,8 @@ pub enum ServeError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{0} of the server ended by itself")]
+    Part(String),
     #[error("waiting for signals")]
     Signals(std::io::Error),
 }
@@ -108,15 +111,16 @@ pub async fn serve(
         true => scheduler::look_through(&app, &pulse, &stop).await,
         false => None,
     };
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     let looking = (!app.store.unclean).then(|| {
         let (app, pulse, stop) = (app.clone(), pulse.clone(), stop.clone());
         tokio::spawn(async move { scheduler::look_through(&app, &pulse, &stop).await })
     });
-    tasks.spawn(accept::accept(listener, routes, accept::Limits::default(), stop.clone()));
-    tasks.spawn(scheduler::run_engine(app.clone(), pulse.clone(), stop.clone()));
-    tasks.spawn(scheduler::run_news(app.clone(), pulse.clone(), stop.clone()));
-    tasks.spawn(scheduler::run_mail(app.clone(), post, pulse, stop.clone()));
+    let accepting = accept::accept(listener, routes, accept::Limits::default(), stop.clone());
+    tasks.spawn(named("accept loop", accepting));
+    tasks.spawn(named("scheduler", scheduler::run_engine(app.clone(), pulse.clone(), stop.clone())));
+    tasks.spawn(named("news", scheduler::run_news(app.clone(), pulse.clone(), stop.clone())));
+    tasks.spawn(named("mailer", scheduler::run_mail(app.clone(), post, pulse, stop.clone())));
     app.store.announce(address.to_string(), token)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
@@ -125,21 +129,7 @@ pub async fn serve(
     ready(&Ready { address, leaving, unclean: app.store.unclean, integrity, open_items: app.store.count_open().await?, next });
     tracing::info!(%address, rules = %app.rules().hash, "serving");
 
-    // A loop that ends by itself has failed: nobody is served by half a process.
-    let first = tokio::select! {
-        () = stop.cancelled() => None,
-        first = tasks.join_next() => first,
-    };
-    if let Some(Err(error)) = first {
-        tracing::error!(%error, "a part of the server failed");
-    }
-    stop.cancel();
-    tracing::info!("stopping");
-    let ended = tokio::time::timeout(LAST_MINUTE, async { while tasks.join_next().await.is_some() {} }).await;
-    if ended.is_err() {
-        tracing::warn!("what was under way did not end in time");
-        tasks.shutdown().await;
-    }
+    let ended = until_one_ends(tasks, &stop).await;
     signals.abort();
     if let Some(looking) = looking {
         // It sees `stop` at the next item.
@@ -147,7 +137,43 @@ pub async fn serve(
     }
     app.store.clone().close().await;
     tracing::info!("stopped");
-    Ok(())
+    ended
+}
+
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+/// Waits for `stop`, or for a part to end by itself, and brings all to their end. A part that ends by itself has failed: nobody is
+/// served by half a process, and whoever started it shall see that it did not end in good order.
+pub async fn until_one_ends(mut tasks: JoinSet<&'static str>, stop: &CancellationToken) -> Result<(), ServeError> {
+    let mut failed = None;
+    let mut note = |ended: Result<&'static str, JoinError>| {
+        let what = match ended {
+            Ok(_) if stop.is_cancelled() => return,
+            Ok(name) => name.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(%what, "a part of the server failed");
+        failed.get_or_insert(what);
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        Some(first) = tasks.join_next() => note(first),
+    }
+    stop.cancel();
+    tracing::info!("stopping");
+    let rest = async {
+        while let Some(ended) = tasks.join_next().await {
+            note(ended);
+        }
+    };
+    if tokio::time::timeout(LAST_MINUTE, rest).await.is_err() {
+        tracing::warn!("what was under way did not end in time");
+        tasks.shutdown().await;
+    }
+    failed.map_or(Ok(()), |what| Err(ServeError::Part(what)))
 }
 
 /// A wrong zone in the settings is noticed here, not by mails at the wrong hour.

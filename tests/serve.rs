@@ -3,12 +3,15 @@
 use crate::cli::{DEPUTY, Desk, draft};
 use duban::kernel::time::Instant;
 use duban::scheduler::{Jump, Watch};
+use duban::serve::until_one_ends;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant as Now};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Nothing here takes so long on any machine.
 const BOUND: Duration = Duration::from_secs(120);
@@ -352,4 +355,29 @@ fn a_database_that_is_not_there_or_does_not_let_us_in_is_told_in_a_sentence() {
     let (code, told) = server.stop();
     assert_eq!(code, Some(0), "{told}");
     assert!(!told.contains("first"), "no password in the logs: {told}");
+}
+
+#[tokio::test]
+async fn a_part_that_ends_by_itself_ends_the_server_with_a_fault() {
+    let ends = |first: fn() -> &'static str| async move {
+        let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+        let other = stop.clone();
+        parts.spawn(async move {
+            other.cancelled().await;
+            "other"
+        });
+        parts.spawn(async move { first() });
+        until_one_ends(parts, &stop).await.unwrap_err().to_string()
+    };
+    assert_eq!(ends(|| "mailer").await, "mailer of the server ended by itself");
+    assert!(ends(|| panic!("out of its depth")).await.contains("panic"));
+
+    let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+    let part = stop.clone();
+    parts.spawn(async move {
+        part.cancelled().await;
+        "part"
+    });
+    stop.cancel();
+    assert!(until_one_ends(parts, &stop).await.is_ok(), "told to stop is good order");
 }

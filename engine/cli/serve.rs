@@ -58,6 +58,7 @@ fn stop(lang: Lang, error: ServeError) -> Stop {
         ServeError::Zone { settings, workflow, rules } => {
             Stop::usage(lang, "serve.zone", &[("settings", &settings), ("workflow", &workflow), ("rules", &rules)])
         }
+        ServeError::Part(part) => Stop::new(exit::ENVIRONMENT, lang, "serve.part", &[("part", &part)]),
         ServeError::Store(error) => Stop::store(lang, &error),
         error => {
             let what = format!("{:#}", anyhow::Error::from(error));
