@@ -261,6 +261,8 @@ fn unknown_units_and_persons_come_with_the_nearest_name() {
         sentences(&with_cell(6, "市教育局、市交通运输管理局")),
         ["建议!G2 “协办单位”：找不到“市交通运输管理局”，是不是“市交通运输局”？"]
     );
+    assert_eq!(sentences(&with_cell(5, "市建没局")), ["建议!F2 “主办单位”：找不到“市建没局”，是不是“市住建局”？"]);
+    assert_eq!(sentences(&with_cell(5, "市司法局")), ["建议!F2 “主办单位”：找不到“市司法局”。"]);
     assert_eq!(sentences(&with_cell(2, "欧阳明月")), ["建议!C2 “领衔代表”：找不到“欧阳明月”。"]);
     assert_eq!(sentences(&with_cell(3, "张伟")), ["建议!D2 “附议代表”：“张伟”有几个同名的，请改填编号：zhang1、zhang2。"]);
     assert!(with_cell(3, "zhang2").problems.is_empty());
@@ -281,6 +283,32 @@ fn missing_and_doubled_columns_are_told_once_and_spoil_the_sheet() {
     let reading = read(&path).unwrap();
     assert_eq!(sentences(&reading), ["建议!I1 表头里有两列“标题”，请只留一列。", "建议!1 缺少“主办单位”一列，是不是“主办部门”？"]);
     assert!(reading.rows_or_problems(true).is_err(), "leaving rows out does not help");
+}
+
+#[test]
+fn a_column_under_another_name_is_asked_after_and_what_is_not_read_is_told() {
+    let book = Book::new();
+    let list = |headings: &[&str]| {
+        read(&book.write("建议", |sheet| {
+            text_row(sheet, 0, headings);
+            text_row(sheet, 1, &good_row());
+        }))
+        .unwrap()
+    };
+    // Nobody has to fill it in, so its loss would go unseen.
+    let renamed = list(&["编号", "标题", "领衔代表", "附议人", "提出方式", "主办单位", "协办单位", "提出日期"]);
+    assert_eq!(
+        sentences(&renamed),
+        ["建议!1 没有“附议代表”一列，是不是“附议人”？是就改为“附议代表”；不是就删去“附议人”一列再导入，免得漏掉内容。"]
+    );
+    assert!(renamed.rows_or_problems(true).is_err());
+
+    let other = list(&["编号", "标题", "领衔代表", "备注", "提出方式", "主办单位", "电话", "提出日期"]);
+    assert_eq!(sentences(&other), Vec::<String>::new());
+    let told: Vec<_> = other.remarks.iter().map(|remark| remark.sentence(Lang::Zh)).collect();
+    assert_eq!(told, ["表中没有这些列，按空白处理：附议代表、协办单位、交办日期", "表中这些列没有读入：备注、电话"]);
+    assert_eq!(other.remarks[1].sentence(Lang::En), "columns of the sheet that are not read: 备注, 电话");
+    assert_eq!(other.rows.len(), 1);
 }
 
 #[test]
@@ -320,7 +348,8 @@ fn merged_cells_among_the_data_are_an_error_not_a_guess() {
         sheet.merge_range(2, 5, 3, 5, "市教育局", &Format::new()).unwrap();
     });
     let reading = read(&path).unwrap();
-    assert_eq!(sentences(&reading)[0], "建议!F3 “F3:F4”是合并单元格，只有第一格有内容。请取消合并，每行各自填写。");
+    let once = ["建议!F3 “F3:F4”是合并单元格，只有第一格有内容。请取消合并，每行各自填写。"];
+    assert_eq!(sentences(&reading), once, "its empty cells are not told one by one");
     assert_eq!(reading.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2]);
 }
 

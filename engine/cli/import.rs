@@ -63,7 +63,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let declared = &workflow.imports[&name];
     let reading = sheet::read_import(&args.file, declared, &workflow.fields, &rules.setting.directory)
         .map_err(|error| Stop { code: exit::FINDINGS, sentence: error.sentence(lang) })?;
-    let problems = reading.problems.clone();
+    let (problems, remarks) = (reading.problems.clone(), reading.remarks.clone());
     let rows = reading.rows_or_problems(args.skip_bad_rows).unwrap_or_default();
     let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
     let kept_out = !problems.is_empty() && !args.skip_bad_rows;
@@ -83,8 +83,9 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     };
     bar.finish_and_clear();
     if context.json {
-        anstream::println!("{}", in_json(args, &problems, &imported, lang));
+        anstream::println!("{}", in_json(args, &problems, &remarks, &imported, lang));
     } else {
+        remarks.iter().for_each(|remark| anstream::println!("  {}", remark.sentence(lang)));
         print(office, args, &problems, &imported, lang);
     }
     let refused = imported.rows.iter().any(|row| !row.answer.is_done());
@@ -133,7 +134,7 @@ fn count(imported: &Imported) -> (usize, usize, usize) {
     )
 }
 
-fn in_json(args: &ImportArgs, problems: &[SheetProblem], imported: &Imported, lang: Lang) -> serde_json::Value {
+fn in_json(args: &ImportArgs, problems: &[SheetProblem], remarks: &[SheetProblem], imported: &Imported, lang: Lang) -> serde_json::Value {
     let (new, known, refused) = count(imported);
     let cells = problems.iter().map(|problem| {
         json!({ "place": problem.place(), "row": problem.row, "column": problem.column, "code": problem.code, "sentence": problem.sentence(lang) })
@@ -144,7 +145,7 @@ fn in_json(args: &ImportArgs, problems: &[SheetProblem], imported: &Imported, la
         );
     json!({
         "file": args.file, "dry_run": args.dry_run, "written": imported.written, "new": new, "known": known, "refused": refused,
-        "problems": cells.collect::<Vec<_>>(), "refused_rows": rows.collect::<Vec<_>>(),
+        "problems": cells.collect::<Vec<_>>(), "remarks": remarks.iter().map(|remark| remark.sentence(lang)).collect::<Vec<_>>(), "refused_rows": rows.collect::<Vec<_>>(),
         "bad_rows": bad_rows(problems),
     })
 }

@@ -1,7 +1,7 @@
 //! Where the columns of an import stand: the row of headings is found by its words, wherever the title rows above it end.
 
 use super::lookup::nearest;
-use super::problem::{Error, SheetProblem};
+use super::problem::{BETWEEN, Error, SheetProblem};
 use super::value::{compact, same_name};
 use super::workbook::{Cell, Grid};
 use crate::kernel::model::Name;
@@ -21,8 +21,13 @@ pub struct Header {
 }
 
 /// Finds the row in which most headings stand. A heading that spans two rows, or whose lower half names the columns, is followed down.
-/// Missing and doubled columns are noted as problems.
-pub fn find_header(grid: &Grid, import: &Import, problems: &mut Vec<SheetProblem>) -> Result<Header, Error> {
+/// Missing and doubled columns are noted as problems; columns that one may do without, and headings that nothing asks for, as remarks.
+pub fn find_header(
+    grid: &Grid,
+    import: &Import,
+    problems: &mut Vec<SheetProblem>,
+    remarks: &mut Vec<SheetProblem>,
+) -> Result<Header, Error> {
     let counts = grid
         .rows_from(0)
         .take(ROWS_SEARCHED)
@@ -31,7 +36,10 @@ pub fn find_header(grid: &Grid, import: &Import, problems: &mut Vec<SheetProblem
     let best = counts.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 0);
     let Some((header_row, _)) = best else {
         let headings = import.columns.values().filter(|column| column.required).filter_map(|column| column.headings.first());
-        return Err(Error::NoHeader { sheet: grid.sheet.clone(), headings: headings.map(String::as_str).collect::<Vec<_>>().join("、") });
+        return Err(Error::NoHeader {
+            sheet: grid.sheet.clone(),
+            headings: headings.map(String::as_str).collect::<Vec<_>>().join(BETWEEN),
+        });
     };
 
     let mut header = Header { first_data_row: header_row + 1, ..Header::default() };
@@ -55,7 +63,7 @@ pub fn find_header(grid: &Grid, import: &Import, problems: &mut Vec<SheetProblem
             header.first_data_row = header.first_data_row.max(region.last_row + 1);
         }
     }
-    note_missing(grid, import, &header, header_row, problems);
+    note_missing(grid, import, &header, header_row, problems, remarks);
     Ok(header)
 }
 
@@ -76,22 +84,39 @@ fn find(grid: &Grid, row: u32, import: &Import, name: &str) -> Vec<(u32, String)
         .collect()
 }
 
-fn note_missing(grid: &Grid, import: &Import, header: &Header, header_row: u32, problems: &mut Vec<SheetProblem>) {
+/// A column that is not there may be there under another name: then its cells would be lost without a word.
+fn note_missing(
+    grid: &Grid,
+    import: &Import,
+    header: &Header,
+    header_row: u32,
+    problems: &mut Vec<SheetProblem>,
+    remarks: &mut Vec<SheetProblem>,
+) {
     let used: Vec<u32> = header.columns.values().copied().collect();
-    let unused = || grid.row(header_row).filter(|(at, _)| !used.contains(at));
-    let texts: Vec<String> =
-        unused().filter_map(|(_, cell)| if let Cell::Text(text) = cell { Some(compact(text)) } else { None }).collect();
-    for (name, column) in &import.columns {
-        if header.columns.contains_key(name) || !column.required {
-            continue;
+    let mut unused: Vec<String> = grid
+        .row(header_row)
+        .filter(|(at, _)| !used.contains(at))
+        .filter_map(|(_, cell)| if let Cell::Text(text) = cell { Some(compact(text)) } else { None })
+        .collect();
+    unused.dedup();
+    let note = |code, name: &'static str, value: String| SheetProblem::new(&grid.sheet, code, header_row, None).with(name, value);
+    let mut absent = Vec::new();
+    for (name, column) in import.columns.iter().filter(|(name, _)| !header.columns.contains_key(*name)) {
+        let own = column.headings.first().cloned().unwrap_or_else(|| name.to_string());
+        let alike = column.headings.iter().find_map(|heading| Some((heading, nearest(heading, unused.iter().map(String::as_str))?)));
+        match (alike, column.required) {
+            (Some((heading, near)), required) => {
+                let code = if required { "sheet.missing_column_nearest" } else { "sheet.perhaps_renamed" };
+                problems.push(note(code, "heading", heading.clone()).with("nearest", near.to_string()));
+            }
+            (None, true) => problems.push(note("sheet.missing_column", "heading", own)),
+            (None, false) => absent.push(own),
         }
-        let heading = column.headings.first().cloned().unwrap_or_else(|| name.to_string());
-        let near = nearest(&heading, texts.iter().map(String::as_str)).map(str::to_string);
-        let code = if near.is_some() { "sheet.missing_column_nearest" } else { "sheet.missing_column" };
-        let problem = SheetProblem::new(&grid.sheet, code, header_row, None).with("heading", heading);
-        problems.push(match near {
-            Some(near) => problem.with("nearest", near),
-            None => problem,
-        });
+    }
+    for (code, headings) in [("sheet.columns_absent", absent), ("sheet.columns_unused", unused)] {
+        if !headings.is_empty() {
+            remarks.push(note(code, "headings", headings.join(BETWEEN)));
+        }
     }
 }

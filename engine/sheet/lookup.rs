@@ -71,25 +71,42 @@ fn add<'a>(names: &mut HashMap<String, Vec<&'a Name>>, name: &str, id: &'a Name)
     }
 }
 
-/// The name most like the text, if one is like it at all. A short form that leaves characters out (`市建设局` for
-/// `市住房和城乡建设局`) counts as near.
+/// The name that has most characters in common with the text, in their order; of equals the one with the longest common part. None when
+/// no more than the half is common and no two of it stand together. A short form that leaves characters out (`市建设局` for
+/// `市住房和城乡建设局`) is nearest of all.
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const NEAR: f64 = 0.5;
-    let text = compact(text);
-    let likeness = |name: &str| {
-        let name = compact(name);
-        let shorter = name.chars().count().min(text.chars().count());
-        let edits = strsim::normalized_damerau_levenshtein(&text, &name);
-        if shorter >= 2 && (leaves_out(&text, &name) || leaves_out(&name, &text)) { edits.max(0.6 + edits / 10.0) } else { edits }
-    };
-    let scored = names.map(|name| (likeness(name), name)).filter(|(score, _)| *score >= NEAR);
-    scored
-        .fold(None, |best: Option<(f64, &str)>, next| if best.is_some_and(|best| best.0 >= next.0) { best } else { Some(next) })
-        .map(|(_, name)| name)
+    let text: Vec<char> = compact(text).chars().collect();
+    let mut best: Option<((f64, usize), &str)> = None;
+    for name in names {
+        let chars: Vec<char> = compact(name).chars().collect();
+        let (common, run) = in_common(&text, &chars);
+        let share = 2.0 * common as f64 / (text.len() + chars.len()).max(1) as f64;
+        let shorter = text.len().min(chars.len());
+        let score = if shorter >= 2 && common == shorter { 1.0 + share } else { share };
+        let near = score > 0.5 || (score == 0.5 && run >= 2);
+        if near && best.is_none_or(|(other, _)| (score, run) > other) {
+            best = Some(((score, run), name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
-/// Whether all characters of `short` stand in `long`, in order.
-fn leaves_out(short: &str, long: &str) -> bool {
-    let mut long = long.chars();
-    short.chars().all(|wanted| long.any(|next| next == wanted))
+/// How many characters both have in the same order, and how many at most without a gap.
+fn in_common(a: &[char], b: &[char]) -> (usize, usize) {
+    let mut longest = 0;
+    let (mut common, mut run) = (vec![0; b.len() + 1], vec![0; b.len() + 1]);
+    for x in a {
+        let (mut next_common, mut next_run) = (vec![0; b.len() + 1], vec![0; b.len() + 1]);
+        for (at, y) in b.iter().enumerate() {
+            if x == y {
+                next_common[at + 1] = common[at] + 1;
+                next_run[at + 1] = run[at] + 1;
+                longest = longest.max(next_run[at + 1]);
+            } else {
+                next_common[at + 1] = common[at + 1].max(next_common[at]);
+            }
+        }
+        (common, run) = (next_common, next_run);
+    }
+    (common[b.len()], longest)
 }

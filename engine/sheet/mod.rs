@@ -29,6 +29,8 @@ pub struct Reading {
     pub rows: Vec<Row>,
     /// What is wrong, in the order of the sheet. A row with a problem is not among `rows`.
     pub problems: Vec<SheetProblem>,
+    /// Columns of the import that the sheet does not have, and headings of the sheet that nothing asks for: worth a look, and no fault.
+    pub remarks: Vec<SheetProblem>,
     /// Rows without anything in the columns that are read.
     pub blank_rows: u32,
 }
@@ -73,8 +75,8 @@ pub fn read_import_bytes(bytes: Vec<u8>, import: &Import, fields: &Section<Field
 
 fn read_grid(grid: Grid, import: &Import, fields: &Section<Field>, directory: &Directory) -> Result<Reading, Error> {
     let mut problems = Vec::new();
-    let header = find_header(&grid, import, &mut problems)?;
     let mut reading = Reading { sheet: grid.sheet.clone(), ..Reading::default() };
+    let header = find_header(&grid, import, &mut problems, &mut reading.remarks)?;
     if problems.is_empty() {
         let merged = merged_rows(&grid, &header, &mut problems)?;
         let mut sheet =
@@ -202,6 +204,13 @@ impl SheetReader<'_> {
     }
 
     fn note(&mut self, number: u32, name: &Name, code: &'static str, values: &[(&'static str, String)]) {
+        // What a merged region leaves empty is told once, of the region.
+        let at = self.header.columns.get(name);
+        if matches!(code, "sheet.empty" | "sheet.no_day")
+            && at.is_some_and(|at| self.grid.merged.iter().any(|region| region.covers(number, *at)))
+        {
+            return;
+        }
         let mut problem =
             SheetProblem::new(&self.grid.sheet, code, number, self.header.columns.get(name).copied()).with("heading", self.heading(name));
         problem.values.extend_from_slice(values);

@@ -5,6 +5,9 @@ use crate::kernel::words::{self, Lang};
 use serde::Serialize;
 use thiserror::Error;
 
+/// Stands between the entries of a list in a value; what people read there depends on their language.
+pub(super) const BETWEEN: &str = "\u{1f}";
+
 /// Why a workbook cannot be read at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Error {
@@ -87,7 +90,7 @@ impl SheetProblem {
 
     /// A fault of the headings spoils every row.
     pub fn concerns_the_sheet(&self) -> bool {
-        matches!(self.code, "sheet.missing_column" | "sheet.missing_column_nearest" | "sheet.column_twice")
+        matches!(self.code, "sheet.missing_column" | "sheet.missing_column_nearest" | "sheet.perhaps_renamed" | "sheet.column_twice")
     }
 
     /// What the office reads.
@@ -97,6 +100,8 @@ impl SheetProblem {
 }
 
 fn sentence(lang: Lang, key: &str, values: &[(&str, String)]) -> String {
+    let comma = words::say(lang, "mail.comma", &[]);
+    let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.replace(BETWEEN, &comma))).collect();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     words::say(lang, key, &values)
 }

@@ -1,6 +1,7 @@
 //! One cell to one typed value: dates in the forms that lists use, several names in a cell, options by their words.
 
 use super::lookup::{Found, Kind, Lookup};
+use super::problem::BETWEEN;
 use super::workbook::Cell;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Column, Field, Section};
@@ -98,7 +99,7 @@ impl Reader<'_> {
                 } else {
                     self.column.values.keys().map(|word| word.as_ref()).collect()
                 };
-                fault("sheet.not_an_option", &[("text", text), ("options", &words.join("、"))])
+                fault("sheet.not_an_option", &[("text", text), ("options", &words.join(BETWEEN))])
             }
         }
     }
@@ -107,7 +108,7 @@ impl Reader<'_> {
         let text = tidy(text);
         match self.lookup.find(kind, &text) {
             Found::One(id) => Ok(Value::Text(id)),
-            Found::Several(ids) => fault("sheet.several_called_so", &[("text", &text), ("ids", &ids.join("、"))]),
+            Found::Several(ids) => fault("sheet.several_called_so", &[("text", &text), ("ids", &ids.join(BETWEEN))]),
             Found::None(Some(near)) => fault("sheet.unknown_name_nearest", &[("text", &text), ("nearest", &near)]),
             Found::None(None) => fault("sheet.unknown_name", &[("text", &text)]),
         }

@@ -1,7 +1,7 @@
 //! A workbook file to one sheet of cells: the only place that knows the spreadsheet crate, and the guards against files that unpack
 //! into more than an office's list can hold. What the cells mean is left to `columns` and `value`.
 
-use super::problem::Error;
+use super::problem::{BETWEEN, Error};
 use super::value::{compact, same_name};
 use crate::kernel::time::Date;
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
@@ -50,6 +50,10 @@ pub struct Region {
 }
 
 impl Region {
+    pub fn covers(&self, row: u32, column: u32) -> bool {
+        (self.first_row..=self.last_row).contains(&row) && (self.first_column..=self.last_column).contains(&column)
+    }
+
     /// Such as `A5:A7`.
     pub fn name(&self) -> String {
         let end = |row: u32, column: u32| format!("{}{row}", column_letters(column));
@@ -156,7 +160,7 @@ fn choose_sheet<R: Read + std::io::Seek>(book: &Xlsx<R>, wanted: Option<&str>) -
         }
         None => visible().next(),
     };
-    let has = || visible().map(|sheet| sheet.name.as_str()).collect::<Vec<_>>().join("、");
+    let has = || visible().map(|sheet| sheet.name.as_str()).collect::<Vec<_>>().join(BETWEEN);
     found.map(|sheet| sheet.name.clone()).ok_or_else(|| Error::NoSheet { wanted: wanted.unwrap_or_default().to_string(), has: has() })
 }
 
