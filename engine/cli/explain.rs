@@ -1,14 +1,16 @@
 //! `duban explain due` and `duban explain action`: why this date, why (not) this action, each with the line of the rules that says so.
 
 use super::office::{self, Office, Stop, wait_for};
-use super::{Context, exit, table};
+use super::{Context, exit, outbox, table};
 use crate::kernel::decide::capture;
 use crate::kernel::explain::{action, due};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
-use crate::kernel::model::item::{ClockEndHow, DueStep, Item};
+use crate::kernel::model::fact::RungKey;
+use crate::kernel::model::item::{ClockEndHow, DueStep, Fired, Item};
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, due as due_words, refusal, say};
+use crate::store::outbox::NoticeStatus;
 use clap::{Args, Subcommand};
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -81,11 +83,12 @@ async fn explain_due(office: &Office, id: &str, deadline: Option<&str>, context:
     if explained.is_empty() {
         anstream::println!("{}", say(lang, "explain.never_started", &[("item", &item.id)]));
     }
+    let notices = office.app.store.notices_of(&item.id).await.map_err(|error| Stop::store(lang, &error))?;
     for (index, explained) in explained.iter().enumerate() {
         if index > 0 {
             anstream::println!();
         }
-        anstream::print!("{}", due_text(&rules, &item, explained, context));
+        anstream::print!("{}", due_text(&rules, &item, explained, &notices, context));
     }
     Ok(exit::DONE)
 }
@@ -109,7 +112,7 @@ pub fn remaining(due: &due::DueExplained, lang: Lang) -> String {
     out
 }
 
-fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, context: &Context) -> String {
+fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, notices: &[NoticeStatus], context: &Context) -> String {
     let lang = context.lang;
     let word = |key: &str| say(lang, &format!("explain.{key}"), &[]);
     let branch = due.branch.as_ref().map(|branch| format!(" {branch}")).unwrap_or_default();
@@ -136,7 +139,7 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, context: &Conte
     for fired in &due.fired {
         let what = match &fired.skipped {
             Some(why) => say(lang, "explain.skipped", &[("why", why)]),
-            None => word("fired"),
+            None => told(item, due, fired, notices, lang),
         };
         rungs.push([fired.on.to_string(), fired.rung.to_string(), what, String::new()]);
     }
@@ -153,6 +156,18 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, context: &Conte
         out += &format!("  {}\n{}", word("rungs"), table::columns(rungs, 4, &[]));
     }
     out
+}
+
+/// What became of what a rung told: it is the notice that knows whether it left. A rung that tells nobody is only recorded.
+fn told(item: &Item, due: &due::DueExplained, fired: &Fired, notices: &[NoticeStatus], lang: Lang) -> String {
+    let (deadline, rung) = (due.deadline.clone(), fired.rung.clone());
+    let key = RungKey { deadline, branch: due.branch_number, cycle: due.cycle, rung, occurrence: fired.occurrence };
+    let cause = format!("{}/{}", item.id, key.text());
+    let of_rung = |notice: &&NoticeStatus| notice.key.strip_prefix(&cause).is_some_and(|rest| rest.starts_with(['/', '@']));
+    let mut words: Vec<String> = notices.iter().filter(of_rung).map(|notice| outbox::status(notice, lang)).collect();
+    words.sort();
+    words.dedup();
+    if words.is_empty() { say(lang, "explain.recorded", &[]) } else { words.join(&say(lang, "explain.comma", &[])) }
 }
 
 fn notice_title(rules: &Rules, name: &Name) -> String {

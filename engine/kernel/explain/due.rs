@@ -19,6 +19,7 @@ pub struct DueExplained {
     pub title: String,
     /// The branch it runs on, as people call it.
     pub branch: Option<String>,
+    pub branch_number: Option<u32>,
     pub cycle: u32,
     pub date: Option<Date>,
     pub provisional: bool,
@@ -69,6 +70,7 @@ fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> D
         deadline: clock.deadline.clone(),
         title: declared.title.clone(),
         branch: branch_title(rules, item, clock),
+        branch_number: clock.branch,
         cycle: clock.cycle,
         date: due.map(|due| due.date),
         provisional: due.is_some_and(|due| due.provisional),
