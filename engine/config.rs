@@ -108,7 +108,7 @@ impl Default for MailSettings {
 pub enum ConfigError {
     #[error("reading settings `{path}`")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("settings `{path}`: {source}")]
+    #[error("settings `{path}`")]
     File { path: PathBuf, source: serde_yaml::Error },
     #[error("`{name}` cannot be `{value}`; {wants}")]
     Value { name: String, value: String, wants: &'static str },

@@ -36,9 +36,9 @@ pub enum ServeError {
     Zone { settings: String, workflow: String, rules: String },
     #[error(transparent)]
     Files(#[from] FilesError),
-    #[error("mail: {0}")]
+    #[error("mail")]
     Server(#[from] ServerError),
-    #[error("mail: {0}")]
+    #[error("mail")]
     Sender(#[from] AddressError),
     #[error("mail: the folder `{path}`")]
     Folder { path: PathBuf, source: std::io::Error },
@@ -188,16 +188,28 @@ fn check_zone(app: &App, settings: &Settings) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Settings of mail that cannot be meant are noticed before a database is made.
+pub fn check_mail(mail: &MailSettings) -> Result<(), ServeError> {
+    server(mail)?;
+    Address::parse(&mail.from)?;
+    mail.reply_to.as_deref().map(Address::parse).transpose()?;
+    Ok(())
+}
+
+fn server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
+    let Some(url) = &mail.smtp_url else { return Ok(None) };
+    let password = match &mail.smtp_password_file {
+        Some(path) => Some(files::text(path)?.trim_end().to_string()),
+        None => None,
+    };
+    Ok(Some(Server::parse(url, password.as_deref())?))
+}
+
 fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> Result<(Arc<Post>, Leaving), ServeError> {
     let frames = files::mail_frames(settings.templates.as_deref())?;
     let guard = Guard { production: mail.instance.clone().filter(|_| mail.production), allow: mail.allow.clone() };
-    let (transport, leaving) = match (&mail.smtp_url, &mail.folder) {
-        (Some(url), _) => {
-            let password = match &mail.smtp_password_file {
-                Some(path) => Some(files::text(path)?.trim_end().to_string()),
-                None => None,
-            };
-            let server = Server::parse(url, password.as_deref())?;
+    let (transport, leaving) = match (server(mail)?, &mail.folder) {
+        (Some(server), _) => {
             let host = format!("{}:{}", server.host, server.port);
             let leaving = Leaving::Server { host, everybody: guard.is_production(instance), allowed: guard.allow.len() };
             (Some(Transport::Smtp(Box::new(Smtp::new(server, Limits::default())?))), leaving)

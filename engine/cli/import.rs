@@ -44,6 +44,11 @@ pub enum As {
 }
 
 pub fn run(args: &ImportArgs, context: &Context) -> anyhow::Result<i32> {
+    // A list that cannot be read is told before a database is made for it.
+    sheet::readable(&args.file).map_err(|error| {
+        let code = if matches!(error, sheet::Error::Unreadable { .. }) { exit::USAGE } else { exit::FINDINGS };
+        Stop { code, sentence: error.sentence(context.lang) }
+    })?;
     wait_for(async {
         let office = match args.dry_run {
             false => Office::to_write(context).await?,

@@ -19,6 +19,7 @@ pub mod show;
 pub mod table;
 pub mod test;
 
+use crate::cli::office::Stop;
 use crate::config::Settings;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::words::Lang;
@@ -29,6 +30,8 @@ use std::path::PathBuf;
 
 /// Exit codes of every command.
 pub mod exit {
+    use crate::config::ConfigError;
+
     pub const DONE: i32 = 0;
     /// Rule errors, failing tests, refused actions.
     pub const FINDINGS: i32 = 1;
@@ -37,6 +40,18 @@ pub mod exit {
     pub const ENVIRONMENT: i32 = 4;
     /// Refused by policy.
     pub const POLICY: i32 = 5;
+
+    /// The code of what ended a command: settings that cannot be meant, and files that were named and are not there, are the caller's.
+    pub fn of(error: &anyhow::Error) -> i32 {
+        if let Some(stop) = error.downcast_ref::<super::office::Stop>() {
+            return stop.code;
+        }
+        let settings = error.downcast_ref::<ConfigError>().is_some_and(|error| !matches!(error, ConfigError::Read { .. }));
+        let not_there = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        if settings || error.chain().any(not_there) { USAGE } else { ENVIRONMENT }
+    }
 }
 
 /// 督办: deadline-driven public casework by rule files
@@ -129,6 +144,12 @@ impl Context {
             settings.lang = Some(lang.clone());
         }
         let lang = settings.lang();
+        if let Some(other) = settings.lang.as_deref().filter(|lang| !["zh", "en"].iter().any(|known| lang.starts_with(known))) {
+            return Err(Stop::usage(lang, "office.lang", &[("lang", other)]).into());
+        }
+        if !["text", "json"].contains(&settings.log.as_str()) {
+            return Err(Stop::usage(lang, "serve.log", &[("log", &settings.log)]).into());
+        }
         Ok(Context { settings, lang, json: global.json, quiet: global.quiet, colour: colour(global.no_color) })
     }
 
@@ -156,7 +177,7 @@ pub fn run() -> i32 {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("duban: {error:#}");
-            let code = error.downcast_ref::<office::Stop>().map_or(exit::ENVIRONMENT, |stop| stop.code);
+            let code = exit::of(&error);
             if json {
                 anstream::println!("{}", serde_json::json!({ "error": format!("{error:#}"), "exit": code }));
             }

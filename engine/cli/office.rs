@@ -119,6 +119,9 @@ impl Office {
     pub async fn to_read(context: &Context) -> anyhow::Result<Office> {
         let lang = context.lang;
         let place = &context.settings.database;
+        if place.file().is_some_and(Path::is_dir) {
+            return Err(Stop::usage(lang, "office.is_folder", &[("path", &place.to_string())]).into());
+        }
         if place.is_missing_file() {
             return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }

@@ -25,16 +25,13 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let settings = &context.settings;
-    let json = match settings.log.as_str() {
-        "text" => false,
-        "json" => true,
-        other => return Err(Stop::usage(lang, "serve.log", &[("log", other)]).into()),
-    };
+    let json = settings.log == "json";
     let address = match (&args.listen, args.port) {
         (Some(address), _) => address.clone(),
         (None, Some(port)) => format!("127.0.0.1:{port}"),
         (None, None) => settings.listen.clone(),
     };
+    serve::check_mail(&settings.mail).map_err(|error| stop(lang, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = serve::listen(&address).await.map_err(|error| stop(lang, error))?;
@@ -61,8 +58,10 @@ fn stop(lang: Lang, error: ServeError) -> Stop {
         ServeError::Part(part) => Stop::new(exit::ENVIRONMENT, lang, "serve.part", &[("part", &part)]),
         ServeError::Store(error) => Stop::store(lang, &error),
         error => {
-            let what = format!("{:#}", anyhow::Error::from(error));
-            Stop::new(exit::ENVIRONMENT, lang, "serve.cannot", &[("what", &what)])
+            let settings = matches!(error, ServeError::Server(_) | ServeError::Sender(_));
+            let error = anyhow::Error::from(error);
+            let code = if settings { exit::USAGE } else { exit::of(&error) };
+            Stop::new(code, lang, "serve.cannot", &[("what", &format!("{error:#}"))])
         }
     }
 }

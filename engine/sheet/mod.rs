@@ -8,6 +8,7 @@ mod value;
 mod workbook;
 
 pub use problem::{Error, SheetProblem};
+pub use workbook::readable;
 
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Field, Import, Section};

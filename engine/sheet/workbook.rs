@@ -112,6 +112,11 @@ pub fn read(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Grid, Error> {
     Ok(Grid { sheet, rows, merged })
 }
 
+/// Whether there is a workbook at all that may be opened.
+pub fn readable(path: &Path) -> Result<(), Error> {
+    guard(&read_file(path)?)
+}
+
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let unreadable = |error: std::io::Error| Error::Unreadable { file: path.display().to_string(), reason: error.to_string() };
     let file = std::fs::File::open(path).map_err(unreadable)?;
