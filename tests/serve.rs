@@ -119,7 +119,7 @@ fn the_command_line_writes_through_the_server_that_holds_the_file() {
     let port = server.address.rsplit(':').next().unwrap().to_string();
     let second = desk.run(&["serve", "--port", &port]);
     assert_eq!(second.code, 4);
-    assert!(second.err.contains("已被另一个程序占用"), "{second:?}");
+    assert!(second.err.contains("正由服务程序"), "who holds the database, not that a port is taken: {second:?}");
     let second = desk.run(&["serve", "--port", "0"]);
     assert_eq!(second.code, 4);
     assert!(second.err.contains("正由服务程序"), "{second:?}");

@@ -6,6 +6,7 @@ use crate::kernel::rules::RuleSet;
 use crate::kernel::words::{Lang, say};
 use crate::observe;
 use crate::serve::{self, Leaving, Ready, ServeError};
+use crate::store::{StoreError, lock};
 use clap::Args;
 use serde_json::json;
 use std::sync::Arc;
@@ -34,6 +35,11 @@ pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
     serve::check_mail(&settings.mail).map_err(|error| stop(lang, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Who holds the database is more use than that its port is taken.
+        if let Some(holder) = settings.database.file().and_then(lock::holder) {
+            let held = StoreError::Held { path: settings.database.to_string(), holder: Box::new(holder) };
+            return Err(Stop::store(lang, &held).into());
+        }
         let listener = serve::listen(&address).await.map_err(|error| stop(lang, error))?;
         // A folder that is there is offered; an office that has only its database goes on with what is in it.
         let app = office::open(settings, context, settings.rules_folder().is_ok()).await?;
