@@ -134,7 +134,7 @@ fn status_of(code: RefusalCode) -> StatusCode {
         UnknownPerson | UnknownBranch | AmbiguousBranch | MissingInput | UnknownInput | BadInput | BadDate | CommandReused | AmendInput
         | NoSuchFact | NotRecorded | SameValue | AmendDate => StatusCode::UNPROCESSABLE_ENTITY,
         Rule | Always | ItemExists | WrongState | NoRequest | RequestPending | TooManyBranches | NoBranch | NotUnique | Quarantined
-        | NotAmendable | AmendAlone | RuleFailed => StatusCode::CONFLICT,
+        | NotAmendable | AmendAlone | RuleFailed | OwesNothing => StatusCode::CONFLICT,
     }
 }
 

@@ -100,9 +100,6 @@ impl App {
             Ok(accepted) => accepted,
             Err(refusal) => return Err(LoadError::Refused(reason(&refusal))),
         };
-        if accepted.facts.is_empty() && accepted.wake_up.is_some_and(|next| next <= now) {
-            return Err(LoadError::Refused(format!("`{id}` is to be woken, but owes nothing")));
-        }
         let (facts, notices) = (accepted.facts.len(), accepted.notices.len());
         let queued =
             self.queue(Lane::Background, &id, Some(held), &held.rules, accepted, None, fence, now).map_err(QueueError::into_load)?;

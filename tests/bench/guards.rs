@@ -166,6 +166,7 @@ fn late_item(setting: Arc<Setting>) -> Result<View, Box<dyn Error>> {
         run: 1,
         anchor: today,
         started_seq: 1,
+        started_by: "start".into(),
         started_on: today,
         started_at: Default::default(),
         rule: None,

@@ -5,8 +5,10 @@ use crate::support::rule_set::files_of;
 use chrono::{DateTime, TimeDelta, Utc};
 use duban::kernel::model::Name;
 use duban::kernel::model::command::{BranchAddress, Command};
+use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::definition::Ask;
 use duban::kernel::model::fact::Cause;
+use duban::kernel::model::item::DueStep;
 use duban::kernel::model::value::{Fields, Type, Value};
 use duban::kernel::rules::Rules;
 use duban::kernel::simulate::world::World;
@@ -21,6 +23,16 @@ static RULES: LazyLock<Arc<Rules>> = LazyLock::new(|| {
     let (set, problems) = check::load(&files_of(&folder));
     let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
     set.workflows["suggestion"].clone()
+});
+
+/// A small rule set in which dates hang on fields and on each other.
+static DATES: LazyLock<Arc<Rules>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = files_of(&root.join("tests/fixtures/dates"));
+    files.insert("../calendars/cn.yaml".into(), std::fs::read_to_string(root.join("rules/calendars/cn.yaml")).unwrap());
+    let (set, problems) = check::load(&files);
+    let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    set.workflows["matter"].clone()
 });
 
 fn begin() -> DateTime<Utc> {
@@ -102,6 +114,29 @@ fn assigned() -> World {
     world
 }
 
+fn done(world: &mut World, action: &str, by: &str, with: &[(&str, Value)]) {
+    let command = Command {
+        id: format!("{action} {}", world.items.values().map(|kept| kept.facts.len()).sum::<usize>()).into(),
+        item: "walk".into(),
+        branch: None,
+        action: action.into(),
+        input: with.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect(),
+        by: by.into(),
+        via: None,
+        effective_on: None,
+        seen_rev: None,
+    };
+    world.act(&command).unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
+}
+
+/// A matter with two parts.
+fn begun() -> World {
+    let mut world = World::new(DATES.clone(), begin());
+    done(&mut world, "begin", "carl", &[("heading", Value::text("a matter"))]);
+    done(&mut world, "hand_out", "carl", &[("units", Value::List(vec![Value::text("parks"), Value::text("roads")]))]);
+    world
+}
+
 /// Everything that holds after any step.
 fn holds(world: &World) -> Result<(), TestCaseError> {
     let id: Name = "walk".into();
@@ -130,47 +165,162 @@ fn holds(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// One life: the clock moves on, and somebody does something that is open. `holds` after each step.
+fn live(mut world: World, walk: Vec<(usize, i64, bool)>) -> Result<(), TestCaseError> {
+    holds(&world)?;
+    for (index, (choice, hours, outage)) in walk.into_iter().enumerate() {
+        let until = world.now + TimeDelta::hours(hours);
+        if outage {
+            world.down_until(until)
+        } else {
+            world.advance_to(until)
+        }
+        prop_assert!(world.quarantined.is_empty(), "{:?}", world.quarantined);
+        holds(&world)?;
+        let Some(item) = world.item("walk").filter(|item| !item.ended) else { break };
+        let persons: Vec<Name> = world.rules.setting.directory.persons.keys().take(60).cloned().collect();
+        let mut open = Vec::new();
+        for person in persons {
+            let offers = decide::offers(&world.rules, &item, &person, world.today()).expect("rules run");
+            open.extend(offers.into_iter().filter(|offer| offer.refusal.is_none()).map(|offer| (person.clone(), offer)));
+        }
+        if open.is_empty() {
+            continue;
+        }
+        let (by, offer) = &open[choice % open.len()];
+        let kind = offer.task.and_then(|no| item.branch(no)).map(|branch| branch.kind.clone());
+        let action = &world.rules.setting.workflow.actions_of(kind.as_deref()).expect("the kind is declared")[&offer.action];
+        let command = Command {
+            id: format!("walk {index}").into(),
+            item: "walk".into(),
+            branch: offer.task.map(BranchAddress::No),
+            action: offer.action.clone(),
+            input: input(&action.ask, choice, &world),
+            by: by.clone(),
+            via: None,
+            effective_on: None,
+            seen_rev: None,
+        };
+        let before = world.items["walk"].facts.len();
+        if world.act(&command).is_err() {
+            prop_assert_eq!(world.items["walk"].facts.len(), before, "a refusal leaves nothing behind");
+        }
+        holds(&world)?;
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn facts_alone_make_the_item(walk in proptest::collection::vec((0usize..10_000, 0i64..25 * 24, any::<bool>()), 1..30)) {
-        let mut world = assigned();
-        holds(&world)?;
-        for (index, (choice, hours, outage)) in walk.into_iter().enumerate() {
-            let until = world.now + TimeDelta::hours(hours);
-            if outage { world.down_until(until) } else { world.advance_to(until) }
-            prop_assert!(world.quarantined.is_empty(), "{:?}", world.quarantined);
-            holds(&world)?;
-            let Some(item) = world.item("walk").filter(|item| !item.ended) else { break };
-            let persons: Vec<Name> = world.rules.setting.directory.persons.keys().take(60).cloned().collect();
-            let mut open = Vec::new();
-            for person in persons {
-                let offers = decide::offers(&world.rules, &item, &person, world.today()).expect("rules run");
-                open.extend(offers.into_iter().filter(|offer| offer.refusal.is_none()).map(|offer| (person.clone(), offer)));
-            }
-            if open.is_empty() { continue }
-            let (by, offer) = &open[choice % open.len()];
-            let kind = offer.task.and_then(|no| item.branch(no)).map(|branch| branch.kind.clone());
-            let action = &world.rules.setting.workflow.actions_of(kind.as_deref()).expect("the kind is declared")[&offer.action];
-            let command = Command {
-                id: format!("walk {index}").into(),
-                item: "walk".into(),
-                branch: offer.task.map(BranchAddress::No),
-                action: offer.action.clone(),
-                input: input(&action.ask, choice, &world),
-                by: by.clone(),
-                via: None,
-                effective_on: None,
-                seen_rev: None,
-            };
-            let before = world.items["walk"].facts.len();
-            if world.act(&command).is_err() {
-                prop_assert_eq!(world.items["walk"].facts.len(), before, "a refusal leaves nothing behind");
-            }
-            holds(&world)?;
-        }
+        live(assigned(), walk)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn facts_alone_make_dates_that_hang_on_each_other(
+        walk in proptest::collection::vec((0usize..10_000, 0i64..15 * 24, any::<bool>()), 1..25)
+    ) {
+        live(begun(), walk)?;
+    }
+}
+
+#[test]
+fn moving_a_cap_moves_the_date_and_the_wake_up() {
+    let mut world = begun();
+    let due = |world: &World, deadline: &str| world.item("walk").unwrap().clock(deadline, None).unwrap().due.as_ref().unwrap().date;
+    let date = |text: &str| Value::Date(text.parse().unwrap());
+    done(&mut world, "set_limit", "carl", &[("limit", date("2025-05-20"))]);
+    assert_eq!(due(&world, "capped").to_string(), "2025-05-20");
+    let walk: Name = "walk".into();
+    let before = world.items[&walk].wake_at;
+    done(&mut world, "set_limit", "carl", &[("limit", date("2025-03-07"))]);
+    assert_eq!(due(&world, "capped").to_string(), "2025-03-07");
+    assert!(world.items[&walk].wake_at <= before);
+    let before = due(&world, "leaning");
+    done(&mut world, "set_ceiling", "carl", &[("ceiling", date("2025-04-01"))]);
+    assert!(due(&world, "leaning") < before, "a cap that leans on a neighbour follows it");
+    holds(&world).unwrap();
+}
+
+#[test]
+fn a_rung_may_come_more_than_a_thousand_times() {
+    for outage in [false, true] {
+        let mut world = begun();
+        let until = begin() + TimeDelta::days(1_100);
+        if outage {
+            // The first tick works what one decision may; the others go on.
+            for _ in 0..4 {
+                world.down_until(until);
+            }
+        } else {
+            world.advance_to(until);
+        }
+        assert!(world.quarantined.is_empty(), "{:?}", world.quarantined);
+        let daily = world.item("walk").unwrap().clock("daily", None).unwrap().fired.len();
+        assert_eq!(daily, 1_099, "outage: {outage}");
+    }
+}
+
+#[test]
+fn an_item_that_is_woken_but_owes_nothing_is_refused() {
+    let world = begun();
+    let mut item = (*world.item("walk").unwrap()).clone();
+    for clock in &mut item.clocks {
+        let clock = Arc::make_mut(clock);
+        clock.next_at = Some(world.now);
+    }
+    let refused = decide::wake(&world.rules, &Arc::new(item), world.now).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::OwesNothing);
+}
+
+#[test]
+fn a_sweep_whose_rule_fails_is_not_passed_over() {
+    let mut world = begun();
+    let on = "2025-04-01".parse().unwrap();
+    done(&mut world, "weigh", "carl", &[("weight", Value::Number(0))]);
+    let none = decide::sweep(&world.rules, &world.item("walk").unwrap(), "monthly", "2025-04-01T08:00", on, world.now).unwrap();
+    assert!(none.facts.is_empty() && none.notices.is_empty(), "a condition that does not hold skips the item");
+    done(&mut world, "weigh", "carl", &[("weight", Value::Number(2_000))]);
+    let failed = decide::sweep(&world.rules, &world.item("walk").unwrap(), "monthly", "2025-04-01T08:00", on, world.now);
+    assert_eq!(failed.unwrap_err().code, RefusalCode::RuleFailed);
+}
+
+#[test]
+fn what_a_sweep_tells_belongs_to_its_own_fact() {
+    let world = begun();
+    let item = world.item("walk").unwrap();
+    let swept = decide::sweep(&world.rules, &item, "monthly", "2025-04-01T08:00", world.today(), world.now).unwrap();
+    assert_eq!(swept.facts.iter().map(|fact| &*fact.name).collect::<Vec<_>>(), ["count", "note"]);
+    assert_eq!(swept.notices.iter().map(|notice| notice.seq).collect::<Vec<_>>(), [swept.facts[0].seq]);
+}
+
+#[test]
+fn a_date_names_what_started_it_for_ever() {
+    let mut world = begun();
+    let anchor = |world: &World, deadline: &str| {
+        let item = world.item("walk").unwrap();
+        match &item.clock(deadline, None).unwrap().due.as_ref().unwrap().steps[0] {
+            DueStep::Anchor { name, seq, .. } => (name.to_string(), *seq),
+            other => panic!("{other:?}"),
+        }
+    };
+    done(&mut world, "draft", "carl", &[]);
+    let stretched = anchor(&world, "stretched");
+    assert_eq!(stretched.0, "draft");
+    // Ended by closing, and what started it is done no more; the older cycle still knows its own.
+    let item = world.item("walk").unwrap();
+    let first = item.clocks.iter().find(|clock| &*clock.deadline == "stretched").unwrap();
+    done(&mut world, "draft", "carl", &[]);
+    assert_eq!(&*first.started_by, "begin");
+    let again = world.item("walk").unwrap();
+    let old = again.clocks.iter().find(|clock| &*clock.deadline == "stretched" && clock.started_seq == stretched.1).unwrap();
+    assert!(matches!(&old.due.as_ref().unwrap().steps[0], DueStep::Anchor { name, .. } if &**name == "draft"), "{old:?}");
 }
 
 #[test]

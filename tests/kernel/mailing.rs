@@ -41,6 +41,7 @@ fn item(paused: bool, end: Option<ClockEndHow>, by_person: bool) -> Item {
         run: 1,
         anchor: day("2026-04-01"),
         started_seq: 1,
+        started_by: "start".into(),
         started_on: day("2026-04-01"),
         started_at: DateTime::UNIX_EPOCH,
         rule: None,

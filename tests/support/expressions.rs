@@ -115,6 +115,7 @@ pub fn clock(deadline: &str, branch: Option<u32>, due: Option<Date>) -> Clock {
         run: 1,
         anchor: started,
         started_seq: 1,
+        started_by: "start".into(),
         started_on: started,
         started_at: started.and_time(chrono::NaiveTime::MIN).and_utc(),
         rule: None,

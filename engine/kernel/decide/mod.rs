@@ -90,7 +90,8 @@ fn person_acts(work: &mut Work, command: &Command, task: Option<u32>, name: &Nam
     let (by, mut actor) = who::may(work.rules, &seen, name, action, task, &command.by, on)?;
     actor.via = command.via.clone();
     let input = input::read(work.rules, &work.item, action, by, &command.input)?;
-    work.perform(Doing { action, task, actor, input, on, cause: Cause::Command { id: command.id.clone() } })
+    work.perform(Doing { action, task, actor, input, on, cause: Cause::Command { id: command.id.clone() } })?;
+    Ok(())
 }
 
 /// `effective_on` may not lie before what it follows: the state that the action leaves.

@@ -54,8 +54,8 @@ impl<'a> Work<'a> {
         Work { rules, item, now, today, facts: Vec::new(), tells: Vec::new(), numbers: Vec::new(), unique: Vec::new(), counter, depth: 0 }
     }
 
-    /// Checks the action's conditions, records its fact, and does what follows from it.
-    pub fn perform(&mut self, doing: Doing) -> Result<(), Refusal> {
+    /// Checks the action's conditions, records its fact, and does what follows from it. Gives the number of its own fact.
+    pub fn perform(&mut self, doing: Doing) -> Result<u64, Refusal> {
         check(self.rules, &self.item, &doing, false)?;
         let view = view(self.rules, &self.item, &doing);
         let consent = self.consent(&doing)?;
@@ -108,7 +108,7 @@ impl<'a> Work<'a> {
             self.then_try(effects, &doing, seq)?;
         }
         self.end_the_rest(&spared, &doing, seq)?;
-        Ok(())
+        Ok(seq)
     }
 
     /// Appends a fact and derives the item anew. Gives its number.
@@ -430,7 +430,7 @@ impl<'a> Work<'a> {
         self.depth += 1;
         let done = self.perform(doing);
         self.depth -= 1;
-        done.map(|()| true)
+        done.map(|_| true)
     }
 
     fn not_started(&self, next: &Item, fact: &Fact, moved: &fold::Moved) -> Result<Vec<(Name, Option<u32>)>, EvalError> {

@@ -65,35 +65,34 @@ pub fn sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, on: Date,
             let own = declared.over.as_ref().and_then(|kind| workflow.branches.get(kind)).and_then(|kind| kind.actions.get(action));
             own.map(|action| (task, action)).or_else(|| workflow.actions.get(action).map(|action| (None, action)))
         });
-        match action {
+        let seq = match action {
             Some((holder, action)) => {
                 if super::who::state_allows(rules, &work.item, action, holder).is_err() {
                     continue;
                 }
                 let doing = Doing { action, task: holder, actor: system(), input: Fields::new(), on, cause };
-                if super::perform::check(rules, &work.item, &doing, false).is_err() {
-                    continue;
+                match super::perform::check(rules, &work.item, &doing, false) {
+                    Ok(()) => {}
+                    Err(failed) if failed.code == RefusalCode::RuleFailed => return Err(failed),
+                    Err(_) => continue,
                 }
-                work.perform(doing)?;
+                work.perform(doing)?
             }
-            None => {
-                work.record(Fact {
-                    seq: 0,
-                    name: name.clone(),
-                    branch: task,
-                    recorded_at: now,
-                    effective_on: on,
-                    actor: system(),
-                    cause,
-                    input: Fields::new(),
-                    outcomes: Vec::new(),
-                    not_started: Vec::new(),
-                    told: Vec::new(),
-                    rules: rules.hash.clone(),
-                })?;
-            }
-        }
-        let seq = work.item.rev;
+            None => work.record(Fact {
+                seq: 0,
+                name: name.clone(),
+                branch: task,
+                recorded_at: now,
+                effective_on: on,
+                actor: system(),
+                cause,
+                input: Fields::new(),
+                outcomes: Vec::new(),
+                not_started: Vec::new(),
+                told: Vec::new(),
+                rules: rules.hash.clone(),
+            })?,
+        };
         for notice in &declared.tell {
             work.tells.push(Tell::of_sweep(notice, seq, task, name, &slot));
         }

@@ -2,10 +2,10 @@
 
 use super::notices::Tell;
 use super::perform::Work;
-use super::system;
+use super::{refusal, system};
 use crate::kernel::derive::rungs::{Occurrence, Phase, owed};
 use crate::kernel::derive::view;
-use crate::kernel::model::decision::{Decision, Refusal};
+use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
 use crate::kernel::model::definition::Rung;
 use crate::kernel::model::fact::{Cause, Fact, Outcome};
 use crate::kernel::model::item::Item;
@@ -35,7 +35,12 @@ pub fn wake(rules: &Rules, item: &Arc<Item>, now: Instant) -> Decision {
         }
         break;
     }
-    work.finish()
+    let accepted = work.finish()?;
+    // Whoever saved this would wake the item again at once, and without end.
+    if let Some(at) = accepted.wake_up.filter(|at| accepted.facts.is_empty() && *at <= now) {
+        return Err(refusal(RefusalCode::OwesNothing, &[("item", &item.id), ("at", &at.to_rfc3339())]));
+    }
+    Ok(accepted)
 }
 
 /// Fires one occurrence; says whether an action was done, so that everything else has to be asked again.

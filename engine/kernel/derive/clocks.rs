@@ -20,9 +20,10 @@ pub fn advance(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) -> Re
         }
         for holder in holders(item, deadline, fact, moved) {
             end(item, name, deadline, holder, fact, moved);
-            extend(rules, item, name, deadline, holder, fact, moved)?;
+            extend(rules, item, name, deadline, holder, fact)?;
         }
     }
+    reread(rules, item, fact, moved);
     for (name, holder) in starts(rules, item, fact, moved) {
         let skipped = fact.not_started.iter().any(|(deadline, branch)| *deadline == name && *branch == holder);
         if !skipped {
@@ -33,6 +34,7 @@ pub fn advance(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) -> Re
         pause(rules, item, fact);
     }
     drop_ended(item, fact);
+    close(rules, item, fact);
     Ok(())
 }
 
@@ -62,35 +64,40 @@ pub fn starts(rules: &Rules, item: &Item, fact: &Fact, moved: &Moved) -> Vec<(Na
     out
 }
 
-/// Due dates, next rungs and flags of the cycles that run. Neighbours (`20 days before X`) come after those they lean on.
+/// Due dates, next rungs and flags of the cycles that run. Those that ended keep the date they ended with.
 pub fn settle(rules: &Rules, item: &mut Item) {
-    let workflow = &rules.setting.workflow;
-    for leaning in [false, true] {
-        for index in 0..item.clocks.len() {
-            let clock = &item.clocks[index];
-            let leans = clock.rule.as_ref().is_some_and(leans_on_neighbour);
-            let settled = clock.end.is_some() && clock.due.is_some();
-            if leans != leaning || settled {
-                continue;
-            }
-            let fixed = clock.due.is_some() && clock.pauses.iter().all(|pause| pause.to.is_some()) && !leans;
-            // Whatever changes a cycle takes one of the two away; neither depends on the day.
-            if fixed && clock.next_at.is_some() {
-                continue;
-            }
-            let Some(deadline) = workflow.deadlines.get(&clock.deadline) else { continue };
-            let until = clock.end.as_ref().map_or(item.today, |end| end.on);
-            let date = if fixed { clock.due.clone() } else { due::due(rules, item, deadline, clock, until).map(Arc::new) };
-            let next_at = rungs::next_moment(rules, deadline, clock, date.as_deref());
-            let clock = &item.clocks[index];
-            if clock.due != date || clock.next_at != next_at {
-                let clock = Arc::make_mut(&mut item.clocks[index]);
-                clock.due = date;
-                clock.next_at = next_at;
-            }
+    for index in 0..item.clocks.len() {
+        let clock = &item.clocks[index];
+        if !clock.is_running() {
+            continue;
+        }
+        let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
+        let fixed = clock.due.is_some() && due::stands(deadline, clock);
+        // Whatever changes a cycle takes its date or its next moment away; neither depends on the day.
+        if fixed && clock.next_at.is_some() {
+            continue;
+        }
+        let date = if fixed { clock.due.clone() } else { due::due(rules, item, deadline, clock, item.today).map(Arc::new) };
+        let next_at = rungs::next_moment(rules, deadline, clock, date.as_deref());
+        if clock.due != date || clock.next_at != next_at {
+            let clock = Arc::make_mut(&mut item.clocks[index]);
+            clock.due = date;
+            clock.next_at = next_at;
         }
     }
     item.flag = item.clocks.iter().filter(|clock| clock.is_running()).filter_map(|clock| clock.flag).max();
+}
+
+/// Gives the cycles that a fact ended their last date: as its outcomes left the fields, and with all pauses closed.
+fn close(rules: &Rules, item: &mut Item, fact: &Fact) {
+    for index in 0..item.clocks.len() {
+        let clock = &item.clocks[index];
+        let Some(end) = clock.end.as_ref().filter(|end| end.seq == fact.seq) else { continue };
+        let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
+        if let Some(date) = due::due(rules, item, deadline, clock, end.on) {
+            Arc::make_mut(&mut item.clocks[index]).due = Some(Arc::new(date));
+        }
+    }
 }
 
 /// The holders a fact may concern: the item, the branch it was done on, those it moved, or (done outside) every branch of the kind.
@@ -147,7 +154,7 @@ fn stop(item: &mut Item, deadline: &str, holder: Option<u32>, fact: &Fact, how: 
     for pause in &mut clock.pauses {
         pause.to.get_or_insert(fact.effective_on);
     }
-    // The date is settled once more, with its pauses closed.
+    // The date is given once more, with its pauses closed.
     clock.due = None;
     true
 }
@@ -172,6 +179,7 @@ fn start(rules: &Rules, item: &mut Item, name: &Name, holder: Option<u32>, fact:
         run,
         anchor,
         started_seq: fact.seq,
+        started_by: fact.name.clone(),
         started_on: fact.effective_on,
         started_at: fact.recorded_at,
         rule,
@@ -195,32 +203,20 @@ fn may_end_or_extend(item: &Item, deadline: &Deadline, fact: &Fact, moved: &Move
         || named(item, &deadline.ends_on, deadline, fact)
         || deadline.extended_to.iter().any(|(entry, _)| extends(entry))
         || deadline.extended_by.iter().any(|(entry, _)| extends(entry))
-        || (!moved.fields.is_empty() && !until_fields(&deadline.length).is_empty())
 }
 
-/// An extension, or a new value of the field behind `until`, opens a cycle of the same run.
-fn extend(
-    rules: &Rules,
-    item: &mut Item,
-    name: &Name,
-    deadline: &Deadline,
-    holder: Option<u32>,
-    fact: &Fact,
-    moved: &Moved,
-) -> Result<(), EvalError> {
+/// An extension opens a cycle of the same run.
+fn extend(rules: &Rules, item: &mut Item, name: &Name, deadline: &Deadline, holder: Option<u32>, fact: &Fact) -> Result<(), EvalError> {
     let by = |list: &[(Name, _)]| list.iter().position(|(entry, _)| named(item, std::slice::from_ref(entry), deadline, fact));
     let to: Vec<(Name, ())> = deadline.extended_to.iter().map(|(name, _)| (name.clone(), ())).collect();
     let added: Vec<(Name, ())> = deadline.extended_by.iter().map(|(name, _)| (name.clone(), ())).collect();
     let (to, added) = (by(&to), by(&added));
-    let moved_date = until_fields(&deadline.length).iter().any(|field| {
-        let of = if field.of == Holder::Task { holder } else { None };
-        moved.fields.iter().any(|(holder, name)| *holder == of && *name == field.field)
-    });
-    if to.is_none() && added.is_none() && !moved_date {
+    if to.is_none() && added.is_none() {
         return Ok(());
     }
-    let Some(clock) = running(item, name, holder) else { return Ok(()) };
-    let old = clock.clone();
+    if running(item, name, holder).is_none() {
+        return Ok(());
+    }
     let extension = match (to, added) {
         (Some(index), _) => {
             let rule = answer_tables(rules, item, holder, &deadline.extended_to[index].1);
@@ -237,12 +233,45 @@ fn extend(
         }
         (None, None) => None,
     };
+    next_cycle(item, name, holder, fact, extension);
+    Ok(())
+}
+
+/// A new value of a field from which a running cycle has its date (`until`, in its length or in its cap) opens a cycle of the same run.
+fn reread(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) {
+    if moved.fields.is_empty() {
+        return;
+    }
+    let mut concerned = Vec::new();
+    for clock in item.clocks.iter().filter(|clock| clock.is_running()) {
+        let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
+        let has_moved = |field: &FieldRef| {
+            let of = if field.of == Holder::Task { clock.branch } else { None };
+            moved.fields.iter().any(|(holder, name)| *holder == of && *name == field.field)
+        };
+        // An extension by the same fact has opened one already.
+        let is_new = item.clocks.iter().any(|old| {
+            old.deadline == clock.deadline && old.branch == clock.branch && old.end.as_ref().is_some_and(|end| end.seq == fact.seq)
+        });
+        if !is_new && due::rules_in_use(deadline, clock).flat_map(until_fields).any(has_moved) {
+            concerned.push((clock.deadline.clone(), clock.branch));
+        }
+    }
+    for (name, holder) in concerned {
+        next_cycle(item, &name, holder, fact, None);
+    }
+}
+
+fn next_cycle(item: &mut Item, name: &Name, holder: Option<u32>, fact: &Fact, extension: Option<Extension>) {
+    let Some(clock) = running(item, name, holder) else { return };
+    let old = clock.clone();
     stop(item, name, holder, fact, ClockEndHow::Replaced);
     let mut next = Clock {
         cycle: old.cycle + 1,
         started_on: fact.effective_on,
         started_at: fact.recorded_at,
         fired: Vec::new(),
+        next_at: None,
         flag: None,
         due: None,
         ..old
@@ -252,7 +281,6 @@ fn extend(
         next.times_extended += 1;
     }
     item.clocks.push(Arc::new(next));
-    Ok(())
 }
 
 fn pause(rules: &Rules, item: &mut Item, fact: &Fact) {
@@ -366,13 +394,5 @@ fn until_fields(rule: &LengthRule) -> Vec<&FieldRef> {
         LengthRule::Until(field) => vec![field],
         LengthRule::EarliestOf(parts) => parts.iter().flat_map(until_fields).collect(),
         _ => Vec::new(),
-    }
-}
-
-fn leans_on_neighbour(rule: &LengthRule) -> bool {
-    match rule {
-        LengthRule::Before(..) => true,
-        LengthRule::EarliestOf(parts) => parts.iter().any(leans_on_neighbour),
-        _ => false,
     }
 }

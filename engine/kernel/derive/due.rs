@@ -9,11 +9,39 @@ use crate::kernel::rules::Rules;
 use crate::kernel::time::{Date, Length, Unit};
 use chrono::Datelike;
 
+/// Deadlines may lean on each other so deep; a circle has no date.
+const DEEPEST: usize = 8;
+
+/// The rules that give a cycle its date: its length, or what an extension put in its place, and its cap.
+pub fn rules_in_use<'a>(deadline: &'a Deadline, clock: &'a Clock) -> impl Iterator<Item = &'a LengthRule> {
+    let extended = clock.extensions.iter().rev().find_map(|extension| match &extension.by {
+        ExtendedBy::To(rule) => Some(rule),
+        ExtendedBy::Length(_) => None,
+    });
+    extended.or(clock.rule.as_ref()).into_iter().chain(&deadline.no_later_than)
+}
+
+/// Whether the date of a running cycle depends on nothing but itself and recorded fields: no pause is open, and it leans on no neighbour.
+pub fn stands(deadline: &Deadline, clock: &Clock) -> bool {
+    clock.pauses.iter().all(|pause| pause.to.is_some()) && !rules_in_use(deadline, clock).any(leans_on_neighbour)
+}
+
+fn leans_on_neighbour(rule: &LengthRule) -> bool {
+    match rule {
+        LengthRule::Before(..) => true,
+        LengthRule::EarliestOf(parts) => parts.iter().any(leans_on_neighbour),
+        _ => false,
+    }
+}
+
 /// `None` while the rule gives no date (`until` an empty field, a neighbour that does not run).
 pub fn due(rules: &Rules, item: &Item, deadline: &Deadline, clock: &Clock, today: Date) -> Option<Due> {
-    let mut work = Work { rules, item, deadline, clock, today, steps: Vec::new() };
-    let name = work.fact_name();
-    work.steps.push(DueStep::Anchor { on: clock.anchor, seq: clock.started_seq, name });
+    derive(rules, item, deadline, clock, today, 0)
+}
+
+fn derive(rules: &Rules, item: &Item, deadline: &Deadline, clock: &Clock, today: Date, depth: usize) -> Option<Due> {
+    let mut work = Work { rules, item, deadline, clock, today, depth, steps: Vec::new() };
+    work.steps.push(DueStep::Anchor { on: clock.anchor, seq: clock.started_seq, name: clock.started_by.clone() });
     let replaced = clock.extensions.iter().rposition(|extension| matches!(extension.by, ExtendedBy::To(_)));
     let (rule, later) = match replaced {
         Some(index) => match &clock.extensions[index].by {
@@ -67,15 +95,12 @@ struct Work<'a> {
     deadline: &'a Deadline,
     clock: &'a Clock,
     today: Date,
+    /// So many neighbours lean on this one's date.
+    depth: usize,
     steps: Vec<DueStep>,
 }
 
 impl Work<'_> {
-    fn fact_name(&self) -> crate::kernel::model::Name {
-        let started = self.item.done.iter().find(|done| done.seq == self.clock.started_seq);
-        started.map_or_else(|| self.clock.deadline.clone(), |done| done.name.clone())
-    }
-
     fn part(&mut self, rule: &LengthRule) -> Option<Raw> {
         let anchor = self.clock.anchor;
         match rule {
@@ -103,8 +128,7 @@ impl Work<'_> {
             LengthRule::Before(length, neighbour) => {
                 let branch = self.clock.branch;
                 let other = self.item.clock(neighbour, branch).or_else(|| self.item.clock(neighbour, None))?;
-                let date =
-                    self.rules.setting.calendar.subtract(other.due.as_ref()?.date, *length, self.rules.setting.workflow.month_overflow);
+                let date = self.rules.setting.calendar.subtract(self.date_of(other)?, *length, self.rules.setting.workflow.month_overflow);
                 self.steps.push(DueStep::Fixed { rule: format!("{length} before {neighbour}"), gives: date });
                 Some(Raw { date, rolls: true, pauses: false, pauses_by_working_days: false })
             }
@@ -123,6 +147,19 @@ impl Work<'_> {
                 Some(Raw { date, rolls: false, pauses: false, pauses_by_working_days: false })
             }
         }
+    }
+
+    /// The date of a neighbour: the one it carries when nothing can have moved it since, or else as it is now.
+    fn date_of(&self, other: &Clock) -> Option<Date> {
+        let deadline = self.rules.setting.workflow.deadlines.get(&other.deadline)?;
+        if let Some(due) = other.due.as_ref().filter(|_| other.end.is_some() || stands(deadline, other)) {
+            return Some(due.date);
+        }
+        if self.depth >= DEEPEST {
+            return None;
+        }
+        let until = other.end.as_ref().map_or(self.today, |end| end.on);
+        derive(self.rules, self.item, deadline, other, until, self.depth + 1).map(|due| due.date)
     }
 
     fn length(&mut self, rule: String, length: Length, source: Option<String>, since: Option<Date>) -> Raw {

@@ -8,7 +8,7 @@ use crate::kernel::model::item::{Clock, Due, Item};
 use crate::kernel::rules::Rules;
 use crate::kernel::time::{Date, Instant, Length};
 
-/// More occurrences of one rung are never looked at in one go; a ladder that repeats daily needs three years for it.
+/// More occurrences of one rung are never looked at in one go; the next goes on after those that fired.
 const MOST_OCCURRENCES: u32 = 1_000;
 
 /// One occurrence of a rung.
@@ -40,9 +40,10 @@ pub fn owed(rules: &Rules, item: &Item, now: Instant) -> Vec<Occurrence> {
         }
         let (Some(deadline), Some(due)) = (rules.setting.workflow.deadlines.get(&clock.deadline), clock.due.as_deref()) else { continue };
         for (index, rung) in deadline.ladder.iter().enumerate() {
-            let mut number = fired(clock, rung) + 1;
+            let first = fired(clock, rung).saturating_add(1);
+            let mut number = first;
             while let Some(occurrence) = occurrence(rules, clock, due, rung, index, number) {
-                if occurrence.moment > now || number > MOST_OCCURRENCES {
+                if occurrence.moment > now || number - first >= MOST_OCCURRENCES {
                     break;
                 }
                 out.push(occurrence);
@@ -62,7 +63,7 @@ pub fn next_moment(rules: &Rules, deadline: &Deadline, clock: &Clock, due: Optio
     }
     let ladder = deadline.ladder.iter().enumerate();
     ladder
-        .filter_map(|(index, rung)| occurrence(rules, clock, due, rung, index, fired(clock, rung) + 1))
+        .filter_map(|(index, rung)| occurrence(rules, clock, due, rung, index, fired(clock, rung).saturating_add(1)))
         .map(|occurrence| occurrence.moment)
         .min()
 }

@@ -143,4 +143,6 @@ pub enum RefusalCode {
     AmendAlone,
     /// A rule failed when it ran.
     RuleFailed,
+    /// The item's moment has come, but nothing is owed and its next moment is not later.
+    OwesNothing,
 }

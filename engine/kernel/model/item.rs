@@ -67,6 +67,8 @@ pub struct Clock {
     pub run: u32,
     pub anchor: Date,
     pub started_seq: u64,
+    /// What that fact was called.
+    pub started_by: Name,
     /// When this cycle began (recorded), so that rungs before it do not fire.
     pub started_on: Date,
     pub started_at: Instant,
