@@ -107,7 +107,7 @@ impl Failure {
             Says::Own(code) => (code.to_string(), say(lang, &format!("api.{code}"), &named), None, self.values.clone()),
             Says::Refused(no) => {
                 let code = serde_json::to_value(no.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
-                (code, refusal(lang, no), no.rule.as_ref().map(|rule| rule.to_string()), no.values.clone())
+                (code, refusal(lang, no), no.rule.as_ref().map(|rule| rule.to_string()), crate::kernel::words::values(lang, no))
             }
             Says::Store(error) => ("store".to_string(), error.sentence(lang), None, Vec::new()),
         };

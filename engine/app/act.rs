@@ -242,12 +242,12 @@ impl App {
             (Some(rules), None) => Ok(rules.clone()),
             (Some(_), Some(_)) => Err(refusal(RefusalCode::UnknownWorkflow, vec![("action".into(), command.action.to_string())])),
             (None, _) => {
-                let is_known =
-                    |rules: &Arc<Rules>| rules.setting.workflow.actions.contains_key(&command.action) || decide::is_amend(rules, command);
-                let known = rules.workflows.values().any(is_known);
-                let code = if known || command.branch.is_some() { RefusalCode::UnknownItem } else { RefusalCode::UnknownAction };
-                let values = vec![("item".into(), command.item.to_string()), ("action".into(), command.action.to_string())];
-                Err(refusal(code, values))
+                let is_known = |rules: &Arc<Rules>| decide::is_known(rules, &command.action) || decide::is_amend(rules, command);
+                let known = command.branch.is_some() || rules.workflows.values().any(is_known);
+                Err(match rules.workflows.values().next().filter(|_| !known) {
+                    Some(rules) => decide::unknown_action(rules, &command.action),
+                    None => refusal(RefusalCode::UnknownItem, vec![("item".into(), command.item.to_string())]),
+                })
             }
         }
     }

@@ -66,7 +66,7 @@ struct Json<'a> {
     answer: &'a Answer,
 }
 
-/// Finds the calendar, prints the answer, and gives the exit code: 0, 1 when the calendar's file is wrong, 2 when the question is.
+/// Finds the calendar, prints the answer, and gives the exit code: 0, 1 when the calendar's file is wrong or lacks a past year, 2 when the question is wrong.
 pub fn run(args: &DateArgs, lang: Lang, out: &mut impl Write, complain: &mut impl Write) -> anyhow::Result<i32> {
     let Some((path, text)) = files::calendar(&args.calendar, Path::new(FOLDER))? else {
         let known: Vec<_> = files::CALENDARS.iter().map(|(name, _)| *name).collect();
@@ -99,6 +99,11 @@ fn print(args: &DateArgs, calendar: &Calendar, lang: Lang, out: &mut impl Write,
     };
     let question = Question { from, length, overflow: args.month_overflow.into(), day_off: args.day_off.into() };
     let answer = question.answer(calendar);
+    if let Some(year) = answer.notices.iter().map(|notice| notice.year).find(|year| calendar.lacks(*year)) {
+        let known = calendar.data().first_official_year().map(|first| first.to_string()).unwrap_or_default();
+        writeln!(complain, "{}", say(lang, "date.lacking_year", &[("year", &year.to_string()), ("first", &known)]))?;
+        return Ok(1);
+    }
     if args.json {
         let json = Json { calendar: &calendar.data().region, answer: &answer };
         writeln!(out, "{}", serde_json::to_string(&json).map_err(std::io::Error::other)?)?;

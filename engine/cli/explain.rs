@@ -138,7 +138,7 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, notices: &[Noti
     let mut rungs = Vec::new();
     for fired in &due.fired {
         let what = match &fired.skipped {
-            Some(why) => say(lang, "explain.skipped", &[("why", why)]),
+            Some(why) => say(lang, &format!("explain.skipped.{why}"), &[]),
             None => told(item, due, fired, notices, lang),
         };
         rungs.push([fired.on.to_string(), fired.rung.to_string(), what, String::new()]);
@@ -146,6 +146,7 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, notices: &[Noti
     for coming in &due.coming {
         let tells: Vec<String> = coming.tells.iter().map(|notice| notice_title(rules, notice)).collect();
         let what = match coming.leaves_on == coming.day {
+            _ if coming.too_late => word("too_late"),
             true => word("coming"),
             false => say(lang, "explain.leaves", &[("day", &coming.leaves_on.to_string())]),
         };

@@ -186,3 +186,14 @@ fn every_step_has_a_whole_sentence_in_both_languages() {
     assert_eq!(due::step(Lang::Zh, &steps[2], |_| "答复期限".into()), "加3个月（答复期限，代表法第42条）");
     assert_eq!(due::length(Lang::En, Length::parse("1个工作日").unwrap()), "1 working day");
 }
+
+#[test]
+fn a_year_that_is_over_and_not_in_the_calendar_gives_no_date() {
+    for (from, length) in [("2009-11-30", "10 working days"), ("2023-05-02", "3 months"), ("2023-12-20", "10 working days")] {
+        let (code, complaint) = printed(from, length, Lang::En, false);
+        assert_eq!(code, 1, "{from}: {complaint}");
+        assert!(complaint.contains(&from[..4]) && complaint.contains("begins with 2024"), "{complaint}");
+    }
+    // Where it ends is known, and on the way nothing is counted.
+    assert_eq!(printed("2023-12-31", "3 months", Lang::En, false).0, 0);
+}

@@ -364,3 +364,39 @@ fn a_mail_names_the_days_of_the_rungs_to_come() {
         assert_eq!(accepted.facts.iter().any(of_reply), told, "{moment}");
     }
 }
+
+#[test]
+fn a_refusal_lists_and_reasons_in_the_language_of_the_reader() {
+    use duban::kernel::words::{Lang, refusal};
+    let mut world = begun();
+    let mut act = |action: &str, by: &str, on: Option<&str>| {
+        let command = Command {
+            id: action.into(),
+            item: "walk".into(),
+            branch: None,
+            action: action.into(),
+            input: Fields::new(),
+            by: by.into(),
+            via: None,
+            effective_on: on.map(|day| day.parse().unwrap()),
+            seen_rev: None,
+        };
+        let refused = world.act(&command).unwrap_err();
+        (refusal(Lang::En, &refused), refusal(Lang::Zh, &refused))
+    };
+    let future = act("stand", "carl", Some("2025-03-09"));
+    assert!(future.0.ends_with("it lies in the future.") && future.1.ends_with("不得晚于今天。"), "{future:?}");
+    let before = act("stand", "carl", Some("2025-03-01"));
+    assert!(before.0.ends_with("was done on 2025-03-03.") && before.1.contains("（2025-03-03）"), "{before:?}");
+    done(&mut world, "stand", "carl", &[]);
+    done(&mut world, "go_on", "carl", &[]);
+    done(&mut world, "close", "carl", &[]);
+    let act = |action: &str| {
+        let item = world.item("walk").unwrap();
+        let declared = &world.rules.setting.workflow.actions[action];
+        let refused = decide::who::state_allows(&world.rules, &item, declared, None).unwrap_err();
+        (refusal(Lang::En, &refused), refusal(Lang::Zh, &refused))
+    };
+    let (english, chinese) = act("set_limit");
+    assert!(english.contains("open, standing still") && chinese.contains("open、standing still"), "{english} {chinese}");
+}

@@ -52,6 +52,11 @@ impl Calendar {
         first.is_none_or(|first| day.year() < first) || day > self.known_until()
     }
 
+    /// The year lies before the first official one: it is over, nobody announces it any more, and a date in it cannot be told.
+    pub fn lacks(&self, year: i32) -> bool {
+        self.data.first_official_year().is_some_and(|first| year < first)
+    }
+
     pub fn is_working_day(&self, day: Date) -> bool {
         self.ranks.is_worked(day)
     }

@@ -50,7 +50,7 @@ pub fn amend(rules: &Rules, facts: &[Fact], command: &Command, now: Instant) -> 
     }
     let on = command.effective_on.unwrap_or(today);
     if on > today || on < item.created_on {
-        return Err(refusal(RefusalCode::BadDate, &[("date", &on.to_string())]));
+        return Err(refusal(RefusalCode::BadDate, &[("date", &on.to_string()), ("why", "future")]));
     }
     let mut actor = may(rules, &item, &command.by, on)?;
     actor.via.clone_from(&command.via);
@@ -108,7 +108,7 @@ fn may(rules: &Rules, item: &Arc<Item>, person: &Name, on: Date) -> Result<Actor
         }
     }
     let titles: Vec<&str> = workflow.amend_by.iter().filter_map(|role| workflow.roles.get(role)).map(|role| role.title.as_str()).collect();
-    let values = [("action", title(rules)), ("person", known.title.clone()), ("roles", titles.join("、"))];
+    let values = [("action", title(rules)), ("person", known.title.clone()), ("roles", titles.join(crate::kernel::words::LIST))];
     let mut out = refusal(RefusalCode::WrongRole, &values.each_ref().map(|(name, value)| (*name, value.as_str())));
     out.rule = Some("amend_by".into());
     Err(out)

@@ -12,7 +12,7 @@ mod sweep;
 mod wake;
 pub mod who;
 
-pub use addressing::find;
+pub use addressing::{find, is_known, unknown_action};
 pub use amend::{AMEND, amend, is_amend};
 pub use perform::{Counter, sentence, windows_open};
 pub use sweep::{due_slots, sweep};

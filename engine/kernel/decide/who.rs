@@ -9,6 +9,7 @@ use crate::kernel::model::fact::Actor;
 use crate::kernel::model::item::Item;
 use crate::kernel::rules::{Rules, View};
 use crate::kernel::time::Date;
+use crate::kernel::words::LIST;
 use std::sync::Arc;
 
 /// Whether the item, or the branch, stands where the action starts, and its request waits (or does not).
@@ -30,7 +31,7 @@ pub fn state_allows(rules: &Rules, item: &Item, action: &Action, task: Option<u3
             states.and_then(|states| states.get(name)).map_or_else(|| name.to_string(), |state| state.title.clone())
         };
         let from: Vec<String> = action.from.iter().map(title).collect();
-        return Err(refusal(RefusalCode::WrongState, &[("action", &action.title), ("state", &title(state)), ("from", &from.join("、"))]));
+        return Err(refusal(RefusalCode::WrongState, &[("action", &action.title), ("state", &title(state)), ("from", &from.join(LIST))]));
     }
     let Some((request, step)) = &action.request else { return Ok(()) };
     let pending = item.pending(request, task).is_some();
@@ -82,7 +83,7 @@ pub fn may<'a>(
         return Ok((by, actor));
     }
     let titles = action.by.iter().filter_map(|by| rules.setting.workflow.roles.get(&by.role)).map(|role| role.title.as_str());
-    let may = titles.collect::<Vec<_>>().join("、");
+    let may = titles.collect::<Vec<_>>().join(LIST);
     let mut out = refusal(RefusalCode::WrongRole, &[("action", &action.title), ("person", &title(rules, person)), ("roles", &may)]);
     out.rule = Some(format!("actions.{name}.by").into());
     Err(out)

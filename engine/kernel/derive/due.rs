@@ -143,7 +143,9 @@ impl Work<'_> {
                     parts.push((text_of(rule), date));
                 }
                 let date = parts.iter().map(|(_, date)| *date).min()?;
-                self.steps.push(DueStep::Earliest { parts, gives: date });
+                if parts.len() > 1 {
+                    self.steps.push(DueStep::Earliest { parts, gives: date });
+                }
                 Some(Raw { date, rolls: false, pauses: false, pauses_by_working_days: false })
             }
         }

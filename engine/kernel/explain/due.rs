@@ -48,6 +48,8 @@ pub struct Coming {
     pub tells: Vec<Name>,
     /// It is told only if a condition holds then.
     pub conditional: bool,
+    /// The due day has come without it: it will be passed over.
+    pub too_late: bool,
 }
 
 /// The latest cycle of a deadline on the item and on each branch that has one; all deadlines when no name is given.
@@ -81,13 +83,13 @@ fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> D
         paused: clock.paused,
         steps: due.map(|due| due.steps.clone()).unwrap_or_default(),
         fired: clock.fired.clone(),
-        coming: coming(rules, clock, declared),
+        coming: coming(rules, item, clock, declared),
         place: rules.places.find(&format!("deadlines.{}@", clock.deadline)).cloned(),
         rules: rules.hash.clone(),
     }
 }
 
-fn coming(rules: &Rules, clock: &Clock, declared: &Deadline) -> Vec<Coming> {
+fn coming(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> Vec<Coming> {
     let Some(due) = clock.due.as_deref().filter(|_| clock.is_running() && !clock.paused) else { return Vec::new() };
     let workflow = &rules.setting.workflow;
     let mut out: Vec<Coming> = Vec::new();
@@ -101,6 +103,7 @@ fn coming(rules: &Rules, clock: &Clock, declared: &Deadline) -> Vec<Coming> {
             leaves_on: day_of(leaves, workflow.timezone),
             tells: rung.tell.clone(),
             conditional: rung.when.is_some(),
+            too_late: next.phase == rungs::Phase::Before && item.today >= due.date,
         });
     }
     out.sort_by_key(|coming| coming.day);

@@ -4,6 +4,7 @@ use super::run::{Telling, shown};
 use super::world::Sent;
 use crate::kernel::decide;
 use crate::kernel::model::Name;
+use crate::kernel::model::definition::Flag;
 use crate::kernel::model::fact::Cause;
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::step::{Expect, ExpectedMail, ExpectedSkip};
@@ -27,7 +28,7 @@ impl Telling<'_> {
             self.same("state", "", wanted.to_string(), item.state.to_string());
         }
         if let Some(wanted) = expect.flag {
-            self.same("flag", "", format!("{:?}", wanted.flag()), format!("{:?}", item.flag));
+            self.same("flag", "", flag_text(wanted.flag()), flag_text(item.flag));
         }
         for (field, wanted) in &expect.item {
             let kind = self.world.rules.setting.workflow.fields.get(field).map(|field| field.kind.clone());
@@ -201,6 +202,16 @@ impl Telling<'_> {
             Err(error) => self.differs("rule_failed", vec![("what", error.to_string())]),
         }
     }
+}
+
+/// As it is written in a story.
+fn flag_text(flag: Option<Flag>) -> String {
+    match flag {
+        None => "none",
+        Some(Flag::Amber) => "amber",
+        Some(Flag::Red) => "red",
+    }
+    .to_string()
 }
 
 fn mail_text(mail: &ExpectedMail) -> String {

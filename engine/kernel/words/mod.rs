@@ -14,6 +14,9 @@ pub enum Lang {
     En,
 }
 
+/// Stands between the entries of a list in a refusal's values; each language has its own mark for it.
+pub const LIST: &str = "\u{1f}";
+
 type Catalogue = HashMap<String, String>;
 
 static ZH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("zh-CN.yaml")));
@@ -60,9 +63,21 @@ pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
         return sentence.clone();
     }
     let code = serde_json::to_value(refusal.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
-    let values: Vec<_> = refusal.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let values = values(lang, refusal);
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // A sentence that names something near has a second form for when nothing is.
     let lacking = values.iter().any(|(name, value)| *name == "near" && value.is_empty());
     let other = format!("refusal.{code}.other");
+    // One code may have several reasons, each with a sentence of its own.
+    let why = values.iter().find(|(name, _)| *name == "why").map(|(_, why)| format!("refusal.{code}.{why}"));
+    if let Some(key) = why.filter(|key| has(lang, key)) {
+        return say(lang, &key, &values);
+    }
     if lacking && has(lang, &other) { say(lang, &other, &values) } else { say(lang, &format!("refusal.{code}"), &values) }
+}
+
+/// What a refusal speaks of, its lists joined as the language does it.
+pub fn values(lang: Lang, refusal: &Refusal) -> Vec<(String, String)> {
+    let comma = say(lang, "mail.comma", &[]);
+    refusal.values.iter().map(|(name, value)| (name.clone(), value.replace(LIST, &comma))).collect()
 }
