@@ -257,6 +257,16 @@ fn tokens(settings: &Settings) -> Tokens {
     }
 }
 
+/// Where whoever started us (systemd) wants to hear that we are ready.
+pub fn notify_socket() -> Option<std::ffi::OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
+}
+
+/// The file of this very program.
+pub fn own_binary() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The operating-system user, recorded beside what is done on the command line.
 pub fn system_user() -> Option<String> {
     std::env::var("USER").ok().filter(|user| !user.is_empty())

@@ -3,8 +3,8 @@
 //! What is owed is the kernel's question; here is only when to ask it. A clock that jumps ahead while the process lives holds both loops
 //! until somebody confirms it.
 
-use crate::app::send::Post;
-use crate::app::{App, Integrity};
+use crate::app::send::{Post, Posted};
+use crate::app::{App, Finding, Integrity};
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use chrono::TimeDelta;
@@ -54,6 +54,29 @@ pub struct State {
     pub held: Option<Jump>,
     /// Whether the database is what its facts say.
     pub integrity: Look,
+    pub work: Work,
+}
+
+/// What the loops have done since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    pub ticks: u64,
+    pub faults: u64,
+    /// Facts and notices that were recorded because their time had come.
+    pub facts: u64,
+    pub notices: u64,
+    pub set_aside: u64,
+    /// Mails that were written, and what became of attempts to hand them over.
+    pub written: u64,
+    pub posted: Posted,
+}
+
+impl Work {
+    fn count(&mut self, facts: usize, notices: usize, set_aside: usize) {
+        self.facts += facts as u64;
+        self.notices += notices as u64;
+        self.set_aside += set_aside as u64;
+    }
 }
 
 /// A look through the whole database.
@@ -188,13 +211,18 @@ pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToke
                 {
                     let mut state = pulse.lock();
                     (state.last_tick, state.next, state.fault) = (Some(app.now()), next, None);
+                    state.work.ticks += 1;
                 }
                 rest(&app, &pulse.engine, &stop, next, look_again(&app)).await;
             }
             Err(error) => {
                 faults += 1;
                 tracing::error!(%error, faults, "looking for what is due failed");
-                pulse.lock().fault = Some(error.to_string());
+                {
+                    let mut state = pulse.lock();
+                    state.fault = Some(error.to_string());
+                    state.work.faults += 1;
+                }
                 rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
         }
@@ -203,13 +231,25 @@ pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToke
 
 /// Looks once through the whole database and says what it found; what is wrong stands in the log, item by item.
 pub async fn look_through(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Option<Integrity> {
-    let look = match app.examine_all(stop).await {
+    let told = |findings: &[Finding]| {
+        for Finding { item, what } in findings {
+            tracing::error!(
+                item,
+                what,
+                "an item's record is not what its facts say: keep a copy of the database and compare with a backup"
+            );
+        }
+    };
+    let look = match app.examine_all(stop, told).await {
         Ok(None) => return None,
         Ok(Some(found)) if found.is_whole() => {
             tracing::info!(items = found.items, "the database is whole");
             Look::Whole(found)
         }
         Ok(Some(found)) => {
+            if let Some(what) = &found.pages {
+                tracing::error!(what, "the database is damaged: stop the server, keep the file as it is, and restore the last backup");
+            }
             tracing::error!(items = found.items, damaged = found.damaged, "the database is not what its facts say; see the lines above");
             Look::Damaged(found)
         }
@@ -232,7 +272,11 @@ pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<
     let mut derived = 0;
     for _ in 0..BATCHES {
         let woken = app.wake_due(BATCH).await?;
-        pulse.lock().last_tick = Some(app.now());
+        {
+            let mut state = pulse.lock();
+            state.last_tick = Some(app.now());
+            state.work.count(woken.facts, woken.notices, woken.set_aside);
+        }
         if woken.facts > 0 || woken.set_aside > 0 {
             tracing::info!(
                 items = woken.looked_at,
@@ -258,6 +302,7 @@ pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<
         tracing::info!(items = derived, "items were derived again under other rules, calendar or directory");
     }
     let swept = app.sweep_due().await?;
+    pulse.lock().work.count(0, swept.notices, swept.set_aside);
     if swept.slots > 0 {
         tracing::info!(
             slots = swept.slots,
@@ -309,7 +354,7 @@ pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: C
             rest(&app, &pulse.mail, &stop, None, LOOK_AGAIN).await;
             continue;
         }
-        match post_round(&app, &post, &stop).await {
+        match post_round(&app, &pulse, &post, &stop).await {
             Ok(next) => {
                 faults = 0;
                 {
@@ -330,14 +375,16 @@ pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: C
 
 /// One look at the outbox; gives when to look again. What is written is handed over before more is written, so that a stream of new
 /// notices holds nothing up.
-async fn post_round(app: &Arc<App>, post: &Arc<Post>, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+async fn post_round(app: &Arc<App>, pulse: &Pulse, post: &Arc<Post>, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
     let rendered = app.render_due(post).await?;
+    pulse.lock().work.written += rendered.mails as u64;
     if rendered.mails + rendered.parked > 0 {
         let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
         tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
     }
     let posted = app.send_due(post, stop).await?;
-    if posted != crate::app::send::Posted::default() {
+    pulse.lock().work.posted += posted;
+    if posted != Posted::default() {
         let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);
         tracing::info!(sent, refused, deferred, unknown, expired = posted.expired, held = posted.held, "mails were handed over");
     }

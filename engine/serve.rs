@@ -127,6 +127,7 @@ pub async fn serve(
     }
     let next = app.store.next_moments(app.now()).await?.wake_up;
     ready(&Ready { address, leaving, unclean: app.store.unclean, integrity, open_items: app.store.count_open().await?, next });
+    notify("READY=1");
     tracing::info!(%address, rules = %app.rules().hash, "serving");
 
     let ended = until_one_ends(tasks, &stop).await;
@@ -163,6 +164,7 @@ pub async fn until_one_ends(mut tasks: JoinSet<&'static str>, stop: &Cancellatio
         Some(first) = tasks.join_next() => note(first),
     }
     stop.cancel();
+    notify("STOPPING=1");
     tracing::info!("stopping");
     let rest = async {
         while let Some(ended) = tasks.join_next().await {
@@ -174,6 +176,30 @@ pub async fn until_one_ends(mut tasks: JoinSet<&'static str>, stop: &Cancellatio
         tasks.shutdown().await;
     }
     failed.map_or(Ok(()), |what| Err(ServeError::Part(what)))
+}
+
+/// Tells whoever started us how far we are (sd_notify(3)); nobody has to listen.
+fn notify(state: &str) {
+    #[cfg(unix)]
+    if let Some(socket) = crate::config::notify_socket() {
+        let told = std::os::unix::net::UnixDatagram::unbound().and_then(|from| match abstract_name(&socket) {
+            #[cfg(target_os = "linux")]
+            Some(name) => {
+                use std::os::linux::net::SocketAddrExt;
+                from.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)
+            }
+            _ => from.send_to(state.as_bytes(), &socket),
+        });
+        if let Err(error) = told {
+            tracing::warn!(%error, "whoever started us cannot be told");
+        }
+    }
+}
+
+/// The name of a socket that is no file; it is written with an `@`.
+#[cfg(unix)]
+fn abstract_name(socket: &std::ffi::OsStr) -> Option<&[u8]> {
+    std::os::unix::ffi::OsStrExt::as_bytes(socket).strip_prefix(b"@")
 }
 
 /// A wrong zone in the settings is noticed here, not by mails at the wrong hour.
@@ -190,13 +216,14 @@ fn check_zone(app: &App, settings: &Settings) -> Result<(), ServeError> {
 
 /// Settings of mail that cannot be meant are noticed before a database is made.
 pub fn check_mail(mail: &MailSettings) -> Result<(), ServeError> {
-    server(mail)?;
+    mail_server(mail)?;
     Address::parse(&mail.from)?;
     mail.reply_to.as_deref().map(Address::parse).transpose()?;
     Ok(())
 }
 
-fn server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
+/// The mail server of the settings, if they name one.
+pub fn mail_server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
     let Some(url) = &mail.smtp_url else { return Ok(None) };
     let password = match &mail.smtp_password_file {
         Some(path) => Some(files::text(path)?.trim_end().to_string()),
@@ -208,7 +235,7 @@ fn server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
 fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> Result<(Arc<Post>, Leaving), ServeError> {
     let frames = files::mail_frames(settings.templates.as_deref())?;
     let guard = Guard { production: mail.instance.clone().filter(|_| mail.production), allow: mail.allow.clone() };
-    let (transport, leaving) = match (server(mail)?, &mail.folder) {
+    let (transport, leaving) = match (mail_server(mail)?, &mail.folder) {
         (Some(server), _) => {
             let host = format!("{}:{}", server.host, server.port);
             let leaving = Leaving::Server { host, everybody: guard.is_production(instance), allowed: guard.allow.len() };

@@ -11,6 +11,7 @@ mod kernel;
 mod mail;
 mod moving;
 mod nodes;
+mod operations;
 mod rules;
 mod sample;
 mod serve;

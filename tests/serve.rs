@@ -16,16 +16,21 @@ use tokio_util::sync::CancellationToken;
 /// Nothing here takes so long on any machine.
 const BOUND: Duration = Duration::from_secs(120);
 
-struct Server {
+pub struct Server {
     process: Child,
-    address: String,
-    ready: Json,
+    pub address: String,
+    pub ready: Json,
 }
 
 impl Server {
-    fn start(desk: &Desk, arguments: &[&str]) -> Server {
+    pub fn start(desk: &Desk, arguments: &[&str]) -> Server {
         let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
-        let mut process = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(arguments);
+        Server::spawn(command)
+    }
+
+    pub fn spawn(mut command: std::process::Command) -> Server {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Json = serde_json::from_str(&line).unwrap_or_else(|error| {
@@ -37,7 +42,7 @@ impl Server {
     }
 
     /// Polls until the server answers as wanted.
-    fn until(&self, what: &str, wanted: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, wanted: impl Fn() -> bool) {
         let begun = Now::now();
         while !wanted() {
             assert!(begun.elapsed() < BOUND, "{what}");
@@ -45,12 +50,12 @@ impl Server {
         }
     }
 
-    fn until_ready(&self) {
+    pub fn until_ready(&self) {
         self.until("it never becomes ready", || self.ask("GET", "/healthz", &[], "").0 == 200);
     }
 
     /// Status and body of one request.
-    fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
+    pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
@@ -67,7 +72,7 @@ impl Server {
     }
 
     /// Asks it to stop, and waits; gives the exit code and what it logged.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub fn stop(mut self) -> (Option<i32>, String) {
         let pid = self.process.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut told = String::new();

@@ -60,6 +60,13 @@ pub struct Changed {
     pub changed: u64,
 }
 
+/// What a restored database had held.
+#[derive(Serialize, Deserialize)]
+pub struct LetGone {
+    pub notices: u64,
+    pub mails: u64,
+}
+
 /// The body of every answer that is not 200.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -89,6 +96,16 @@ impl Client {
 
     pub async fn outbox(&self, request: &OutboxRequest) -> Result<u64, ClientError> {
         Ok(self.ask::<Changed>("/local/outbox", request).await?.changed)
+    }
+
+    /// What a restored database holds is sent, or else cancelled.
+    pub async fn let_go_restored(&self, send: bool) -> Result<LetGone, ClientError> {
+        self.ask("/local/restored", &send).await
+    }
+
+    /// Items that were set aside are tried at once; all of them, when none is named.
+    pub async fn retry(&self, items: &[String]) -> Result<Vec<String>, ClientError> {
+        self.ask("/local/retry", items).await
     }
 
     /// Confirms that the machine's clock is right after a jump.

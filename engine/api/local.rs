@@ -2,11 +2,12 @@
 
 use super::Api;
 use super::caller::Caller;
-use super::client::{Changed, ImportRequest, OutboxRequest, Trouble};
+use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
 use crate::app::{ActError, Answer};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
+use crate::store::backup::LetGo;
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -55,6 +56,20 @@ pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<C
     let changed = api.app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
     api.pulse.wake();
     Ok(Json(Changed { changed }))
+}
+
+pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered<LetGone> {
+    let how = if office(&api, request, LARGEST).await? { LetGo::Send } else { LetGo::Cancel };
+    let held = api.app.let_go_restored(how).await.map_err(ActError::Store)?;
+    api.pulse.wake();
+    Ok(Json(LetGone { notices: held.notices, mails: held.mails }))
+}
+
+pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<String>> {
+    let items: Vec<String> = office(&api, request, LARGEST).await?;
+    let tried = api.app.retry_set_aside(&items).await.map_err(ActError::Store)?;
+    api.pulse.wake();
+    Ok(Json(tried))
 }
 
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {

@@ -10,6 +10,7 @@ mod health;
 mod imports;
 mod items;
 mod local;
+mod metrics;
 mod openapi;
 mod outbox;
 mod problem;
@@ -51,9 +52,12 @@ impl Api {
         };
         Router::new()
             .route("/healthz", get(health::healthz))
+            .route("/metrics", get(metrics::metrics))
             .route("/local/act", post(local::act))
             .route("/local/import", post(local::import))
             .route("/local/outbox", post(local::outbox))
+            .route("/local/restored", post(local::restored))
+            .route("/local/retry", post(local::retry))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))
             .nest("/api/v1", v1)

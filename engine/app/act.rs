@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// So often a decision is made again because the item moved meanwhile.
 const ATTEMPTS: usize = 100;
@@ -61,6 +62,16 @@ enum Way {
     Answered(Result<Done, ActError>),
 }
 
+/// Commands that were answered since the process began.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub done: AtomicU64,
+    pub refused: AtomicU64,
+    /// Answered again, because the same command had been done before.
+    pub repeated: AtomicU64,
+    pub failed: AtomicU64,
+}
+
 impl App {
     /// Does a command.
     pub async fn act(&self, command: &Command) -> Result<Done, ActError> {
@@ -101,6 +112,28 @@ impl App {
 
     /// The answer to a command, after its commit.
     pub async fn done(&self, acting: Acting) -> Result<Done, ActError> {
+        let (command, item) = (acting.command.id.clone(), acting.command.item.clone());
+        let answer = self.settle(acting).await;
+        let counter = match &answer {
+            Ok(Done { repeated: true, .. }) => &self.tally.repeated,
+            Ok(done) => {
+                tracing::info!(%command, %item, fact = done.rev, notices = done.notices, "a command was done");
+                &self.tally.done
+            }
+            Err(ActError::Refused(refusal)) => {
+                tracing::info!(%command, %item, code = ?refusal.code, "a command was refused");
+                &self.tally.refused
+            }
+            Err(error) => {
+                tracing::error!(%command, %item, %error, "a command failed");
+                &self.tally.failed
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    async fn settle(&self, acting: Acting) -> Result<Done, ActError> {
         let Acting { command, hash, mut way } = acting;
         for _ in 0..ATTEMPTS {
             let (queued, done) = match way {

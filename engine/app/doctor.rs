@@ -39,12 +39,14 @@ impl Integrity {
 }
 
 impl App {
-    /// Looks through the whole database, item by item, while others work; each finding is logged. `None` when it was stopped.
-    pub async fn examine_all(&self, stop: &CancellationToken) -> Result<Option<Integrity>, StoreError> {
+    /// Looks through the whole database, item by item, while others work; `seen` gets what was found about each item. `None` when it
+    /// was stopped.
+    pub async fn examine_all(
+        &self,
+        stop: &CancellationToken,
+        mut seen: impl FnMut(&[Finding]) + Send,
+    ) -> Result<Option<Integrity>, StoreError> {
         let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
-        if let Some(what) = &integrity.pages {
-            tracing::error!(what, "the database is damaged: stop the server, keep the file as it is, and restore the last backup");
-        }
         let mut after = String::new();
         loop {
             let ids = self.store.ids(None, false, &after, PAGE).await?;
@@ -57,13 +59,7 @@ impl App {
                 let findings = self.examine_at_rest(id).await?;
                 integrity.items += 1;
                 integrity.damaged += u64::from(!findings.is_empty());
-                for Finding { item, what } in findings {
-                    tracing::error!(
-                        item,
-                        what,
-                        "an item's record is not what its facts say: keep a copy of the database and compare with a backup"
-                    );
-                }
+                seen(&findings);
                 tokio::task::yield_now().await;
             }
         }

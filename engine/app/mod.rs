@@ -5,6 +5,7 @@
 mod act;
 mod answer;
 pub mod caches;
+mod checkup;
 mod desk;
 mod doctor;
 pub mod import;
@@ -18,8 +19,9 @@ mod sweep;
 mod together;
 mod wake;
 
-pub use act::{ActError, Acting, Done};
+pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
+pub use checkup::{Check, Level, records};
 pub use doctor::{Finding, Integrity};
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
@@ -54,6 +56,7 @@ pub struct App {
     pub clock: Clock,
     /// Where other processes work the same database: so long they leave alone what this one has taken, after it was last heard of.
     pub lease: TimeDelta,
+    pub tally: Tally,
     in_use: RwLock<InUse>,
     desk: Mutex<Desk>,
     sweeps: Mutex<sweep::Pace>,
@@ -128,7 +131,8 @@ impl App {
 
     /// For looking at a database that another process may be writing to. What would be written fails.
     pub async fn open_to_read(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
-        App::over(store, rules, 0, clock).await
+        let revision = store.rules_in_use().await?.map_or(0, |in_use| in_use.revision);
+        App::over(store, rules, revision, clock).await
     }
 
     async fn over(store: Store, rules: Arc<RuleSet>, revision: u64, clock: Clock) -> Result<App, StoreError> {
@@ -137,6 +141,7 @@ impl App {
             store,
             clock,
             lease: LEASE,
+            tally: Tally::default(),
             in_use: RwLock::new(InUse { rules, revision }),
             desk: Mutex::default(),
             sweeps: Mutex::default(),

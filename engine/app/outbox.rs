@@ -4,6 +4,7 @@ use super::together::HISTORIC;
 use super::wake::derived;
 use super::{ActError, App};
 use crate::store::StoreError;
+use crate::store::backup::{Held, LetGo};
 use crate::store::outbox::NoticeEnd;
 
 impl App {
@@ -18,6 +19,13 @@ impl App {
             }
         }
         Ok(changed + self.change_waiting(rest, cancel).await.map_err(ActError::Store)?)
+    }
+
+    /// A person has looked at what a restored database holds: it goes out or is cancelled, and what comes from now on goes out as usual.
+    pub async fn let_go_restored(&self, how: LetGo) -> Result<Held, StoreError> {
+        let held = self.store.let_go_restored(how, self.now()).await?;
+        tracing::warn!(notices = held.notices, mails = held.mails, ?how, "what was held after a restore was let go");
+        Ok(held)
     }
 
     async fn change_waiting(&self, ids: Vec<String>, cancel: Option<&str>) -> Result<u64, StoreError> {

@@ -17,6 +17,7 @@ use crate::mail::{self, Address, Composed, Outcome, Parcel, Phase, Sender, Trans
 use crate::store::outbox::{Claimed, MailEnd, NewMail, NoticeEnd};
 use crate::store::{self, LOCAL, Store, StoreError};
 use chrono::TimeDelta;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,7 +83,7 @@ pub struct Rendered {
 }
 
 /// What became of mails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Posted {
     pub sent: usize,
     pub refused: usize,
@@ -148,9 +149,16 @@ impl App {
         let mut mails = Vec::new();
         for envelope in mailing::envelopes(&owed) {
             let (mail, parked) = write(post, &rules, &self.store, &owed, &envelope, now);
+            if let Some(mail) = &mail {
+                for notice in envelope.notices.iter().map(|place| &owed[*place]).filter(|notice| mail.notices.contains(&notice.key)) {
+                    tracing::info!(item = %notice.item, fact = notice.seq, notice = %notice.notice, mail = %mail.id, "a notice is mailed");
+                }
+            }
             mails.extend(mail);
             for (key, reason) in parked {
-                tracing::warn!(notice = %key, %reason, "a notice was parked");
+                let parked = owed.iter().find(|notice| notice.key == key);
+                let (item, fact) = parked.map_or(("", 0), |notice| (&*notice.item, notice.seq));
+                tracing::warn!(item, fact, %reason, "a notice was parked");
                 rendered.parked += 1;
                 self.store.end_notices(vec![key], NoticeEnd::Parked, &reason).await?;
             }
@@ -337,7 +345,7 @@ impl App {
                 tracing::warn!(%mail, "the claim of a mail was lost while it was handed over");
             }
             match end {
-                MailEnd::Sent | MailEnd::Cancelled => tracing::debug!(%mail, ?end, %reply, "mail"),
+                MailEnd::Sent | MailEnd::Cancelled => tracing::info!(%mail, ?end, "mail"),
                 _ => tracing::warn!(%mail, ?end, %reply, "mail"),
             }
         }
@@ -401,6 +409,19 @@ struct Handed {
     /// Something here kept it from being tried.
     held: bool,
     at_fault: bool,
+}
+
+impl std::ops::AddAssign for Posted {
+    fn add_assign(&mut self, more: Posted) {
+        let Posted { sent, refused, deferred, unknown, expired, cancelled, held } = more;
+        self.sent += sent;
+        self.refused += refused;
+        self.deferred += deferred;
+        self.unknown += unknown;
+        self.expired += expired;
+        self.cancelled += cancelled;
+        self.held += held;
+    }
 }
 
 impl Posted {

@@ -93,6 +93,17 @@ impl App {
         Ok(stale.len())
     }
 
+    /// Items that were set aside (all of them, when none is named) are tried again at the next tick; gives which.
+    pub async fn retry_set_aside(&self, items: &[String]) -> Result<Vec<String>, StoreError> {
+        let (now, revision) = (self.now(), self.in_use().revision);
+        let aside = self.store.quarantined(u32::MAX).await?.into_iter().map(|row| row.item);
+        let meant: Vec<String> = aside.filter(|item| items.is_empty() || items.contains(item)).collect();
+        for item in &meant {
+            self.store.wake_now(item, now, revision).await?;
+        }
+        Ok(meant)
+    }
+
     /// What is owed, queued, with the number of its facts and notices; `None` when the item moved.
     fn wake(&self, held: &Arc<Held>, fence: Option<u64>, now: Instant) -> Result<Option<(Queued, usize, usize)>, LoadError> {
         let id = held.item.id.clone();

@@ -1,10 +1,12 @@
 //! The command line: one file a command. Each parses, calls the kernel or the app, and prints for people or, with `--json`, for programs.
 
 pub mod act;
+pub mod backup;
 pub mod check;
 pub mod clock;
 pub mod date;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod figures;
 pub mod import;
@@ -13,11 +15,13 @@ pub mod moving;
 pub mod office;
 pub mod outbox;
 pub mod problems;
+pub mod quarantine;
 pub mod report;
 pub mod serve;
 pub mod show;
 pub mod table;
 pub mod test;
+pub mod unit;
 
 use crate::cli::office::Stop;
 use crate::config::Settings;
@@ -94,6 +98,8 @@ pub struct Global {
 pub enum Command {
     /// Do an action on an item, on many, or a file of actions
     Act(act::ActArgs),
+    /// A verified copy of the database, also while a server works it
+    Backup(backup::BackupArgs),
     /// Tell everything that is wrong with a rule set, with its place and what to do
     Check(check::CheckArgs),
     /// Say that the machine's clock is right, after a jump that holds the server
@@ -102,6 +108,8 @@ pub enum Command {
     Date(date::DateArgs),
     /// A sample office through its years: list in, reminders and escalations out
     Demo(demo::DemoArgs),
+    /// Is everything as it should be: records, wake-ups, outbox, calendar, disk; and what to do if not
+    Doctor(doctor::DoctorArgs),
     /// Why a due date is that date; why a person may or may not do an action
     Explain(explain::ExplainArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
@@ -112,19 +120,27 @@ pub enum Command {
     Move(moving::MoveArgs),
     /// Notices and mails: what waits, what went out, and letting go of it
     Outbox(outbox::OutboxArgs),
+    /// Items that were set aside: why, and trying them again
+    Quarantine(quarantine::QuarantineArgs),
     /// A report of the rule set as of any day
     Report(report::ReportArgs),
+    /// Put a backup to work; it mails nothing until somebody lets it
+    Restore(backup::RestoreArgs),
     /// Run it for real: scheduler, mailer and local API in one process
     Serve(serve::ServeArgs),
     /// All that is known of one item
     Show(show::ShowArgs),
     /// Run the stories beside a rule set
     Test(test::TestArgs),
+    /// A systemd unit that starts the server shut off from all it does not need
+    Unit(unit::UnitArgs),
 }
 
 /// Settings with the flags of the command line over them.
 pub struct Context {
     pub settings: Settings,
+    /// The file of settings, when one was named.
+    pub config: Option<PathBuf>,
     pub lang: Lang,
     pub json: bool,
     pub quiet: bool,
@@ -150,7 +166,14 @@ impl Context {
         if !["text", "json"].contains(&settings.log.as_str()) {
             return Err(Stop::usage(lang, "serve.log", &[("log", &settings.log)]).into());
         }
-        Ok(Context { settings, lang, json: global.json, quiet: global.quiet, colour: colour(global.no_color) })
+        Ok(Context {
+            settings,
+            config: global.config.clone(),
+            lang,
+            json: global.json,
+            quiet: global.quiet,
+            colour: colour(global.no_color),
+        })
     }
 
     /// Draws problems of a rule set on standard error.
@@ -190,6 +213,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
     let context = Context::new(&cli.global)?;
     match cli.command {
         Command::Act(args) => act::run(&args, &context),
+        Command::Backup(args) => backup::backup(&args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Clock(args) => clock::run(&args, &context),
         Command::Date(args) => {
@@ -197,14 +221,18 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
         }
         Command::Demo(args) => demo::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Move(args) => moving::run(&args, &context),
         Command::Outbox(args) => outbox::run(&args, &context),
+        Command::Quarantine(args) => quarantine::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
+        Command::Restore(args) => backup::restore(&args, &context),
         Command::Serve(args) => serve::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Test(args) => test::run(&args, &context),
+        Command::Unit(args) => unit::run(&args, &context),
     }
 }

@@ -105,12 +105,17 @@ struct Trial(PathBuf);
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        for ending in ["", "-wal", "-shm", ".lock"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(ending);
-            // What cannot be taken away does no harm.
-            let _ = std::fs::remove_file(path);
-        }
+        remove_database(&self.0);
+    }
+}
+
+/// Takes a database of our own away, with all that stands beside it.
+pub fn remove_database(file: &Path) {
+    for ending in ["", "-wal", "-shm", ".lock"] {
+        let mut path = file.as_os_str().to_os_string();
+        path.push(ending);
+        // What cannot be taken away does no harm.
+        let _ = std::fs::remove_file(path);
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! It writes what others decided, whole or not at all, and answers after the commit. It decides nothing itself.
 
+pub mod backup;
 mod dialect;
 pub mod facts;
+pub mod health;
 pub mod items;
 pub mod lock;
 pub mod moving;
@@ -42,6 +44,9 @@ pub enum StoreError {
     Open { path: String, what: String },
     #[error("the database `{path}` was written by a newer duban (schema {found}; this one knows {known})")]
     Newer { path: String, found: i64, known: i64 },
+    /// For looking only: whoever writes brings it to this version first.
+    #[error("the database `{path}` was written by an older duban (schema {found}; this one needs {known})")]
+    Older { path: String, found: i64, known: i64 },
     #[error("the database `{path}` is in use by process {}{}", holder.process, holder.address.as_ref().map(|a| format!(", which listens on {a}")).unwrap_or_default())]
     Held { path: String, holder: Box<Holder> },
     #[error("the database `{path}` lies on a shared file system ({kind}), where SQLite loses data; put it on a local disk")]
@@ -156,6 +161,9 @@ impl Store {
         let (found,): (i64,) = found.map_err(|error| cannot(dialect::plain(&error)))?;
         if found > SCHEMA_VERSION {
             return Err(StoreError::Newer { path: place.to_string(), found, known: SCHEMA_VERSION });
+        }
+        if found < SCHEMA_VERSION {
+            return Err(StoreError::Older { path: place.to_string(), found, known: SCHEMA_VERSION });
         }
         let instance: Option<(String,)> =
             on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_optional(pool).await)?;

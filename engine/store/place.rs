@@ -53,6 +53,23 @@ impl Place {
         }
     }
 
+    /// Bytes of the file with its log, and how many more its disk takes; nothing of a server, or where it cannot be told.
+    #[cfg(unix)]
+    pub fn space(&self) -> Option<(u64, u64)> {
+        let path = self.file()?;
+        let mut log = path.as_os_str().to_os_string();
+        log.push("-wal");
+        let used = [path, Path::new(&log)].iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        Some((used, disk.f_bavail.saturating_mul(disk.f_frsize)))
+    }
+
+    #[cfg(not(unix))]
+    pub fn space(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// A file that is not there yet; of a server nobody knows before it was asked.
     pub fn is_missing_file(&self) -> bool {
         self.file().is_some_and(|path| !path.is_file())

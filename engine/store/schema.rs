@@ -1,36 +1,35 @@
-//! Brings a database to the schema of this version, one migration in one transaction; refuses one that is newer.
+//! Brings a database to the schema of this version, in one transaction; refuses one that is newer.
 
 use super::dialect::{self, Connection, on};
 use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
     include_str!("migrations/0004_first_try.sql"),
+    include_str!("migrations/0005_waiting.sql"),
 ];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Runs the migrations that are missing.
+/// Runs the migrations that are missing, all of them or none: an upgrade that fails leaves what the older program can work with.
 pub(super) async fn migrate(connection: &mut Connection, path: &str, now: Instant) -> Result<(), StoreError> {
-    loop {
-        dialect::begin_migration(connection).await?;
-        execute(connection, statements::SCHEMA_TABLE).await?;
-        let found = version(connection).await?;
-        if found > VERSION {
-            return Err(StoreError::Newer { path: path.to_string(), found, known: VERSION });
-        }
-        let Some((text, version)) = MIGRATIONS.iter().zip(1_i64..).nth(found as usize) else { break };
+    dialect::begin_migration(connection).await?;
+    execute(connection, statements::SCHEMA_TABLE).await?;
+    let found = version(connection).await?;
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_string(), found, known: VERSION });
+    }
+    let now = now.timestamp_millis();
+    for (text, version) in MIGRATIONS.iter().zip(1_i64..).skip(found as usize) {
         for statement in text.split(';').map(without_comments).filter(|statement| !statement.is_empty()) {
             execute(connection, &statement).await?;
         }
-        let now = now.timestamp_millis();
         on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEMA_APPLIED)).bind(version).bind(now).execute(&mut *c).await.map(|_| ()))?;
-        dialect::run(connection, "commit").await?;
     }
     Ok(dialect::run(connection, "commit").await?)
 }

@@ -11,6 +11,9 @@ impl StoreError {
             StoreError::Newer { path, found, known } => {
                 say(lang, "office.newer", &[("path", path), ("found", &found.to_string()), ("known", &known.to_string())])
             }
+            StoreError::Older { path, found, known } => {
+                say(lang, "office.older", &[("path", path), ("found", &found.to_string()), ("known", &known.to_string())])
+            }
             StoreError::Held { path, holder } => {
                 let process = holder.process.to_string();
                 match &holder.address {

@@ -139,6 +139,27 @@ pub(super) fn plain(code: u32) -> Option<&'static str> {
     })
 }
 
+/// Copies the whole file as it is at one moment.
+pub(super) async fn copy(file: &File, to: &Path) -> Result<(), StoreError> {
+    let to = to.to_str().ok_or_else(|| StoreError::Failed(format!("the name of `{}` is not UTF-8", to.display())))?;
+    let mut connection = file.options().read_only(true).connect().await.map_err(|error| file.cannot_open(&error))?;
+    let copied = sqlx::query("vacuum into $1").bind(to).execute(&mut connection).await;
+    connection.close().await?;
+    copied?;
+    Ok(())
+}
+
+/// Brings everything that was written into the file itself, so that its log can go. Nobody else may have it open.
+pub(super) async fn settle(file: &File) -> Result<(), StoreError> {
+    let mut connection = file.options().connect().await.map_err(|error| file.cannot_open(&error))?;
+    let settled: Result<(i64, i64, i64), _> = sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut connection).await;
+    connection.close().await?;
+    match settled? {
+        (0, ..) => Ok(()),
+        _ => Err(StoreError::Failed("another program has the file open".into())),
+    }
+}
+
 /// What SQLite finds wrong with the file, in its own words.
 pub(super) async fn quick_check(pool: &SqlitePool) -> Result<Option<String>, StoreError> {
     let rows: Vec<(String,)> = match sqlx::query_as("pragma quick_check(10)").fetch_all(pool).await {

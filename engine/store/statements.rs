@@ -60,7 +60,9 @@ statements! {
         select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
     NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
         select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-            cast(value ->> 7 as bigint), value ->> 8, value ->> 9, value ->> 10, value ->> 11 from json_each($1)";
+            cast(value ->> 7 as bigint), value ->> 8, case when since is null then value ->> 9 else 'parked' end,
+            case when since is null or value ->> 9 <> 'ready' then value ->> 10 else 'restored' end, value ->> 11
+        from json_each($1) left join (select value as since from meta where name = 'restored' and value <> '') held on true";
     COMMAND_PUT = "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
         select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
     COUNTER_PUT = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
@@ -100,6 +102,20 @@ statements! {
         where jurisdiction = $j and id = $1 and rev = $2";
     QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4, leased_until = null
         where jurisdiction = $j and id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
+    ITEM_STALE = "select count(*) from item where jurisdiction = $j and rules_rev < $1 and ended_on is null";
+    // A restored database holds, for every jurisdiction, everything until a person lets it go; a mail that is held has no next try.
+    RESTORED_NOTICES = "update notice set status = 'parked', reason = 'restored' where status = 'ready'";
+    RESTORED_MAILS = "update mail set status = 'held', next_try = 253402300799000, leased_by = null where ended_at is null";
+    RESTORED_NOTICES_GO = "update notice set status = $1, reason = case when $1 = 'ready' then null else reason end
+        where status = 'parked' and reason = 'restored'";
+    RESTORED_MAILS_GO = "update mail set status = $1, next_try = $2, ended_at = cast($3 as bigint), reply = case when cast($3 as bigint) is null then reply else 'restored' end
+        where status = 'held'";
+    /// What waits, how much, and the first of it.
+    HEALTH = "select 'due', count(*), min(wake_at) from item where jurisdiction = $j and wake_at is not null and wake_at <= $1
+        union all select 'ready', count(*), min(not_before) from notice where jurisdiction = $j and status = 'ready' and not_before <= $1
+        union all select 'parked', count(*), min(not_before) from notice where jurisdiction = $j and status = 'parked'
+        union all select 'set aside', count(*), cast(null as bigint) from item where jurisdiction = $j and quarantine is not null
+        union all select 'mail ' || status, count(*), min(created_at) from mail where jurisdiction = $j and ended_at is null group by status";
     COMMAND_GET = "select request_hash, answer from command where jurisdiction = $j and actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where jurisdiction = $j and name = $1";
 

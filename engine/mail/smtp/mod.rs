@@ -114,6 +114,13 @@ impl Smtp {
         }
     }
 
+    /// Connects, greets, encrypts and logs in as for a mail, and takes leave without one. The answer says how far it came and why no further.
+    pub async fn greet(&self) -> Result<(), (Phase, String)> {
+        let session = Session::open(&self.server, &self.security, &self.limits).await.map_err(session::Halt::into_parts)?;
+        session.quit(self.limits.quit).await;
+        Ok(())
+    }
+
     /// Closes the connections that were kept.
     pub async fn close_kept(&self) {
         while let Some(session) = self.take_kept() {

@@ -125,6 +125,11 @@ impl Halt {
         Halt { phase, code: None, what }
     }
 
+    /// How far it came, and why no further.
+    pub fn into_parts(self) -> (Phase, String) {
+        (self.phase, self.what)
+    }
+
     fn timed_out(phase: Phase, limit: Duration) -> Halt {
         Halt::new(phase, format!("no answer within {} ms", limit.as_millis()))
     }

@@ -1,0 +1,181 @@
+//! `duban doctor`: is everything as it should be, and if not, what to do. It only looks, also while a server holds the database.
+
+use super::office::{Office, Stop, short, wait_for};
+use super::{Context, exit, table};
+use crate::app::{self, Check, Level};
+use crate::config::Settings;
+use crate::kernel::time::Instant;
+use crate::kernel::words::{Lang, has, say};
+use crate::mail::smtp::{Limits, Smtp};
+use crate::serve;
+use crate::store::lock;
+use chrono_tz::Tz;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Findings that are told one by one.
+const TOLD: usize = 50;
+/// With less room than this the next days are at risk; with less than that the next commit.
+const LITTLE_ROOM: u64 = 1 << 30;
+const NO_ROOM: u64 = 64 << 20;
+/// Nobody waits longer for a mail server that is only greeted.
+const GREETING: Duration = Duration::from_secs(20);
+
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Also greet the mail server: connect, encrypt and log in, without a mail
+    #[arg(long)]
+    pub mail: bool,
+}
+
+pub fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let (checks, zone) = wait_for(async {
+        let office = Office::to_read(context).await?;
+        let checks = look(&office, args, context).await;
+        let zone = office.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        office.close().await;
+        Ok((checks?, zone))
+    })?;
+    let count = |level: Level| checks.iter().filter(|check| check.level == level).count();
+    let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
+    if context.json {
+        let told: Vec<_> = checks.iter().map(|check| in_json(check, zone, lang)).collect();
+        anstream::println!("{}", json!({ "faults": faults, "warnings": warnings, "checks": told }));
+    } else {
+        checks.iter().for_each(|check| print(check, zone, lang));
+        let key = if faults + warnings == 0 { "doctor.well" } else { "doctor.sum" };
+        anstream::println!("{}", say(lang, key, &[("faults", &faults.to_string()), ("warnings", &warnings.to_string())]));
+    }
+    Ok(if faults == 0 { exit::DONE } else { exit::FINDINGS })
+}
+
+async fn look(office: &Office, args: &DoctorArgs, context: &Context) -> anyhow::Result<Vec<Check>> {
+    let store = |error| Stop::store(context.lang, &error);
+    let mut checks = vec![server(&context.settings)];
+    checks.extend(room(&context.settings));
+    let (_, errors, hash) = app::rules_to_look(&office.app.store).await.map_err(|error| Stop::rules(context.lang, &error))?;
+    checks.push(match errors {
+        0 => Check::new("rules", "good", Level::Good).with("hash", short(&hash)),
+        errors => Check::new("rules", "mistakes", Level::Fault).with("hash", short(&hash)).with("problems", errors),
+    });
+    let (integrity, findings) = examine(office, context).await?;
+    checks.extend(app::records(&integrity, findings));
+    checks.extend(office.app.check_up().await.map_err(store)?);
+    checks.push(mail(&context.settings, args.mail).await);
+    Ok(checks)
+}
+
+/// Looks through all records, with a bar on a terminal.
+pub async fn examine(office: &Office, context: &Context) -> anyhow::Result<(app::Integrity, Vec<app::Finding>)> {
+    let store = |error| Stop::store(context.lang, &error);
+    let counted = office.app.store.count_by_state().await.map_err(store)?;
+    let bar = progress(counted.iter().map(|(_, _, count)| count).sum(), context);
+    let mut findings = Vec::new();
+    let seen = |found: &[app::Finding]| {
+        bar.inc(1);
+        findings.extend(found.iter().take(TOLD.saturating_sub(findings.len())).cloned());
+    };
+    let integrity = office.app.examine_all(&CancellationToken::new(), seen).await.map_err(store)?;
+    bar.finish_and_clear();
+    // Nobody stops it.
+    Ok((integrity.unwrap_or_default(), findings))
+}
+
+fn progress(items: u64, context: &Context) -> ProgressBar {
+    if context.quiet || context.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(items);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {eta}") {
+        bar.set_style(style.progress_chars("██░"));
+    }
+    bar.set_prefix(say(context.lang, "doctor.looking", &[]));
+    bar
+}
+
+/// Whether somebody works the database.
+fn server(settings: &Settings) -> Check {
+    match settings.database.file().map(lock::holder) {
+        None => Check::new("server", "shared", Level::Good),
+        Some(Some(lock::Holder { process, address: Some(address), .. })) => {
+            Check::new("server", "serves", Level::Good).with("process", process).with("address", address)
+        }
+        Some(Some(holder)) => Check::new("server", "held", Level::Good).with("process", holder.process),
+        Some(None) => Check::new("server", "nobody", Level::Warning),
+    }
+}
+
+fn room(settings: &Settings) -> Option<Check> {
+    let (used, free) = settings.database.space()?;
+    let (found, level) = match free {
+        // A backup and the log of a large list need as much again.
+        free if free < NO_ROOM => ("none", Level::Fault),
+        free if free < LITTLE_ROOM.max(used.saturating_mul(2)) => ("little", Level::Warning),
+        _ => ("good", Level::Good),
+    };
+    let megabytes = |bytes: u64| (bytes as f64 / f64::from(1 << 20)).ceil();
+    Some(Check::new("room", found, level).with("used", megabytes(used)).with("free", megabytes(free)))
+}
+
+/// The way by which mails leave; the server is greeted when asked for.
+async fn mail(settings: &Settings, greet: bool) -> Check {
+    let server = match (serve::mail_server(&settings.mail), &settings.mail.folder) {
+        (Ok(Some(server)), _) => server,
+        (Ok(None), Some(folder)) => return Check::new("mail", "folder", Level::Good).with("folder", folder.display()),
+        (Ok(None), None) => return Check::new("mail", "nowhere", Level::Warning),
+        (Err(error), _) => {
+            return Check::new("mail", "settings", Level::Fault).with("what", format!("{:#}", anyhow::Error::from(error)));
+        }
+    };
+    let host = format!("{}:{}", server.host, server.port);
+    let check = |found, level| Check::new("mail", found, level).with("host", &host);
+    if !greet {
+        return check("set", Level::Good);
+    }
+    match Smtp::new(server, Limits::all(GREETING)) {
+        Ok(smtp) => match smtp.greet().await {
+            Ok(()) => check("greeted", Level::Good),
+            Err((phase, what)) => check("refused", Level::Fault).with("phase", format!("{phase:?}")).with("what", what),
+        },
+        Err(error) => check("settings", Level::Fault).with("what", error),
+    }
+}
+
+/// The sentence of a check, and what to do.
+fn sentences(check: &Check, zone: Tz, lang: Lang) -> (String, Option<String>) {
+    let shown = |value: &String| value.parse::<Instant>().map_or_else(|_| value.clone(), |at| table::moment(at, zone));
+    let values: Vec<(&str, String)> = check.values.iter().map(|(name, value)| (*name, shown(value))).collect();
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let key = format!("doctor.{}.{}", check.check, check.found);
+    let advice = format!("{key}.do");
+    (say(lang, &key, &values), has(lang, &advice).then(|| say(lang, &advice, &values)))
+}
+
+fn in_json(check: &Check, zone: Tz, lang: Lang) -> serde_json::Value {
+    let (sentence, todo) = sentences(check, zone, lang);
+    json!({
+        "check": check.check, "found": check.found, "level": check.level, "values": check.values, "which": check.which,
+        "sentence": sentence, "do": todo,
+    })
+}
+
+fn print(check: &Check, zone: Tz, lang: Lang) {
+    let (sentence, todo) = sentences(check, zone, lang);
+    let title = say(lang, &format!("doctor.{}", check.check), &[]);
+    let mark = match check.level {
+        Level::Good => "✓".green().to_string(),
+        Level::Warning => "!".yellow().to_string(),
+        Level::Fault => "✗".red().to_string(),
+    };
+    anstream::println!("{mark} {}", say(lang, "doctor.line", &[("title", &title), ("sentence", &sentence)]));
+    anstream::print!("{}", table::columns(check.which.iter().map(|(item, what)| [item.clone(), what.clone()]), 4, &[]));
+    if let Some(todo) = todo {
+        anstream::println!("  → {todo}");
+    }
+}

@@ -1,0 +1,59 @@
+//! `duban unit`: a systemd unit for this installation, shut off from all that the server does not need, with the paths filled in.
+
+use super::office::Stop;
+use super::{Context, exit};
+use crate::config;
+use anyhow::Context as _;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: duban unit --user duban > /etc/systemd/system/duban.service")]
+pub struct UnitArgs {
+    /// The user under whom the server runs; the database has to be theirs
+    #[arg(long, default_value = "duban")]
+    pub user: String,
+}
+
+const UNIT: &str = include_str!("unit.txt");
+
+pub fn run(args: &UnitArgs, context: &Context) -> anyhow::Result<i32> {
+    let settings = &context.settings;
+    let here = std::fs::canonicalize(".").context("asking where we are")?;
+    let from_here = |path: &Path| here.join(path);
+    if !args.user.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || args.user.is_empty() {
+        return Err(Stop::usage(context.lang, "unit.user", &[("user", &args.user)]).into());
+    }
+    let mut command = vec![config::own_binary().context("asking for our own place")?.display().to_string()];
+    if let Some(file) = &context.config {
+        command.extend(["--config".to_string(), from_here(file).display().to_string()]);
+    }
+    let mut writes = Vec::new();
+    match settings.database.file() {
+        Some(file) => {
+            let file = from_here(file);
+            writes.extend(file.parent().map(Path::to_path_buf));
+            command.extend(["--database".to_string(), file.display().to_string()]);
+        }
+        // Its URL may hold a password, so it stays where it was read from.
+        None => writes.push(here.clone()),
+    }
+    if let Ok(rules) = settings.rules_folder() {
+        command.extend(["--rules".to_string(), from_here(&rules).display().to_string()]);
+    }
+    command.push("serve".to_string());
+    writes.extend(settings.mail.folder.as_deref().map(from_here));
+    let quoted = |paths: &[PathBuf]| paths.iter().map(|path| quoted(&path.display().to_string())).collect::<Vec<_>>().join(" ");
+    let unit = UNIT
+        .replace("{user}", &args.user)
+        .replace("{folder}", &here.display().to_string().replace('%', "%%"))
+        .replace("{command}", &command.iter().map(|word| self::quoted(word)).collect::<Vec<_>>().join(" "))
+        .replace("{writes}", &quoted(&writes));
+    anstream::print!("{unit}");
+    Ok(exit::DONE)
+}
+
+/// A word as systemd reads it back.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$"))
+}

@@ -1,0 +1,103 @@
+//! A copy of a whole database while others work it, and what keeps a copy that is put to work from mailing again what the original sent.
+//!
+//! A restored database has a new identity. What had not gone out is held, and so is every notice that it records, until a person says
+//! what is to become of them.
+
+use super::dialect::{Address, Connection, Driver, on};
+use super::writer::{Lane, Write};
+use super::{Opening, Place, Store, StoreError, instant, sqlite, statements};
+use crate::kernel::time::Instant;
+use std::path::Path;
+
+/// The setting that says since when a database has been a restored one; empty once a person has let it go.
+pub(super) const RESTORED: &str = "restored";
+
+/// What was held, or let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub notices: u64,
+    pub mails: u64,
+}
+
+/// What is to become of what a restored database holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetGo {
+    /// It is mailed, as late as it is.
+    Send,
+    /// The original has sent it, or nobody needs it any more.
+    Cancel,
+}
+
+/// Copies a SQLite file as it is at one moment into a file that is not there or empty; others may write to it meanwhile.
+pub async fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match Address::of(&Place::from(from), &Opening::default()) {
+        Driver::Sqlite(file) => sqlite::copy(&file, to).await,
+        Driver::Postgres(_) => Err(StoreError::Closed),
+    }
+}
+
+/// Brings everything that was written into the file itself, once its store is closed: it may be moved then.
+pub async fn settle(file: &Path) -> Result<(), StoreError> {
+    match Address::of(&Place::from(file), &Opening::default()) {
+        Driver::Sqlite(file) => sqlite::settle(&file).await,
+        Driver::Postgres(_) => Err(StoreError::Closed),
+    }
+}
+
+impl Store {
+    /// From now on this is a restored database under a new identity; gives what had not gone out, which is held.
+    pub async fn mark_restored(&self, instance: &str, now: Instant) -> Result<Held, StoreError> {
+        self.write(Lane::User, Mark { instance: instance.to_string(), now: now.timestamp_millis() }).await
+    }
+
+    /// Since when a restored database has held everything back; nothing in one that does not.
+    pub async fn restored(&self) -> Result<Option<Instant>, StoreError> {
+        let since = self.meta(RESTORED).await?.filter(|since| !since.is_empty());
+        since.map(|since| instant(since.parse().unwrap_or(0))).transpose()
+    }
+
+    /// From now on notices are mailed as usual; gives what was held because of the restore, which is mailed or cancelled.
+    pub async fn let_go_restored(&self, how: LetGo, now: Instant) -> Result<Held, StoreError> {
+        self.write(Lane::User, Release { how, now: now.timestamp_millis() }).await
+    }
+}
+
+struct Mark {
+    instance: String,
+    now: i64,
+}
+
+impl Write for Mark {
+    type Answer = Held;
+
+    async fn write(&self, connection: &mut Connection, _here: &str) -> Result<Held, sqlx::Error> {
+        for (name, value) in [("instance", self.instance.clone()), (RESTORED, self.now.to_string())] {
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(name).bind(&value).execute(&mut *c).await.map(|_| ()))?;
+        }
+        let notices =
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES)).execute(&mut *c).await?.rows_affected());
+        let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS)).execute(&mut *c).await?.rows_affected());
+        Ok(Held { notices, mails })
+    }
+}
+
+struct Release {
+    how: LetGo,
+    now: i64,
+}
+
+impl Write for Release {
+    type Answer = Held;
+
+    async fn write(&self, connection: &mut Connection, _here: &str) -> Result<Held, sqlx::Error> {
+        let (notice, mail, ended_at) = match self.how {
+            LetGo::Send => ("ready", "deferred", None),
+            LetGo::Cancel => ("cancelled", "cancelled", Some(self.now)),
+        };
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(RESTORED).bind("").execute(&mut *c).await.map(|_| ()))?;
+        let notices = on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES_GO)).bind(notice).execute(&mut *c).await?.rows_affected());
+        let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS_GO))
+            .bind(mail).bind(self.now).bind(ended_at).execute(&mut *c).await?.rows_affected());
+        Ok(Held { notices, mails })
+    }
+}

@@ -1,0 +1,66 @@
+//! What waits, how much of it and since when: the figures by which somebody outside sees how an installation is doing.
+
+use super::dialect::on;
+use super::{Store, StoreError, instant, statements};
+use crate::kernel::time::Instant;
+use std::collections::BTreeMap;
+
+/// So many wait, the first since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    pub count: u64,
+    pub oldest: Option<Instant>,
+}
+
+/// What waits at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Items whose moment has come; the first moment.
+    pub due: Waiting,
+    /// Notices that may be mailed; the first moment.
+    pub ready: Waiting,
+    /// Notices that a person has to let go.
+    pub parked: Waiting,
+    /// Items that were set aside.
+    pub set_aside: Waiting,
+    /// Mails that have not ended, by status; when the first was composed.
+    pub mails: BTreeMap<String, Waiting>,
+}
+
+impl Health {
+    /// All mails that have not ended.
+    pub fn unsent(&self) -> Waiting {
+        let oldest = self.mails.values().filter_map(|waiting| waiting.oldest).min();
+        Waiting { count: self.mails.values().map(|waiting| waiting.count).sum(), oldest }
+    }
+}
+
+impl Store {
+    /// What waits now, in one question.
+    pub async fn health(&self, now: Instant) -> Result<Health, StoreError> {
+        let rows: Vec<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::HEALTH))
+            .bind(now.timestamp_millis()).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let mut health = Health::default();
+        for (what, count, oldest) in rows {
+            let waiting = Waiting { count: count as u64, oldest: oldest.map(instant).transpose()? };
+            match what.as_str() {
+                "due" => health.due = waiting,
+                "ready" => health.ready = waiting,
+                "parked" => health.parked = waiting,
+                "set aside" => health.set_aside = waiting,
+                what => {
+                    let status = what.strip_prefix("mail ").unwrap_or(what);
+                    health.mails.insert(status.to_string(), waiting);
+                }
+            }
+        }
+        Ok(health)
+    }
+
+    /// How many open items were last derived under older rules than `rules_rev`. It costs what is stored.
+    pub async fn count_stale(&self, rules_rev: u64) -> Result<u64, StoreError> {
+        let (count,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_STALE))
+            .bind(rules_rev as i64).bind(&*self.jurisdiction).fetch_one(pool).await)?;
+        Ok(count as u64)
+    }
+}
