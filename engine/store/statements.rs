@@ -131,7 +131,10 @@ statements! {
     NOTICE_OF_MAIL = "select key, json from notice where jurisdiction = $j and mail = $1 order by key";
     NOTICE_READY = "select key from notice where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))
         order by key /*for update*/";
-    NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j where notice.jurisdiction = $j and notice.key = j.value ->> 0";
+    // An update takes its rows from the batch to the table by the key: SQLite would rather go over all that a jurisdiction holds, unless the
+    // jurisdiction itself seems to come out of the batch.
+    NOTICE_MAILED = "update notice set status = 'mailed', mail = j.value ->> 1 from json_each($1) j
+        where notice.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and notice.key = j.value ->> 0";
     NOTICE_END = "update notice set status = $2, reason = $3 where jurisdiction = $j and status in ('ready', 'parked')
         and key in (select value ->> 0 from json_each($1))";
     NOTICE_RELEASE = "update notice set status = 'ready', reason = null where jurisdiction = $j and status = 'parked'
@@ -153,9 +156,9 @@ statements! {
         returning id, person, address, bytes, attempts, fence, created_at, first_try";
     MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
             ended_at = cast(j.value ->> 5 as bigint), leased_by = null
-        from json_each($1) j where mail.jurisdiction = $j and mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
+        from json_each($1) j where mail.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
-    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.jurisdiction = $j and mail.id = j.value ->> 0
+    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and mail.id = j.value ->> 0
             and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
         returning mail.id, mail.fence";
     MAIL_RETRY = "update mail set next_try = $2 where jurisdiction = $j and ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
