@@ -202,7 +202,7 @@ async fn table_by_table(connection: &mut SqliteConnection, group: &[Ask]) -> Res
             "update item set rev = j.value ->> 1, head = j.value ->> 2, state = j.value ->> 3, due_on = j.value ->> 4, title = j.value ->> 5,
                 search = j.value ->> 6, fields = j.value ->> 7, dues = j.value ->> 8, wake_at = j.value ->> 9, changed_at = j.value ->> 10,
                 ended_on = null, flag = null, rules_rev = 1, quarantine = null, retries = 0
-            from json_each($1) j where item.jurisdiction = 'local' and item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
+            from json_each($1) j where item.jurisdiction = 'local' || substr(j.value ->> 0, 1, 0) and item.id = j.value ->> 0 and item.rev = (j.value ->> 1) - 1",
             of(|rows| serde_json::json!(rows.item)),
         ),
         (
