@@ -12,6 +12,7 @@ mod mail;
 mod moving;
 mod nodes;
 mod operations;
+mod power;
 mod rules;
 mod sample;
 mod serve;

@@ -53,6 +53,22 @@ fn begins(day: Date) -> Instant {
 /// Everything that is wrong, after all that was owed has gone out.
 pub async fn violations(app: &App, seen: &Seen) -> Vec<String> {
     let mut found = Vec::new();
+    let items = records(app, &seen.acknowledged, &mut found).await;
+    for (id, facts) in &items {
+        dates(app, seen, id, facts, &mut found);
+    }
+    mails(app, seen, &items, &mut found).await;
+    found
+}
+
+/// What is wrong with the records alone, at any moment: chains, caches and notices, what was acknowledged, nothing twice.
+pub async fn of_records(app: &App, acknowledged: &[(Command, Done)]) -> Vec<String> {
+    let mut found = Vec::new();
+    records(app, acknowledged, &mut found).await;
+    found
+}
+
+async fn records(app: &App, acknowledged: &[(Command, Done)], found: &mut Vec<String>) -> BTreeMap<String, Vec<Fact>> {
     let mut items: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
     for id in app.store.ids(None, false, "", 100_000).await.expect("reads") {
         for finding in app.examine(&id).await.expect("reads") {
@@ -61,18 +77,16 @@ pub async fn violations(app: &App, seen: &Seen) -> Vec<String> {
         let recorded = app.store.item(&id).await.expect("reads").expect("it is listed");
         items.insert(id, recorded.facts);
     }
-    acknowledged(seen, &items, &mut found);
+    self::acknowledged(acknowledged, &items, found);
     for (id, facts) in &items {
-        once(id, facts, &mut found);
-        dates(app, seen, id, facts, &mut found);
+        once(id, facts, found);
     }
-    mails(app, seen, &items, &mut found).await;
-    found
+    items
 }
 
 /// I1: what was acknowledged stands where the answer said.
-fn acknowledged(seen: &Seen, items: &BTreeMap<String, Vec<Fact>>, found: &mut Vec<String>) {
-    for (command, done) in &seen.acknowledged {
+fn acknowledged(acknowledged: &[(Command, Done)], items: &BTreeMap<String, Vec<Fact>>, found: &mut Vec<String>) {
+    for (command, done) in acknowledged {
         let facts = items.get(&*command.item).map(Vec::as_slice).unwrap_or_default();
         let stands = facts.iter().any(|fact| fact.seq <= done.rev && matches!(&fact.cause, Cause::Command { id } if *id == command.id));
         if !stands {

@@ -2,8 +2,10 @@
 
 pub mod calendar;
 pub mod checker;
+pub mod disk;
 pub mod expressions;
 pub mod ground;
+pub mod office;
 pub mod postgres;
 pub mod rule_set;
 pub mod smtp;
