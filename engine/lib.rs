@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod files;
+pub mod generate;
 pub mod kernel;
 pub mod mail;
 pub mod observe;

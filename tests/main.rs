@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod crash;
 mod docs;
+mod generate;
 mod kernel;
 mod mail;
 mod moving;

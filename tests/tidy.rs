@@ -21,7 +21,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules"]),
     ],
     &[("clock", &[]), ("store", &[]), ("mail", &[]), ("sheet", &[]), ("files", &[]), ("observe", &[])],
-    &[("app", &[]), ("scheduler", &["app"]), ("demo", &["app"]), ("api", &["app", "scheduler"])],
+    &[("app", &[]), ("scheduler", &["app"]), ("demo", &["app"]), ("generate", &["app"]), ("api", &["app", "scheduler"])],
     &[("config", &[]), ("serve", &["config"]), ("cli", &["serve", "config"])],
     &[("main", &[]), ("lib", &[])],
 ];
@@ -46,7 +46,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("std::fs", &["files", "cli", "store", "mail", "sheet", "config"]),
     ("Utc::now", &["clock"]),
     ("SystemTime::now", &["clock"]),
-    ("rand::", &["app", "cli", "serve", "api", "store"]),
+    ("rand::", &["app", "cli", "serve", "api", "store", "generate"]),
 ];
 
 /// What the kernel never knows.

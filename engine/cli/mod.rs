@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod figures;
+pub mod generate;
 pub mod import;
 pub mod list;
 pub mod moving;
@@ -112,6 +113,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Why a due date is that date; why a person may or may not do an action
     Explain(explain::ExplainArgs),
+    /// Fill an empty database with a country of open items, to see how fast everything is
+    Generate(generate::GenerateArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
     Import(import::ImportArgs),
     /// Items in columns
@@ -223,6 +226,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
         Command::Demo(args) => demo::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
+        Command::Generate(args) => generate::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Move(args) => moving::run(&args, &context),

@@ -52,11 +52,11 @@ impl Prepared {
     }
 }
 
-fn own(item: &str, seq: u64, json: &str) -> String {
+pub(super) fn own(item: &str, seq: u64, json: &str) -> String {
     format!("{item}\n{seq}\n{}", hex(&Sha256::digest(json)))
 }
 
-fn chain(previous: &str, own: &str) -> String {
+pub(super) fn chain(previous: &str, own: &str) -> String {
     hex(&Sha256::digest(format!("{previous}\n{own}")))
 }
 
@@ -109,8 +109,13 @@ impl Chain {
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 impl Store {

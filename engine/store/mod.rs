@@ -5,6 +5,7 @@
 pub mod backup;
 mod dialect;
 pub mod facts;
+pub mod fill;
 pub mod health;
 pub mod items;
 pub mod lock;
@@ -12,6 +13,7 @@ pub mod moving;
 mod news;
 pub mod outbox;
 pub mod outbox_desk;
+pub mod pattern;
 mod place;
 mod postgres;
 pub mod rulesets;
@@ -131,6 +133,11 @@ impl Store {
             on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind(MOVED_TO).fetch_optional(&mut *c).await)?;
         if let Some((to,)) = moved {
             return Err(StoreError::Moved { path: place.to_string(), to });
+        }
+        let filling: Option<(String,)> =
+            on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind(fill::FILLING).fetch_optional(&mut *c).await)?;
+        if filling.is_some() {
+            return Err(StoreError::Open { path: place.to_string(), what: "it was never filled to its end; remove it".into() });
         }
         on!(&mut connection, c, sql => sqlx::query(sql(statements::META_ADD)).bind("instance").bind(&opening.new_instance).execute(&mut *c).await.map(|_| ()))?;
         if lock.is_some() {

@@ -230,7 +230,7 @@ impl Save {
     }
 }
 
-fn kind(kind: crate::kernel::model::definition::NoticeKind) -> &'static str {
+pub(super) fn kind(kind: crate::kernel::model::definition::NoticeKind) -> &'static str {
     use crate::kernel::model::definition::NoticeKind;
     match kind {
         NoticeKind::Message => "message",

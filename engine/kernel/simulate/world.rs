@@ -26,10 +26,15 @@ pub struct World {
     pub waiting: Vec<Notice>,
     /// Sent, in order.
     pub sent: Vec<Sent>,
+    /// No longer owed when their moment came.
+    pub dropped: Vec<Notice>,
     /// Items that failed, with the reason; they are not woken again.
     pub quarantined: BTreeMap<Name, String>,
     pub coverage: Coverage,
-    counters: HashMap<String, i64>,
+    /// The last number given by each counter.
+    pub counters: HashMap<String, i64>,
+    /// What a counter that was not used yet stands at.
+    pub counts_from: i64,
     unique: HashMap<(Name, String), Name>,
     /// Sweep → (schedule, last slot run).
     sweeps: Vec<(Name, Cron, Instant)>,
@@ -59,9 +64,11 @@ impl World {
             items: BTreeMap::new(),
             waiting: Vec::new(),
             sent: Vec::new(),
+            dropped: Vec::new(),
             quarantined: BTreeMap::new(),
             coverage: Coverage::default(),
             counters: HashMap::new(),
+            counts_from: 0,
             unique: HashMap::new(),
             sweeps,
         }
@@ -73,10 +80,12 @@ impl World {
             Some(kept) => Some(derive::settle(&self.rules, (*kept.item).clone(), self.today())?),
             None => None,
         };
-        let counters = &self.counters;
+        let (counters, counts_from) = (&self.counters, self.counts_from);
         let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&self.rules, command)) {
             Some(kept) => decide::amend(&self.rules, &kept.facts, command, self.now),
-            None => decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(0)),
+            None => {
+                decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(counts_from))
+            }
         };
         match decision {
             Ok(accepted) => self.keep(&command.item, accepted),
@@ -209,6 +218,8 @@ impl World {
             if owed && timely {
                 self.coverage.notices.insert(notice.notice.clone());
                 self.sent.push(Sent { at: self.now, notice });
+            } else {
+                self.dropped.push(notice);
             }
         }
     }
