@@ -1,8 +1,17 @@
-//! An SMTP server on loopback that plays a script: at any step it can refuse, fall silent, hang up, or answer nonsense.
+//! An SMTP server that plays a script, on loopback or on wires inside the process: at any step it can refuse, fall silent, hang up, or
+//! answer nonsense. On wires nothing but the timers takes time, so that minutes pass at once when the clock of tokio is paused.
 
+use duban::mail::smtp::{Dial, Wire};
+use lettre::transport::smtp::client::AsyncTokioStream;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -24,6 +33,7 @@ pub enum Step {
     Data,
     InData,
     AfterDot,
+    Quit,
 }
 
 /// What it does there.
@@ -39,7 +49,21 @@ pub enum Act {
     Silence,
     /// Says the right thing once the client has hung up.
     Late,
+    /// Says the right thing long after everybody has given up, and goes on serving.
+    Tardy,
     Cut,
+    /// Ends the connection as a machine does that has forgotten it; on wires only.
+    Reset,
+    /// Says nothing more, but goes on reading.
+    HalfClosed,
+    /// Says the right thing, one byte in so many seconds.
+    Drip(u64),
+    /// A line of 10 MB, and no end of it.
+    Flood,
+    /// Bytes that are no text.
+    Noise,
+    /// Encrypts under the name of somebody else.
+    OtherName,
 }
 
 /// Where it stands when it asks its script.
@@ -69,7 +93,7 @@ type Script = Arc<dyn Fn(At) -> Act + Send + Sync>;
 pub struct Sink {
     pub port: u16,
     seen: Arc<Mutex<Seen>>,
-    listening: JoinHandle<()>,
+    listening: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,7 +114,7 @@ impl Sink {
 
     /// Offers STARTTLS with the certificate of the fixtures.
     pub async fn start_with_tls(script: impl Fn(At) -> Act + Send + Sync + 'static) -> Sink {
-        Sink::listen(script, Some(acceptor())).await
+        Sink::listen(script, Some(acceptor(CERTIFICATE, KEY))).await
     }
 
     async fn listen(script: impl Fn(At) -> Act + Send + Sync + 'static, tls: Option<TlsAcceptor>) -> Sink {
@@ -109,14 +133,38 @@ impl Sink {
                 };
                 let (script, seen, tls) = (script.clone(), shared.clone(), tls.clone());
                 tokio::spawn(async move {
-                    let mut talk = Talk { script, seen: seen.clone(), connection, mail: 0, encrypted: false, login: None };
+                    let mut talk =
+                        Talk { script, seen: seen.clone(), connection, mail: 0, encrypted: false, login: None, reset: Arc::default() };
                     // A talk ends when either side has had enough; how does not matter here.
-                    let _ = talk.serve(stream, tls).await;
+                    if stream.set_nodelay(true).is_ok() {
+                        let _ = talk.serve(stream, tls).await;
+                    }
                     seen.lock().unwrap().open -= 1;
                 });
             }
         });
-        Sink { port, seen, listening }
+        Sink { port, seen, listening: Some(listening) }
+    }
+
+    /// Without a socket; the client dials as given.
+    pub fn on_wires(script: impl Fn(At) -> Act + Send + Sync + 'static, tls: bool) -> (Sink, Dial) {
+        let (script, seen): (Script, Arc<Mutex<Seen>>) = (Arc::new(script), Arc::default());
+        let (shared, tls) = (seen.clone(), tls.then(|| acceptor(CERTIFICATE, KEY)));
+        let dial = Dial::new(move || {
+            let connection = {
+                let mut seen = shared.lock().unwrap();
+                seen.connections += 1;
+                seen.connections - 1
+            };
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let reset = Arc::new(AtomicBool::new(false));
+            let (script, seen) = (script.clone(), shared.clone());
+            let mut talk = Talk { script, seen, connection, mail: 0, encrypted: false, login: None, reset: reset.clone() };
+            let tls = tls.clone();
+            tokio::spawn(async move { talk.serve(far, tls).await.is_ok() });
+            async move { Ok(Box::new(Near { wire: near, reset }) as Wire) }
+        });
+        (Sink { port: 0, seen, listening: None }, dial)
     }
 
     pub fn accepted(&self) -> Vec<Received> {
@@ -143,7 +191,9 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        self.listening.abort();
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
     }
 }
 
@@ -155,11 +205,51 @@ pub async fn closed_port() -> u16 {
 pub const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/localhost.pem");
 pub const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/localhost.key");
 
-fn acceptor() -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_file(CERTIFICATE).unwrap();
-    let key = PrivateKeyDer::from_pem_file(KEY).unwrap();
+pub const OTHER_CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/other.pem");
+pub const OTHER_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/other.key");
+
+fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions().unwrap();
     TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()))
+}
+
+/// The client's end of a wire.
+#[derive(Debug)]
+struct Near {
+    wire: DuplexStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl AsyncTokioStream for Near {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(([127, 0, 0, 1], 25).into())
+    }
+}
+
+impl AsyncRead for Near {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.wire).poll_read(context, buffer);
+        match self.reset.load(Ordering::SeqCst) {
+            true => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            false => read,
+        }
+    }
+}
+
+impl AsyncWrite for Near {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(context)
+    }
 }
 
 /// The talk is over.
@@ -178,23 +268,23 @@ struct Talk {
     mail: usize,
     encrypted: bool,
     login: Option<String>,
+    reset: Arc<AtomicBool>,
 }
 
 impl Talk {
-    async fn serve(&mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> Result<(), Over> {
-        stream.set_nodelay(true)?;
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: S, tls: Option<TlsAcceptor>) -> Result<(), Over> {
         let mut stream = BufReader::new(stream);
         self.say(&mut stream, Step::Greeting, "220 sink at your service").await?;
         if !self.converse(&mut stream, tls.is_some()).await? {
             return Ok(());
         }
-        let (Some(tls), stream) = (tls, stream.into_inner()) else { return Ok(()) };
-        let mut stream = stream;
+        let (Some(mut tls), mut stream) = (tls, stream.into_inner()) else { return Ok(()) };
         match self.act(Step::Handshake) {
-            Act::Behave => {}
-            Act::Say(text) => stream.write_all(text.as_bytes()).await?,
-            Act::Cut => return Ok(()),
-            _ => return until_closed(&mut stream).await,
+            Act::Behave | Act::Slow | Act::Drip(_) => {}
+            // In the clear, before the handshake that then goes on as if nothing had happened.
+            Act::Say(text) => write(&mut stream, text).await?,
+            Act::OtherName => tls = acceptor(OTHER_CERTIFICATE, OTHER_KEY),
+            act => return self.misbehave(&mut stream, act).await,
         }
         let mut stream = BufReader::new(tls.accept(stream).await?);
         self.encrypted = true;
@@ -236,9 +326,12 @@ impl Talk {
                 "DATA" => {
                     self.say(stream, Step::Data, "354 go on").await?;
                     match self.act(Step::InData) {
-                        Act::Cut => return Err(Over),
+                        Act::Behave | Act::Slow | Act::Tardy | Act::Drip(_) => {}
                         Act::Silence => until_closed_unread().await,
-                        _ => {}
+                        act => {
+                            self.misbehave(stream, act).await?;
+                            return Err(Over);
+                        }
                     }
                     let data = read_data(stream).await?;
                     let received = Received {
@@ -250,7 +343,7 @@ impl Talk {
                         login: self.login.clone(),
                     };
                     let said = format!("250 accepted as {}", self.mail);
-                    if matches!(self.act(Step::AfterDot), Act::Behave | Act::Slow | Act::Late) {
+                    if matches!(self.act(Step::AfterDot), Act::Behave | Act::Slow | Act::Late | Act::Tardy | Act::Drip(_)) {
                         self.seen.lock().unwrap().accepted.push(received);
                     }
                     self.say(stream, Step::AfterDot, &said).await?;
@@ -258,7 +351,7 @@ impl Talk {
                 "RSET" | "NOOP" => write(stream, "250 ok").await?,
                 "QUIT" => {
                     self.seen.lock().unwrap().quits += 1;
-                    write(stream, "221 bye").await?;
+                    self.say(stream, Step::Quit, "221 bye").await?;
                     return Err(Over);
                 }
                 _ => write(stream, "500 what?").await?,
@@ -273,7 +366,6 @@ impl Talk {
     async fn say<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut BufReader<S>, step: Step, right: &str) -> Result<(), Over> {
         match self.act(step) {
             Act::Behave => write(stream, right).await,
-            Act::Say(text) => write(stream, text).await,
             Act::Slow => {
                 for byte in format!("{right}\r\n").bytes() {
                     stream.write_all(&[byte]).await?;
@@ -282,15 +374,47 @@ impl Talk {
                 }
                 Ok(())
             }
-            Act::Silence => until_closed(stream).await,
+            Act::Drip(seconds) => {
+                for byte in format!("{right}\r\n").bytes() {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    stream.write_all(&[byte]).await?;
+                    stream.flush().await?;
+                }
+                Ok(())
+            }
+            Act::Tardy => {
+                tokio::time::sleep(Duration::from_secs(1000)).await;
+                write(stream, right).await
+            }
             Act::Late => {
                 // The client is gone or going; what is said now must reach nobody's next mail.
                 let _ = until_closed(stream).await;
                 let _ = write(stream, right).await;
                 Err(Over)
             }
-            Act::Cut => Err(Over),
+            act => self.misbehave(stream, act).await,
         }
+    }
+
+    async fn misbehave<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, act: Act) -> Result<(), Over> {
+        match act {
+            Act::Say(text) => return write(stream, text).await,
+            Act::Noise => return Ok(stream.write_all(b"250 \xff\xfe\x00\r\n").await?),
+            Act::Flood => {
+                for _ in 0..10 << 10 {
+                    stream.write_all(&[b'2'; 1024]).await?;
+                }
+                return until_closed(stream).await;
+            }
+            Act::Silence | Act::Late | Act::Tardy => return until_closed(stream).await,
+            Act::HalfClosed => {
+                stream.shutdown().await?;
+                return until_closed(stream).await;
+            }
+            Act::Reset => self.reset.store(true, Ordering::SeqCst),
+            _ => {}
+        }
+        Err(Over)
     }
 }
 

@@ -3,6 +3,7 @@
 mod server;
 mod session;
 mod tls;
+mod wire;
 
 use super::{Outcome, Parcel, Phase};
 use lettre::transport::smtp::client::TlsParameters;
@@ -13,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 pub use server::{Encryption, Login, Server, ServerError};
+pub use wire::{Dial, Wire};
 
 /// How many connections stand at any time.
 pub const CONNECTIONS: usize = 4;
@@ -74,6 +76,7 @@ impl Limits {
 pub struct Smtp {
     server: Server,
     security: Security,
+    dial: Dial,
     limits: Limits,
     slots: Semaphore,
     kept: Mutex<Vec<Session>>,
@@ -88,12 +91,18 @@ enum Security {
 
 impl Smtp {
     pub fn new(server: Server, limits: Limits) -> Result<Smtp, ServerError> {
+        let dial = Dial::tcp(&server.host, server.port);
+        Smtp::over(dial, server, limits)
+    }
+
+    /// Over connections that are made in a way of their own.
+    pub fn over(dial: Dial, server: Server, limits: Limits) -> Result<Smtp, ServerError> {
         let security = match server.encryption {
             Encryption::FromStart => Security::FromStart(tls::connector(&server)?),
             Encryption::Required | Encryption::Opportunistic => Security::StartTls(tls::starttls_parameters(&server)?),
             Encryption::None => Security::None,
         };
-        Ok(Smtp { server, security, limits, slots: Semaphore::new(CONNECTIONS), kept: Mutex::default() })
+        Ok(Smtp { server, security, dial, limits, slots: Semaphore::new(CONNECTIONS), kept: Mutex::default() })
     }
 
     /// Hands one mail over, waiting for a free connection. Dropping the future aborts the connection; what became of the mail is then
@@ -108,7 +117,7 @@ impl Smtp {
                 return outcome;
             }
         }
-        match Session::open(&self.server, &self.security, &self.limits).await {
+        match Session::open(&self.server, &self.security, &self.dial, &self.limits).await {
             Ok(session) => self.send_over(session, parcel).await,
             Err(halt) => halt.outcome(),
         }
@@ -116,7 +125,7 @@ impl Smtp {
 
     /// Connects, greets, encrypts and logs in as for a mail, and takes leave without one. The answer says how far it came and why no further.
     pub async fn greet(&self) -> Result<(), (Phase, String)> {
-        let session = Session::open(&self.server, &self.security, &self.limits).await.map_err(session::Halt::into_parts)?;
+        let session = Session::open(&self.server, &self.security, &self.dial, &self.limits).await.map_err(session::Halt::into_parts)?;
         session.quit(self.limits.quit).await;
         Ok(())
     }

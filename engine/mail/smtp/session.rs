@@ -4,18 +4,17 @@
 //! the exact reply codes that let us go on.
 
 use super::server::{Encryption, Server};
-use super::{Limits, Security, tls};
+use super::{Dial, Limits, Security, Wire, tls};
 use crate::mail::{Outcome, Parcel, Phase};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How much of a message is written under one limit of time.
@@ -37,19 +36,17 @@ pub struct Halt {
 
 impl Session {
     /// Connects, greets, encrypts and logs in.
-    pub async fn open(server: &Server, security: &Security, limits: &Limits) -> Result<Session, Halt> {
+    pub async fn open(server: &Server, security: &Security, dial: &Dial, limits: &Limits) -> Result<Session, Halt> {
         let hello = match &server.hello_name {
             Some(name) => ClientId::Domain(name.clone()),
             None => ClientId::default(),
         };
-        let stream = plain(Phase::Connect, limits.connect, TcpStream::connect((server.host.as_str(), server.port))).await?;
-        // Without it each mail waits some 40 ms for a delayed acknowledgement (performance, lettre writes the dot by itself).
-        stream.set_nodelay(true).map_err(|error| Halt::new(Phase::Connect, error.to_string()))?;
-        let stream: Box<dyn AsyncTokioStream> = match security {
-            Security::FromStart(connector) => Box::new(plain(Phase::Tls, limits.tls, tls::encrypt(connector, &server.host, stream)).await?),
-            Security::StartTls(_) | Security::None => Box::new(stream),
+        let wire = plain(Phase::Connect, limits.connect, dial.connect(matches!(security, Security::StartTls(_)))).await?;
+        let wire: Wire = match security {
+            Security::FromStart(connector) => Box::new(plain(Phase::Tls, limits.tls, tls::encrypt(connector, &server.host, wire)).await?),
+            Security::StartTls(_) | Security::None => wire,
         };
-        let greeting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
+        let greeting = AsyncSmtpConnection::connect_with_transport(wire, &hello);
         let mut connection = step(Phase::Greeting, limits.greeting, greeting).await?;
 
         if let Security::StartTls(parameters) = security {

@@ -1,6 +1,7 @@
 //! Encryption: lettre's parameters for STARTTLS, and a stream that is encrypted from the first byte.
 
 use super::server::{Server, ServerError};
+use super::wire::Wire;
 use lettre::transport::smtp::client::{AsyncTokioStream, Certificate, TlsParameters};
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +9,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -45,13 +45,13 @@ pub fn connector(server: &Server) -> Result<TlsConnector, ServerError> {
 }
 
 /// Encrypts a fresh connection.
-pub async fn encrypt(connector: &TlsConnector, host: &str, stream: TcpStream) -> io::Result<Encrypted> {
+pub async fn encrypt(connector: &TlsConnector, host: &str, wire: Wire) -> io::Result<Encrypted> {
     let name = ServerName::try_from(host.to_string()).map_err(io::Error::other)?;
-    connector.connect(name, stream).await.map(Encrypted)
+    connector.connect(name, wire).await.map(Encrypted)
 }
 
 #[derive(Debug)]
-pub struct Encrypted(TlsStream<TcpStream>);
+pub struct Encrypted(TlsStream<Wire>);
 
 impl AsyncTokioStream for Encrypted {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
