@@ -21,6 +21,7 @@ mod jurisdictions;
 mod mails;
 mod outage;
 mod several;
+mod whole;
 
 /// 2026-03-02T08:00:00Z and so many minutes.
 fn at(minutes: i64) -> Instant {
