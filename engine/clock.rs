@@ -3,6 +3,7 @@
 use crate::kernel::time::Instant;
 use chrono::{SubsecRound, Utc};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -13,20 +14,28 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 pub enum Clock {
     Machine,
     /// It stands still until it is set.
-    Set(Arc<watch::Sender<Instant>>),
+    Set(Arc<Hand>),
+}
+
+/// A clock in somebody's hand.
+#[derive(Debug)]
+pub struct Hand {
+    shows: watch::Sender<Instant>,
+    /// How far it was set wrong, in milliseconds.
+    astray: AtomicI64,
 }
 
 impl Clock {
     /// A clock that shows `now` until it is set again.
     pub fn set_to(now: Instant) -> Clock {
-        Clock::Set(Arc::new(watch::Sender::new(now)))
+        Clock::Set(Arc::new(Hand { shows: watch::Sender::new(now), astray: AtomicI64::new(0) }))
     }
 
     /// Whole milliseconds, as the store keeps them.
     pub fn now(&self) -> Instant {
         match self {
             Clock::Machine => Utc::now().trunc_subsecs(3),
-            Clock::Set(now) => *now.borrow(),
+            Clock::Set(hand) => *hand.shows.borrow(),
         }
     }
 
@@ -35,14 +44,26 @@ impl Clock {
         match self {
             Clock::Machine => steady(),
             // Set by hand is as meant.
-            Clock::Set(now) => Duration::from_millis(u64::try_from(now.borrow().timestamp_millis()).unwrap_or(0)),
+            Clock::Set(hand) => {
+                let went_by = hand.shows.borrow().timestamp_millis() - hand.astray.load(Ordering::SeqCst);
+                Duration::from_millis(u64::try_from(went_by).unwrap_or(0))
+            }
         }
     }
 
     /// Sets a clock that is set by hand; the machine's stays as it is.
     pub fn set(&self, now: Instant) {
-        if let Clock::Set(clock) = self {
-            clock.send_replace(now);
+        if let Clock::Set(hand) = self {
+            hand.shows.send_replace(now);
+        }
+    }
+
+    /// Sets a clock that is set by hand to show something else though no time went by, as a clock does that is set wrong, or right again.
+    pub fn set_astray(&self, now: Instant) {
+        if let Clock::Set(hand) = self {
+            let by = now.timestamp_millis() - hand.shows.borrow().timestamp_millis();
+            hand.astray.fetch_add(by, Ordering::SeqCst);
+            hand.shows.send_replace(now);
         }
     }
 
@@ -57,9 +78,9 @@ impl Clock {
                     tokio::time::sleep(left.min(LOOK_AGAIN)).await;
                 }
             }
-            Clock::Set(clock) => {
+            Clock::Set(hand) => {
                 // It cannot fail: the sender lives as long as this clock.
-                let _ = clock.subscribe().wait_for(|now| *now >= at).await;
+                let _ = hand.shows.subscribe().wait_for(|now| *now >= at).await;
             }
         }
     }

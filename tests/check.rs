@@ -79,6 +79,16 @@ fn bad_files(path: &Path) -> IndexMap<String, String> {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let mut files = bad_files(&fixture("good/views"));
+    let (path, text) = files.iter().next().map(|(path, text)| (path.clone(), text.clone())).unwrap();
+    files.insert(path.clone(), format!("{text}\n# {}\n", "x".repeat(1 << 20)));
+    let (rules, problems) = check::load(&files);
+    assert!(rules.is_none());
+    assert!(problems.iter().any(|problem| problem.code == "E012"), "{path}: {problems:?}");
+}
+
+#[test]
 fn problems_are_the_same_for_programs() {
     let files = bad_files(&fixture("bad/E005-misspelt.yaml"));
     let (_, problems) = check::load(&files);

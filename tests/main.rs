@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod check;
 mod cli;
+mod clocks;
 mod crash;
 mod docs;
 mod generate;
