@@ -6,6 +6,7 @@ use crate::api::{Tokens, TokensNow};
 use crate::kernel::words::Lang;
 use crate::store::{LOCAL, Place, PlaceError};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,9 +31,9 @@ pub struct Settings {
     pub zone: Option<String>,
     pub mail: MailSettings,
     /// Tokens of the API: SHA-256 in hexadecimal → person. Taken out here, a token opens nothing any more, also of a server that runs.
-    pub tokens: std::collections::BTreeMap<String, String>,
+    pub tokens: BTreeMap<String, Holder>,
     /// Tokens of the office's own programs, which name the person for whom they act.
-    pub office_tokens: std::collections::BTreeSet<String>,
+    pub office_tokens: Vec<OfficeToken>,
     /// The largest body of a request, in bytes.
     pub largest_body: usize,
     /// The file that was read.
@@ -44,6 +45,22 @@ pub struct Settings {
     pub unrecorded: usize,
     /// On PostgreSQL: so long other processes leave alone what a process has taken, after it was last heard of.
     pub lease_seconds: u32,
+}
+
+/// Whose a token is. Without a jurisdiction, of the one that the settings name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "write a person, or { person: …, jurisdiction: … }")]
+pub enum Holder {
+    Here(String),
+    Elsewhere { person: String, jurisdiction: String },
+}
+
+/// SHA-256 in hexadecimal of an office's token. Without a jurisdiction, of the one that the settings name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "write a digest, or { token: …, jurisdiction: … }")]
+pub enum OfficeToken {
+    Here(String),
+    Elsewhere { token: String, jurisdiction: String },
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -251,10 +268,19 @@ fn looks(path: &Path) -> Option<(std::time::SystemTime, u64)> {
 }
 
 fn tokens(settings: &Settings) -> Tokens {
-    Tokens {
-        persons: settings.tokens.iter().map(|(digest, person)| (digest.to_lowercase(), person.as_str().into())).collect(),
-        office: settings.office_tokens.iter().map(|digest| digest.to_lowercase()).collect(),
-    }
+    let here: Arc<str> = settings.jurisdiction.as_str().into();
+    let persons = settings.tokens.iter().map(|(digest, holder)| {
+        let whose = match holder {
+            Holder::Here(person) => (here.clone(), person.as_str().into()),
+            Holder::Elsewhere { person, jurisdiction } => (jurisdiction.as_str().into(), person.as_str().into()),
+        };
+        (digest.to_lowercase(), whose)
+    });
+    let office = settings.office_tokens.iter().map(|token| match token {
+        OfficeToken::Here(digest) => (digest.to_lowercase(), here.clone()),
+        OfficeToken::Elsewhere { token, jurisdiction } => (token.to_lowercase(), jurisdiction.as_str().into()),
+    });
+    Tokens { persons: persons.collect(), office: office.collect() }
 }
 
 /// Where whoever started us (systemd) wants to hear that we are ready.

@@ -2,7 +2,7 @@
 //! clock set by hand. Everything goes through the same app as in a live office.
 
 use crate::app::send::Post;
-use crate::app::{ActError, App};
+use crate::app::{ActError, App, Offices, SLOT_LEASE};
 use crate::clock::Clock;
 use crate::files;
 use crate::kernel::calendar::window::start_of_day;
@@ -17,7 +17,6 @@ use crate::kernel::simulate::run::moment;
 use crate::kernel::time::{Date, Instant};
 use crate::sheet::{self, Row, SheetProblem};
 use crate::store::StoreError;
-use crate::store::items::NextMoments;
 use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -212,7 +211,8 @@ impl Script {
 pub async fn run(app: &Arc<App>, post: &Arc<Post>, script: &Script, progress: impl Fn(Date)) -> Result<Outcome, DemoError> {
     let zone = script.zone();
     let mut outcome = Outcome::default();
-    let mut driver = Driver { app, post, stop: CancellationToken::new() };
+    let offices = Arc::new(Offices::with(app.clone()));
+    let mut driver = Driver { offices: &offices, post, stop: CancellationToken::new() };
     for (moment, events) in script.timeline()? {
         driver.advance(moment, |now| progress(now.with_timezone(&zone).date_naive())).await?;
         driver.set(moment);
@@ -262,7 +262,7 @@ impl Outcome {
 
 /// The scheduler on a clock set by hand.
 struct Driver<'a> {
-    app: &'a Arc<App>,
+    offices: &'a Arc<Offices>,
     post: &'a Arc<Post>,
     stop: CancellationToken,
 }
@@ -272,27 +272,28 @@ const BATCH: u32 = 512;
 
 impl Driver<'_> {
     fn set(&mut self, now: Instant) {
-        if let Clock::Set(_) = &self.app.clock {
-            self.app.clock.set(now);
+        if let Clock::Set(_) = &self.offices.clock {
+            self.offices.clock.set(now);
         }
     }
 
     /// Stops at every moment before `until` at which something is owed.
     async fn advance(&mut self, until: Instant, reached: impl Fn(Instant)) -> Result<(), DemoError> {
         loop {
-            let NextMoments { wake_up: wake, mail } = self.app.store.next_moments(self.app.now()).await?;
-            let next = [wake, mail, self.app.next_slot()].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
-            let now = next.max(self.app.now());
+            let moments = self.offices.next_moments().await?;
+            let Some(next) = moments.first(SLOT_LEASE).filter(|next| *next < until) else { return Ok(()) };
+            let now = next.max(self.offices.now());
             self.set(now);
             reached(now);
             let has_come = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
-            if has_come(wake) {
+            if has_come(moments.wake_up) {
                 self.wake().await?;
             }
-            self.app.sweep_due().await?;
+            if has_come(moments.slot) || moments.open_slot.is_some() {
+                self.offices.sweep_due().await?;
+            }
             // What is told just now is seen at the next turn, which comes at the same moment.
-            if has_come(mail) {
+            if has_come(moments.mail) {
                 self.post().await?;
             }
         }
@@ -300,19 +301,19 @@ impl Driver<'_> {
 
     async fn tick(&mut self) -> Result<(), DemoError> {
         self.wake().await?;
-        self.app.sweep_due().await?;
+        self.offices.sweep_due().await?;
         self.post().await
     }
 
     /// Until a batch was not full: what owes something again at this moment is found at the next turn.
     async fn wake(&mut self) -> Result<(), DemoError> {
-        while self.app.wake_due(BATCH).await?.looked_at == BATCH as usize {}
+        while self.offices.wake_due(BATCH).await?.looked_at == BATCH as usize {}
         Ok(())
     }
 
     async fn post(&mut self) -> Result<(), DemoError> {
-        while self.app.render_due(self.post).await?.more {}
-        self.app.send_due(self.post, &self.stop).await?;
+        while self.offices.render_due(self.post).await?.more {}
+        self.offices.send_due(self.post, &self.stop).await?;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@
 //! until somebody confirms it.
 
 use crate::app::send::{Post, Posted};
-use crate::app::{App, Finding, Integrity};
+use crate::app::{App, Finding, Integrity, Offices, SLOT_LEASE};
+use crate::clock::Clock;
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use chrono::TimeDelta;
@@ -129,8 +130,8 @@ impl Watch {
 }
 
 impl Pulse {
-    pub fn new(app: &App) -> Pulse {
-        let watch = Watch::new(app.clock.now(), app.clock.steady());
+    pub fn new(clock: &Clock) -> Pulse {
+        let watch = Watch::new(clock.now(), clock.steady());
         Pulse { state: Mutex::default(), watch: Mutex::new(watch), engine: Notify::new(), mail: Notify::new() }
     }
 
@@ -145,8 +146,8 @@ impl Pulse {
     }
 
     /// The clock is right as it is; `false` when nothing was held.
-    pub fn confirm_clock(&self, app: &App) -> bool {
-        *self.watch() = Watch::new(app.clock.now(), app.clock.steady());
+    pub fn confirm_clock(&self, clock: &Clock) -> bool {
+        *self.watch() = Watch::new(clock.now(), clock.steady());
         let held = self.lock().held.take().is_some();
         self.wake();
         held
@@ -174,8 +175,8 @@ impl Pulse {
     }
 
     /// Whether nothing may fire now.
-    fn is_held(&self, app: &App) -> bool {
-        let jump = self.watch().look(app.clock.now(), app.clock.steady());
+    fn is_held(&self, clock: &Clock) -> bool {
+        let jump = self.watch().look(clock.now(), clock.steady());
         let mut state = self.lock();
         match (jump, state.held) {
             (Some(jump), None) => {
@@ -198,22 +199,22 @@ impl Pulse {
 }
 
 /// Wakes items and runs sweeps until it is stopped. What is under way is brought to its end.
-pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToken) {
+pub async fn run_engine(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: CancellationToken) {
     let mut faults = 0;
     while !stop.is_cancelled() {
-        if pulse.is_held(&app) {
-            rest(&app, &pulse.engine, &stop, None, LOOK_AGAIN).await;
+        if pulse.is_held(&offices.clock) {
+            rest(&offices, &pulse.engine, &stop, None, LOOK_AGAIN).await;
             continue;
         }
-        match tick(&app, &pulse, &stop).await {
+        match tick(&offices, &pulse, &stop).await {
             Ok(next) => {
                 faults = 0;
                 {
                     let mut state = pulse.lock();
-                    (state.last_tick, state.next, state.fault) = (Some(app.now()), next, None);
+                    (state.last_tick, state.next, state.fault) = (Some(offices.now()), next, None);
                     state.work.ticks += 1;
                 }
-                rest(&app, &pulse.engine, &stop, next, look_again(&app)).await;
+                rest(&offices, &pulse.engine, &stop, next, look_again(&offices)).await;
             }
             Err(error) => {
                 faults += 1;
@@ -223,24 +224,15 @@ pub async fn run_engine(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToke
                     state.fault = Some(error.to_string());
                     state.work.faults += 1;
                 }
-                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+                rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
         }
     }
 }
 
-/// Looks once through the whole database and says what it found; what is wrong stands in the log, item by item.
-pub async fn look_through(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Option<Integrity> {
-    let told = |findings: &[Finding]| {
-        for Finding { item, what } in findings {
-            tracing::error!(
-                item,
-                what,
-                "an item's record is not what its facts say: keep a copy of the database and compare with a backup"
-            );
-        }
-    };
-    let look = match app.examine_all(stop, told).await {
+/// Looks once through the whole database, office by office, and says what it found; what is wrong stands in the log, item by item.
+pub async fn look_through(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) -> Option<Integrity> {
+    let look = match offices.examine_all(stop, told).await {
         Ok(None) => return None,
         Ok(Some(found)) if found.is_whole() => {
             tracing::info!(items = found.items, "the database is whole");
@@ -265,67 +257,92 @@ pub async fn look_through(app: &App, pulse: &Pulse, stop: &CancellationToken) ->
     }
 }
 
-/// Works what is due; gives the earliest moment at which there may be more. What was derived under other rules, another calendar or
-/// another directory is derived again beside it, batch by batch.
-pub async fn tick(app: &App, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
-    app.follow_rules().await?;
-    let mut derived = 0;
+fn told(app: &App, findings: &[Finding]) {
+    for Finding { item, what } in findings {
+        let jurisdiction = app.store.jurisdiction();
+        tracing::error!(
+            jurisdiction,
+            item,
+            what,
+            "an item's record is not what its facts say: keep a copy of the database and compare with a backup"
+        );
+    }
+}
+
+/// Works what is due in any office; gives the earliest moment at which there may be more. What was derived under other rules, another
+/// calendar or another directory is derived again beside it, batch by batch. With nothing to do it asks the database one question.
+pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
+    offices.follow_rules().await?;
+    offices.try_shut().await?;
+    let (mut derived, mut next) = (0, None);
     for _ in 0..BATCHES {
-        let woken = app.wake_due(BATCH).await?;
-        {
-            let mut state = pulse.lock();
-            state.last_tick = Some(app.now());
-            state.work.count(woken.facts, woken.notices, woken.set_aside);
-        }
-        if woken.facts > 0 || woken.set_aside > 0 {
-            tracing::info!(
-                items = woken.looked_at,
-                facts = woken.facts,
-                notices = woken.notices,
-                set_aside = woken.set_aside,
-                "items were woken"
-            );
-        }
-        if woken.notices > 0 {
-            pulse.mail.notify_one();
+        let (now, moments) = (offices.now(), offices.next_moments().await?);
+        let has_come = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
+        let open_slot = moments.open_slot.map(|claimed| claimed + SLOT_LEASE);
+        // The mails have a loop of their own.
+        next = [moments.wake_up, moments.slot, open_slot].into_iter().flatten().min();
+        let mut worked = false;
+        if has_come(moments.wake_up) {
+            worked |= wake(offices, pulse).await?;
         }
         if stop.is_cancelled() {
             return Ok(None);
         }
-        let again = app.refresh_stale(BATCH).await?;
-        derived += again;
-        if woken.looked_at + again == 0 {
+        if moments.stale {
+            let again = offices.refresh_stale(BATCH).await?;
+            derived += again;
+            worked |= again > 0;
+        }
+        if has_come(moments.slot) || has_come(open_slot) {
+            worked |= sweep(offices, pulse).await?;
+        }
+        if !worked {
             break;
         }
+        // There may be more of it.
+        next = Some(now);
     }
     if derived > 0 {
         tracing::info!(items = derived, "items were derived again under other rules, calendar or directory");
     }
-    let swept = app.sweep_due().await?;
+    Ok(next)
+}
+
+/// `true` when there was anything to look at.
+async fn wake(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
+    let woken = offices.wake_due(BATCH).await?;
+    {
+        let mut state = pulse.lock();
+        state.last_tick = Some(offices.now());
+        state.work.count(woken.facts, woken.notices, woken.set_aside);
+    }
+    if woken.facts > 0 || woken.set_aside > 0 {
+        let (facts, notices, set_aside) = (woken.facts, woken.notices, woken.set_aside);
+        tracing::info!(items = woken.looked_at, facts, notices, set_aside, "items were woken");
+    }
+    if woken.notices > 0 {
+        pulse.mail.notify_one();
+    }
+    Ok(woken.looked_at > 0)
+}
+
+/// `true` when a slot was carried out.
+async fn sweep(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
+    let swept = offices.sweep_due().await?;
     pulse.lock().work.count(0, swept.notices, swept.set_aside);
     if swept.slots > 0 {
-        tracing::info!(
-            slots = swept.slots,
-            items = swept.items,
-            notices = swept.notices,
-            set_aside = swept.set_aside,
-            "sweeps were carried out"
-        );
+        let (slots, items, notices, set_aside) = (swept.slots, swept.items, swept.notices, swept.set_aside);
+        tracing::info!(slots, items, notices, set_aside, "sweeps were carried out");
     }
     if swept.notices > 0 {
         pulse.mail.notify_one();
     }
-    if derived > 0 {
-        // There may be more of them, and what they owe may be due.
-        return Ok(Some(app.now()));
-    }
-    let wake_up = app.store.next_moments(app.now()).await?.wake_up;
-    Ok(wake_up.into_iter().chain(app.next_slot()).min())
+    Ok(swept.looked_at > 0)
 }
 
 /// Looks at once when another process has written something. What it does not hear of is found at the next look.
-pub async fn run_news(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToken) {
-    let Some(mut news) = app.store.news() else { return stop.cancelled().await };
+pub async fn run_news(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: CancellationToken) {
+    let Some(mut news) = offices.store.news() else { return stop.cancelled().await };
     let mut faults = 0;
     loop {
         let heard = tokio::select! {
@@ -340,34 +357,34 @@ pub async fn run_news(app: Arc<App>, pulse: Arc<Pulse>, stop: CancellationToken)
             Err(error) => {
                 faults += 1;
                 tracing::warn!(%error, faults, "other processes cannot be heard");
-                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+                rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
         }
     }
 }
 
 /// Turns notices into mails and hands them over until it is stopped. What is under way is brought to its record.
-pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: CancellationToken) {
+pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>, stop: CancellationToken) {
     let mut faults = 0;
     while !stop.is_cancelled() {
-        if pulse.is_held(&app) {
-            rest(&app, &pulse.mail, &stop, None, LOOK_AGAIN).await;
+        if pulse.is_held(&offices.clock) {
+            rest(&offices, &pulse.mail, &stop, None, LOOK_AGAIN).await;
             continue;
         }
-        match post_round(&app, &pulse, &post, &stop).await {
+        match post_round(&offices, &pulse, &post, &stop).await {
             Ok(next) => {
                 faults = 0;
                 {
                     let mut state = pulse.lock();
-                    (state.last_mail, state.mail_fault) = (Some(app.now()), None);
+                    (state.last_mail, state.mail_fault) = (Some(offices.now()), None);
                 }
-                rest(&app, &pulse.mail, &stop, next, look_again(&app)).await;
+                rest(&offices, &pulse.mail, &stop, next, look_again(&offices)).await;
             }
             Err(error) => {
                 faults += 1;
                 tracing::error!(%error, faults, "working the outbox failed");
                 pulse.lock().mail_fault = Some(error.to_string());
-                rest(&app, &Notify::new(), &stop, None, wait_after(faults)).await;
+                rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
         }
     }
@@ -375,33 +392,38 @@ pub async fn run_mail(app: Arc<App>, post: Arc<Post>, pulse: Arc<Pulse>, stop: C
 
 /// One look at the outbox; gives when to look again. What is written is handed over before more is written, so that a stream of new
 /// notices holds nothing up.
-async fn post_round(app: &Arc<App>, pulse: &Pulse, post: &Arc<Post>, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
-    let rendered = app.render_due(post).await?;
+async fn post_round(
+    offices: &Arc<Offices>,
+    pulse: &Pulse,
+    post: &Arc<Post>,
+    stop: &CancellationToken,
+) -> Result<Option<Instant>, StoreError> {
+    let rendered = offices.render_due(post).await?;
     pulse.lock().work.written += rendered.mails as u64;
     if rendered.mails + rendered.parked > 0 {
         let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
         tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
     }
-    let posted = app.send_due(post, stop).await?;
+    let posted = offices.send_due(post, stop).await?;
     pulse.lock().work.posted += posted;
     if posted != Posted::default() {
         let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);
         tracing::info!(sent, refused, deferred, unknown, expired = posted.expired, held = posted.held, "mails were handed over");
     }
     if rendered.mails + rendered.cancelled + rendered.parked > 0 {
-        return Ok(Some(app.now()));
+        return Ok(Some(offices.now()));
     }
-    let next = app.store.next_moments(app.now()).await?.mail;
+    let next = offices.next_moments().await?.mail;
     // What could go now but did not (no transport, a server at fault) waits for the next look.
-    let now = app.now();
+    let now = offices.now();
     Ok(next.map(|next| next.max(post.paused_until().unwrap_or(next))).filter(|next| *next > now))
 }
 
 /// Sleeps until `next`, until woken, until stopped, or for `longest`.
-async fn rest(app: &App, woken: &Notify, stop: &CancellationToken, next: Option<Instant>, longest: Duration) {
+async fn rest(offices: &Offices, woken: &Notify, stop: &CancellationToken, next: Option<Instant>, longest: Duration) {
     let until = async {
         match next {
-            Some(next) => app.clock.sleep_until(next).await,
+            Some(next) => offices.clock.sleep_until(next).await,
             None => std::future::pending().await,
         }
     };
@@ -413,9 +435,9 @@ async fn rest(app: &App, woken: &Notify, stop: &CancellationToken, next: Option<
     }
 }
 
-fn look_again(app: &App) -> Duration {
-    match app.store.is_shared() {
-        true => LOOK_AGAIN_SHARED.min(app.lease.to_std().unwrap_or(LOOK_AGAIN_SHARED)),
+fn look_again(offices: &Offices) -> Duration {
+    match offices.store.is_shared() {
+        true => LOOK_AGAIN_SHARED.min(offices.lease.to_std().unwrap_or(LOOK_AGAIN_SHARED)),
         false => LOOK_AGAIN,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::{Api, BodyLimits, accept};
 use crate::app::send::Post;
-use crate::app::{App, Integrity, random_text};
+use crate::app::{App, Integrity, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
 use crate::kernel::time::Instant;
@@ -73,7 +73,6 @@ pub struct Ready {
     pub unclean: bool,
     /// What a look through the database found after that; otherwise it is looked through while it is in use.
     pub integrity: Option<Integrity>,
-    pub open_items: u64,
     pub next: Option<Instant>,
 }
 
@@ -86,49 +85,52 @@ pub async fn listen(address: &str) -> Result<TcpListener, ServeError> {
     })
 }
 
-/// Serves until a signal comes or `stop` is given. `ready` is called once everything runs.
+/// Serves all offices of a database until a signal comes or `stop` is given. `ready` is called once everything runs.
 pub async fn serve(
-    mut app: App,
+    mut offices: Offices,
     listener: TcpListener,
     settings: &Settings,
     stop: CancellationToken,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
-    check_zone(&app, settings)?;
-    app.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
-    let app = Arc::new(app);
-    let (post, leaving) = post(&app, &settings.mail, settings, app.store.instance())?;
-    let pulse = Arc::new(Pulse::new(&app));
+    for app in offices.open() {
+        check_zone(&app, settings)?;
+    }
+    offices.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
+    let offices = Arc::new(offices);
+    let (post, leaving) = post(&offices, &settings.mail, settings)?;
+    let pulse = Arc::new(Pulse::new(&offices.clock));
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
     let token = format!("{}{}", random_text(), random_text());
     let tokens = config::tokens_now(settings);
     let limits = BodyLimits { bytes: settings.largest_body, ..BodyLimits::default() };
-    let routes = Api { app: app.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes();
+    let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes();
     let signals = signals(stop.clone())?;
 
     // After an unclean stop nothing is told before it is known what the facts say.
-    let integrity = match app.store.unclean {
-        true => scheduler::look_through(&app, &pulse, &stop).await,
+    let unclean = offices.store.unclean;
+    let integrity = match unclean {
+        true => scheduler::look_through(&offices, &pulse, &stop).await,
         false => None,
     };
     let mut tasks = JoinSet::new();
-    let looking = (!app.store.unclean).then(|| {
-        let (app, pulse, stop) = (app.clone(), pulse.clone(), stop.clone());
-        tokio::spawn(async move { scheduler::look_through(&app, &pulse, &stop).await })
+    let looking = (!unclean).then(|| {
+        let (offices, pulse, stop) = (offices.clone(), pulse.clone(), stop.clone());
+        tokio::spawn(async move { scheduler::look_through(&offices, &pulse, &stop).await })
     });
     let accepting = accept::accept(listener, routes, accept::Limits::default(), stop.clone());
     tasks.spawn(named("accept loop", accepting));
-    tasks.spawn(named("scheduler", scheduler::run_engine(app.clone(), pulse.clone(), stop.clone())));
-    tasks.spawn(named("news", scheduler::run_news(app.clone(), pulse.clone(), stop.clone())));
-    tasks.spawn(named("mailer", scheduler::run_mail(app.clone(), post, pulse, stop.clone())));
-    app.store.announce(address.to_string(), token)?;
+    tasks.spawn(named("scheduler", scheduler::run_engine(offices.clone(), pulse.clone(), stop.clone())));
+    tasks.spawn(named("news", scheduler::run_news(offices.clone(), pulse.clone(), stop.clone())));
+    tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse, stop.clone())));
+    offices.store.announce(address.to_string(), token)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");
     }
-    let next = app.store.next_moments(app.now()).await?.wake_up;
-    ready(&Ready { address, leaving, unclean: app.store.unclean, integrity, open_items: app.store.count_open().await?, next });
+    let next = offices.next_moments().await?.wake_up;
+    ready(&Ready { address, leaving, unclean, integrity, next });
     notify("READY=1");
-    tracing::info!(%address, rules = %app.rules().hash, "serving");
+    tracing::info!(%address, "serving");
 
     let ended = until_one_ends(tasks, &stop).await;
     signals.abort();
@@ -136,7 +138,7 @@ pub async fn serve(
         // It sees `stop` at the next item.
         let _ = looking.await;
     }
-    app.store.clone().close().await;
+    offices.store.clone().close().await;
     tracing::info!("stopped");
     ended
 }
@@ -232,7 +234,8 @@ pub fn mail_server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
     Ok(Some(Server::parse(url, password.as_deref())?))
 }
 
-fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> Result<(Arc<Post>, Leaving), ServeError> {
+fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(Arc<Post>, Leaving), ServeError> {
+    let instance = offices.store.instance();
     let frames = files::mail_frames(settings.templates.as_deref())?;
     let guard = Guard { production: mail.instance.clone().filter(|_| mail.production), allow: mail.allow.clone() };
     let (transport, leaving) = match (mail_server(mail)?, &mail.folder) {
@@ -242,7 +245,9 @@ fn post(app: &App, mail: &MailSettings, settings: &Settings, instance: &str) -> 
             (Some(Transport::Smtp(Box::new(Smtp::new(server, Limits::default())?))), leaving)
         }
         (None, Some(path)) => {
-            let zone = app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+            let zone =
+                offices.open().first().and_then(|app| app.rules().workflows.values().next().map(|rules| rules.setting.workflow.timezone));
+            let zone = zone.unwrap_or(chrono_tz::UTC);
             let folder = Folder::open(path, zone).map_err(|source| ServeError::Folder { path: path.clone(), source })?;
             (Some(Transport::Folder(folder)), Leaving::Folder(path.clone()))
         }

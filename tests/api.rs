@@ -1,10 +1,11 @@
 //! The JSON API over loopback: what programs read, do and are told, with the same sentences as people; and what becomes of bad requests.
 
-use crate::support::world::{World, app_under, moment, rules};
+use crate::support::world::{World, all, app_under, moment, rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
 use duban::app::App;
 use duban::scheduler::Pulse;
+use duban::store::LOCAL;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
@@ -42,13 +43,13 @@ impl Server {
     }
 
     async fn over(app: Arc<App>, folder: tempfile::TempDir, bodies: BodyLimits, limits: Limits) -> Server {
-        let persons = ["ann", "carl", "hu", "gone"].map(|person| (digest(person), person.into()));
-        let known = Tokens { persons: persons.into(), office: [digest(OFFICE)].into() };
+        let persons = ["ann", "carl", "hu", "gone"].map(|person| (digest(person), (LOCAL.into(), person.into())));
+        let known = Tokens { persons: persons.into(), office: [(digest(OFFICE), LOCAL.into())].into() };
         let tokens = Arc::new(Mutex::new(Arc::new(known)));
         let shared = tokens.clone();
         let api = Api {
-            app: app.clone(),
-            pulse: Arc::new(Pulse::new(&app)),
+            offices: all(&app),
+            pulse: Arc::new(Pulse::new(&app.clock)),
             token: "of the lock file".into(),
             tokens: Box::new(move || shared.lock().unwrap().clone()),
             limits: bodies,

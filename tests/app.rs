@@ -1,6 +1,6 @@
 //! The use cases over a real store: acting, waking, sweeping, with everything that may come in between.
 
-use crate::support::world::{World, app_under, command, moment, rules, submit};
+use crate::support::world::{World, all, app_under, command, moment, rules, submit};
 use duban::app::{ActError, Done, Swept, Woken};
 use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::fact::Cause;
@@ -16,7 +16,7 @@ async fn facts(world: &World, item: &str) -> Vec<String> {
 async fn wake(world: &World) -> Woken {
     let mut sum = Woken::default();
     for _ in 0..100 {
-        let woken = world.app.wake_due(256).await.unwrap();
+        let woken = all(&world.app).wake_due(256).await.unwrap();
         if woken.looked_at == 0 {
             return sum;
         }
@@ -46,7 +46,7 @@ async fn a_request_is_numbered_reminded_escalated_and_answered() {
     let row = world.app.store.listed("r2").await.unwrap().unwrap();
     assert_eq!((row.title.as_str(), row.state.as_str(), row.due_on.unwrap().to_string().as_str()), ("Request r2", "open", "2026-03-09"));
     assert_eq!(row.wake_at, Some(moment("2026-03-05 00:00")));
-    assert_eq!(world.app.wake_due(256).await.unwrap(), Woken::default(), "nothing is due yet");
+    assert_eq!(all(&world.app).wake_due(256).await.unwrap(), Woken::default(), "nothing is due yet");
 
     world.now_is("2026-03-05 00:00");
     assert_eq!(wake(&world).await, Woken { looked_at: 2, facts: 2, notices: 2, ..Woken::default() });
@@ -237,15 +237,15 @@ async fn a_poisoned_item_is_set_aside_and_stops_nothing() {
     world.now_is("2026-03-10 10:00");
     wake(&world).await;
     world.now_is("2026-03-17 10:00");
-    let woken = world.app.wake_due(256).await.unwrap();
+    let woken = all(&world.app).wake_due(256).await.unwrap();
     assert_eq!((woken.looked_at, woken.facts, woken.set_aside), (3, 2, 1));
-    assert_eq!(world.app.wake_due(256).await.unwrap(), Woken::default(), "it waits for its next try");
+    assert_eq!(all(&world.app).wake_due(256).await.unwrap(), Woken::default(), "it waits for its next try");
     let aside = world.app.store.quarantined(10).await.unwrap();
     assert_eq!((aside.len(), aside[0].item.as_str(), aside[0].retries), (1, "r2", 1));
     assert_eq!(aside[0].retry_at, Some(moment("2026-03-17 10:01")));
     assert!(aside[0].reason.contains("deadlines.answer"), "{}", aside[0].reason);
     world.now_is("2026-03-17 10:01");
-    assert_eq!(world.app.wake_due(256).await.unwrap().set_aside, 1);
+    assert_eq!(all(&world.app).wake_due(256).await.unwrap().set_aside, 1);
     assert_eq!(world.app.store.quarantined(10).await.unwrap()[0].retry_at, Some(moment("2026-03-17 10:05")), "each wait is longer");
 
     // Put right, it goes on.
@@ -268,7 +268,7 @@ async fn an_item_that_cannot_be_read_is_set_aside_too() {
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("update fact set json = '{' where item = 'r1'").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    let woken = world.app.wake_due(256).await.unwrap();
+    let woken = all(&world.app).wake_due(256).await.unwrap();
     assert_eq!((woken.facts, woken.set_aside), (1, 1));
     assert!(world.app.store.quarantined(10).await.unwrap()[0].reason.contains("fact 1 of `r1` cannot be read"));
 }
@@ -279,9 +279,10 @@ async fn a_tick_takes_a_bounded_batch_and_a_person_comes_first() {
     let commands: Vec<_> = (0..40).map(|item| submit(&format!("r{item}"))).collect();
     assert!(world.app.act_all(&commands).await.iter().all(Result::is_ok));
     world.now_is("2026-03-05 10:00");
-    assert_eq!(world.app.wake_due(16).await.unwrap().looked_at, 16);
+    assert_eq!(all(&world.app).wake_due(16).await.unwrap().looked_at, 16);
     let answer = command("r39", "answer", "carl", []);
-    let (tick, person) = tokio::join!(world.app.wake_due(16), world.app.act(&answer));
+    let offices = all(&world.app);
+    let (tick, person) = tokio::join!(offices.wake_due(16), world.app.act(&answer));
     assert_eq!(tick.unwrap().looked_at, 16);
     person.unwrap();
     assert_eq!(wake(&world).await.facts, 7, "the answered one owes nothing any more");
@@ -293,18 +294,22 @@ async fn a_sweep_runs_once_for_each_slot_and_goes_on_where_it_was_cut() {
     for item in 0..5 {
         world.submit(&format!("r{item}")).await;
     }
-    assert_eq!(world.app.sweep_due().await.unwrap(), Swept::default(), "what lies before its first day is not caught up");
-    assert_eq!(world.app.next_slot(), Some(moment("2026-04-01 08:00")));
+    assert_eq!(
+        all(&world.app).sweep_due().await.unwrap(),
+        Swept { looked_at: 2, ..Swept::default() },
+        "what lies before its first day is not caught up"
+    );
+    assert_eq!(all(&world.app).next_moments().await.unwrap().slot, Some(moment("2026-04-01 08:00")));
     world.now_is("2026-04-01 08:00");
     world.app.act(&command("r0", "answer", "carl", [])).await.unwrap();
-    let swept = world.app.sweep_due().await.unwrap();
+    let swept = all(&world.app).sweep_due().await.unwrap();
     assert_eq!((swept.slots, swept.items, swept.notices, swept.set_aside), (2, 8, 4, 0), "both sweeps, four open items each");
-    assert_eq!(world.app.sweep_due().await.unwrap(), Swept::default());
-    assert_eq!(world.app.next_slot(), Some(moment("2026-05-01 08:00")));
+    assert_eq!(all(&world.app).sweep_due().await.unwrap(), Swept::default());
+    assert_eq!(all(&world.app).next_moments().await.unwrap().slot, Some(moment("2026-05-01 08:00")));
 
     // Down for three months: the monthly round is made up for once, the quarter's letter is not sent late.
     let world = world.reopen("2026-07-10 10:00").await;
-    let swept = world.app.sweep_due().await.unwrap();
+    let swept = all(&world.app).sweep_due().await.unwrap();
     assert_eq!((swept.slots, swept.items, swept.notices), (1, 4, 0));
     let item = world.app.item("r1").await.unwrap().unwrap();
     assert_eq!(item.field("months"), &Value::Number(2));
@@ -319,9 +324,9 @@ async fn a_slot_that_was_left_open_is_gone_through_again() {
     for item in 0..3 {
         world.submit(&format!("r{item}")).await;
     }
-    world.app.sweep_due().await.unwrap();
+    all(&world.app).sweep_due().await.unwrap();
     world.now_is("2026-05-01 08:00");
-    world.app.sweep_due().await.unwrap();
+    all(&world.app).sweep_due().await.unwrap();
     // As if the process had died after the first item: the slot was never finished.
     use sqlx::Connection as _;
     let url = format!("sqlite://{}", world.folder.path().join("duban.db").display());
@@ -333,9 +338,9 @@ async fn a_slot_that_was_left_open_is_gone_through_again() {
     connection.close().await.unwrap();
     world.submit("r3").await;
     let world = world.reopen("2026-05-01 08:05").await;
-    let swept = world.app.sweep_due().await.unwrap();
+    let swept = all(&world.app).sweep_due().await.unwrap();
     assert_eq!((swept.slots, swept.items, swept.facts), (1, 1, 1), "only the one that had not been seen");
-    assert!(world.app.store.open_slots().await.unwrap().is_empty());
+    assert_eq!(all(&world.app).next_moments().await.unwrap().open_slot, None);
     assert_eq!(world.app.item("r1").await.unwrap().unwrap().field("months"), &Value::Number(1));
 }
 
@@ -352,7 +357,7 @@ async fn other_rules_are_refused_while_items_are_open_but_people_may_come_and_go
 
     let people = rules(|_, text| text.replace("name: Carl", "name: Karl").replace("carl@example.com", "karl@example.com"));
     let app = app_under(folder.path(), "2026-03-03 10:00", people).await.unwrap();
-    assert_eq!((app.refresh_stale(10).await.unwrap(), app.refresh_stale(10).await.unwrap()), (1, 0));
+    assert_eq!((all(&app).refresh_stale(10).await.unwrap(), all(&app).refresh_stale(10).await.unwrap()), (1, 0));
     app.act(&command("r1", "answer", "carl", [])).await.unwrap();
     close(app).await;
     let app = app_under(folder.path(), "2026-03-03 11:00", longer()).await.unwrap();
@@ -437,12 +442,10 @@ async fn a_changed_calendar_or_directory_is_taken_in_by_the_scheduler() {
         _ => text,
     };
     let app = app_under(folder.path(), "2026-03-06 10:00", rules(people)).await.unwrap();
-    let (pulse, stop) = (Pulse::new(&app), CancellationToken::new());
+    let (pulse, stop) = (Pulse::new(&app.clock), CancellationToken::new());
     assert_eq!(row(&app, "r007").await.wake_at, Some(moment("2026-03-10 00:00")), "what was derived under the other calendar");
-    let next = tick(&app, &pulse, &stop).await.unwrap();
-    assert_eq!(next, Some(app.now()), "it goes on at once");
-    let next = tick(&app, &pulse, &stop).await.unwrap();
-    assert_eq!(app.refresh_stale(10).await.unwrap(), 0, "all were derived again");
+    let next = tick(&all(&app), &pulse, &stop).await.unwrap();
+    assert_eq!(all(&app).refresh_stale(10).await.unwrap(), 0, "all were derived again");
     assert_eq!(next, Some(moment("2026-03-10 00:00")), "the reminder before the ninth was told, the next is when it is late");
     let row = row(&app, "r007").await;
     assert_eq!((row.due_on.unwrap().to_string().as_str(), row.wake_at), ("2026-03-09", Some(moment("2026-03-10 00:00"))));

@@ -316,7 +316,7 @@ fn rules_that_no_longer_pass_can_be_looked_at_and_be_replaced() {
     desk.submitted("a1");
     // As if an earlier program had let this through.
     desk.sql(
-        "update rule_set set hash = 'earlier', files = replace(files, 'amend_by: [deputies_committee]', 'amend_by: [deputy_committee]')",
+        "update rule_set set hash = 'earlier'; update rule_text set hash = 'earlier', files = replace(files, 'amend_by: [deputies_committee]', 'amend_by: [deputy_committee]')",
     );
     let elsewhere = tempfile::tempdir().unwrap();
     let without_folder = |arguments: &[&str]| {

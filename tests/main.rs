@@ -13,6 +13,7 @@ mod kernel;
 mod mail;
 mod moving;
 mod nodes;
+mod offices;
 mod operations;
 mod power;
 mod rules;

@@ -212,7 +212,7 @@ fn as_first_version(desk: &Desk, to: &str) {
         create table schema_version (version bigint not null primary key, applied_at bigint not null);
         insert into schema_version values (1, 0);
         insert into meta select name, value from now.meta;
-        insert into rule_set select hash, revision, files, in_use_since from now.rule_set;
+        insert into rule_set select r.hash, r.revision, t.files, r.in_use_since from now.rule_set r join now.rule_text t on t.hash = r.hash;
         insert into item select id, workflow, rev, head, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev,
             quarantine, retries, changed_at from now.item;
         insert into fact select item, seq, json, cause_key, hash from now.fact;
@@ -393,7 +393,7 @@ fn the_unit_starts_the_server_shut_off_and_hears_when_it_is_ready() {
     command.args(&words[1..]).args(["--listen", "127.0.0.1:0", "--json"]).current_dir(of("WorkingDirectory")[0]);
     command.env_clear().env("NOTIFY_SOCKET", folder.join("notify"));
     let server = crate::serve::Server::spawn(command);
-    assert_eq!((hear(), &server.ready["open_items"]), ("READY=1".to_string(), &1.into()));
+    assert_eq!((hear(), &server.ready["unclean"]), ("READY=1".to_string(), &false.into()));
     let (code, told) = server.stop();
     assert_eq!((code, hear()), (Some(0), "STOPPING=1".to_string()), "{told}");
 }

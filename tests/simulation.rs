@@ -6,7 +6,7 @@
 
 use crate::support::checker::{Seen, violations};
 use crate::support::ground::Ground;
-use crate::support::world::{command, moment, rules, submit};
+use crate::support::world::{all, command, moment, rules, submit};
 use chrono::TimeDelta;
 use duban::app::App;
 use duban::app::send::Post;
@@ -18,7 +18,7 @@ use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
 use duban::mail::guard::Guard;
 use duban::mail::{Address, KeptMail, Memory, Outcome, Phase, Transport};
-use duban::store::outbox::{MailEnd, Outcome as Ended};
+use duban::store::posting::{MailEnd, Outcome as Ended};
 use duban::store::{Opening, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -143,8 +143,11 @@ impl Year {
         let (one, other) = (self.app(), self.app());
         loop {
             let woken = match doubled {
-                true => tokio::join!(one.wake_due(64), other.wake_due(64)).0,
-                false => one.wake_due(64).await,
+                true => {
+                    let (one, other) = (all(&one), all(&other));
+                    tokio::join!(one.wake_due(64), other.wake_due(64)).0
+                }
+                false => all(&one).wake_due(64).await,
             };
             if woken.expect("the store works").looked_at == 0 {
                 break;
@@ -152,10 +155,11 @@ impl Year {
         }
         match doubled {
             true => {
+                let (one, other) = (all(&one), all(&other));
                 let (one, other) = tokio::join!(one.sweep_due(), other.sweep_due());
                 one.and(other).expect("the store works");
             }
-            false => drop(one.sweep_due().await.expect("the store works")),
+            false => drop(all(&one).sweep_due().await.expect("the store works")),
         }
         self.seen.ticks.push((self.step, one.now()));
     }
@@ -175,8 +179,8 @@ impl Year {
         let mut post = Post::new(Some(transport), mail_frames(None).expect("frames"), from, Guard::default(), "process".into());
         post.chance = || 0.5;
         let post = Arc::new(post);
-        while app.render_due(&post).await.expect("the store works").more {}
-        app.send_due(&post, &CancellationToken::new()).await.expect("the store works");
+        while all(&app).render_due(&post).await.expect("the store works").more {}
+        all(&app).send_due(&post, &CancellationToken::new()).await.expect("the store works");
         self.seen.unrecorded += doubtful.load(Ordering::Relaxed);
         let mut received = memory.mails();
         received.sort_by(|one, other| one.id.cmp(&other.id));
@@ -186,7 +190,7 @@ impl Year {
     /// A mailer dies with mails in hand, some of them accepted; later it wakes up and tells what it believes.
     async fn die_while_mailing(&mut self) {
         let app = self.app();
-        let claimed = app.store.claim_mails(app.now(), app.now() + LEASE, "dead", 3).await.expect("the store works");
+        let claimed = app.store.everywhere().claim_mails(app.now(), app.now() + LEASE, "dead", 3).await.expect("the store works");
         let accepted = self.chance.random_range(0..=claimed.len());
         for mail in &claimed[..accepted] {
             let bytes = mail.bytes.as_bytes().to_vec();
@@ -197,9 +201,15 @@ impl Year {
             return;
         }
         self.restart().await;
-        let late = claimed.into_iter().map(|mail| Ended { id: mail.id, fence: mail.fence, end: MailEnd::Refused, reply: "late".into() });
+        let late = claimed.into_iter().map(|mail| Ended {
+            jurisdiction: mail.jurisdiction,
+            id: mail.id,
+            fence: mail.fence,
+            end: MailEnd::Refused,
+            reply: "late".into(),
+        });
         let late: Vec<_> = late.collect();
-        let counted = self.apps[0].store.finish_mails(late, self.now).await.expect("the store works");
+        let counted = self.apps[0].store.everywhere().finish_mails(late, self.now).await.expect("the store works");
         assert!(!counted.contains(&true), "what a dead process believes counts");
     }
 

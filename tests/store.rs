@@ -9,10 +9,11 @@ use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::time::Instant;
 use duban::store::items::Derived;
 use duban::store::lock::{self, Holder};
-use duban::store::outbox::{MailEnd, NewMail, NoticeEnd, Outcome as Attempt};
+use duban::store::outbox::{NewMail, NoticeEnd};
+use duban::store::posting::{MailEnd, Outcome as Attempt};
 use duban::store::save::{About, Answered, Caches, NotSaved, Save, Saved};
 use duban::store::slots::Slot;
-use duban::store::{Lane, Opening, SCHEMA_VERSION, Store, StoreError};
+use duban::store::{LOCAL, Lane, Opening, SCHEMA_VERSION, Store, StoreError};
 use sqlx::Connection as _;
 
 mod crowd;
@@ -45,7 +46,7 @@ macro_rules! stories {
         }
     };
 }
-use stories;
+pub(crate) use stories;
 
 stories!(
     an_item_is_read_back_as_it_was_written_also_after_a_restart,
@@ -285,14 +286,23 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
     }
     let due = |minutes, limit| {
         let store = store.clone();
-        async move { store.due(at(minutes), limit).await.expect("reads").into_iter().map(|due| due.item).collect::<Vec<_>>() }
+        async move {
+            store
+                .everywhere()
+                .take_due(at(minutes), at(minutes), limit, &[])
+                .await
+                .expect("reads")
+                .into_iter()
+                .map(|due| due.item)
+                .collect::<Vec<_>>()
+        }
     };
     assert_eq!(due(9, 10).await, [""; 0]);
     assert_eq!(due(60, 10).await, ["s2", "s1"]);
     assert_eq!(due(60, 1).await, ["s2"]);
-    assert_eq!(store.next_moments(at(60)).await.expect("reads").wake_up, Some(at(10)));
+    assert_eq!(store.everywhere().next_moments(at(60), &[]).await.expect("reads").wake_up, Some(at(10)));
     save(&store, about("s2", 1), accepted(1, rung(1))).await.expect("is saved");
-    assert_eq!(store.next_moments(at(60)).await.expect("reads").wake_up, Some(at(30)));
+    assert_eq!(store.everywhere().next_moments(at(60), &[]).await.expect("reads").wake_up, Some(at(30)));
 
     // Rules of a later revision: every open item is looked at again, the soonest first.
     let stale: Vec<_> = store.stale(2, 10).await.expect("reads").into_iter().map(|stale| stale.0).collect();
@@ -322,8 +332,8 @@ async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a
         let aside = store.quarantined(10).await.expect("reads");
         assert_eq!((aside[0].reason.as_str(), aside[0].retries, aside[0].retry_at), ("a rule failed", retries, Some(at(20))));
     }
-    assert!(store.due(at(15), 10).await.expect("reads").is_empty());
-    assert_eq!(store.due(at(20), 10).await.expect("reads").len(), 1);
+    assert!(store.everywhere().take_due(at(15), at(15), 10, &[]).await.expect("reads").is_empty());
+    assert_eq!(store.everywhere().take_due(at(20), at(20), 10, &[]).await.expect("reads").len(), 1);
     assert_eq!(store.item("s1").await.expect("reads").expect("is there").quarantine, Some(("a rule failed".into(), 2)));
     save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
     assert!(store.quarantined(10).await.expect("reads").is_empty());
@@ -370,9 +380,13 @@ async fn a_slot_is_claimed_once_and_stays_open_until_it_was_carried_out(ground: 
     let store = open(&ground).await;
     assert!(!store.claim_slot(&first, at(2)).await.expect("writes"));
     assert!(store.claim_slot(&second, at(1441)).await.expect("writes"));
-    assert_eq!(store.open_slots().await.expect("reads"), [first.clone(), second.clone()]);
+    let open = store.everywhere().take_open_slots(at(2000), at(2001), 10, &[]).await.expect("takes");
+    assert_eq!(open.into_iter().map(|(_, slot)| slot).collect::<Vec<_>>(), [first.clone(), second.clone()]);
+    assert_eq!(store.everywhere().next_moments(at(0), &[]).await.expect("reads").open_slot, Some(at(2001)));
     store.finish_slot(&first, at(3)).await.expect("writes");
-    assert_eq!(store.open_slots().await.expect("reads"), std::slice::from_ref(&second));
+    let open = store.everywhere().take_open_slots(at(3000), at(3001), 10, &[]).await.expect("takes");
+    assert_eq!(open, [(LOCAL.into(), second.clone())]);
+    assert!(store.everywhere().take_open_slots(at(3000), at(3001), 10, &[]).await.expect("takes").is_empty(), "it was just taken");
     assert_eq!(store.last_slot("suggestion/daily").await.expect("reads"), Some(second));
 }
 
@@ -380,13 +394,13 @@ async fn rule_sets_are_kept_with_their_texts(ground: Ground) {
     let store = open(&ground).await;
     let files = |text: &str| indexmap::IndexMap::from([("suggestion/flow.yaml".to_string(), text.to_string())]);
     assert_eq!(store.rules_in_use().await.expect("reads"), None);
-    assert_eq!(store.use_rules("h1", &files("one"), at(0)).await.expect("writes"), 1);
-    assert_eq!(store.use_rules("h1", &files("one"), at(1)).await.expect("writes"), 1);
-    assert_eq!(store.use_rules("h2", &files("two"), at(2)).await.expect("writes"), 2);
+    assert_eq!(store.use_rules("h1", &files("one"), &[], at(0)).await.expect("writes"), 1);
+    assert_eq!(store.use_rules("h1", &files("one"), &[], at(1)).await.expect("writes"), 1);
+    assert_eq!(store.use_rules("h2", &files("two"), &[], at(2)).await.expect("writes"), 2);
     let in_use = store.rules_in_use().await.expect("reads").expect("is there");
     assert_eq!((in_use.hash.as_str(), in_use.revision, in_use.in_use_since), ("h2", 2, at(2)));
     assert_eq!(store.rules("h1").await.expect("reads").expect("is there").files, files("one"));
-    assert_eq!(store.use_rules("h1", &files("one"), at(3)).await.expect("writes"), 3, "back to the first one");
+    assert_eq!(store.use_rules("h1", &files("one"), &[], at(3)).await.expect("writes"), 3, "back to the first one");
 }
 
 #[tokio::test]
@@ -464,6 +478,8 @@ async fn questions_of_the_scheduler_never_scan_what_is_open() {
         "NOTICE_DUE",
         "MAIL_CLAIM",
         "SLOT_LAST",
+        "SLOT_TAKE",
+        "SCHEDULE_DUE",
         "SAVE_ITEMS",
         "SAVE_COMMANDS",
         "SAVE_CAUSES",
@@ -482,7 +498,7 @@ async fn questions_of_the_scheduler_never_scan_what_is_open() {
         let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut connection).await.expect(name);
         for (_, _, _, step) in steps {
             let scans = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE");
-            let scans = scans && step != "SCAN free" && step != "SCAN CONSTANT ROW";
+            let scans = scans && step != "SCAN free" && step != "SCAN other" && step != "SCAN CONSTANT ROW";
             // All that a jurisdiction holds, except for the first entry of an index.
             let scans = scans || (step.ends_with("(jurisdiction=?)") && name != "NEXT_MOMENTS");
             assert!(!scans && !step.contains("TEMP B-TREE FOR ORDER BY"), "{name}: {step}");

@@ -77,7 +77,7 @@ pub async fn one(
 ) -> Result<Response, Failure> {
     let id = header_text(&headers, "idempotency-key")?.unwrap_or_else(random_text);
     let seen_rev = seen_rev(&headers)?;
-    let by = asked.doer(&api, request.by.as_deref())?;
+    let by = asked.doer(request.by.as_deref())?;
     let command = Command {
         id: id.into(),
         item: item.into(),
@@ -92,10 +92,10 @@ pub async fn one(
     let done = match request.dry_run {
         true => {
             let how = How { dry_run: true, ..How::default() };
-            let (mut answers, _) = api.app.together(&[vec![command]], how).await?;
+            let (mut answers, _) = asked.app.together(&[vec![command]], how).await?;
             one_of(answers.pop())?
         }
-        false => api.app.act(&command).await?,
+        false => asked.app.act(&command).await?,
     };
     if !request.dry_run {
         api.pulse.wake();
@@ -223,7 +223,7 @@ pub async fn many(
             branch: action.branch.map(address),
             action: action.action.into(),
             input: action.input,
-            by: asked.doer(&api, action.by.as_deref())?,
+            by: asked.doer(action.by.as_deref())?,
             via: Some("api".into()),
             effective_on: check_day(action.on, &format!("/actions/{place}/on"))?,
             seen_rev: action.rev,
@@ -231,13 +231,13 @@ pub async fn many(
     }
     let (answers, written) = match (request.dry_run, request.how) {
         (false, Together::Each) => {
-            let answers = api.app.act_all(&commands).await;
+            let answers = asked.app.act_all(&commands).await;
             let written = answers.iter().any(Result::is_ok);
             (answers, written)
         }
         (dry_run, _) => {
             let groups: Vec<Group> = commands.iter().map(|command| vec![command.clone()]).collect();
-            let (answers, written) = api.app.together(&groups, How { dry_run, ..How::default() }).await?;
+            let (answers, written) = asked.app.together(&groups, How { dry_run, ..How::default() }).await?;
             (answers.into_iter().map(|answer| one_of(Some(answer))).collect(), written)
         }
     };

@@ -2,23 +2,30 @@
 
 use super::Api;
 use super::problem::Failure;
+use crate::app::{App, OfficeError};
 use crate::kernel::model::Name;
+use crate::store::LOCAL;
 use crate::store::facts::hex;
 use axum::http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// SHA-256 of each token in hexadecimal → whose it is.
+/// SHA-256 of each token in hexadecimal → whose it is. A token opens one jurisdiction and sees no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    pub persons: BTreeMap<String, Name>,
-    /// Programs of the office: they name the person for whom they act.
-    pub office: BTreeSet<String>,
+    /// Jurisdiction and person.
+    pub persons: BTreeMap<String, (Arc<str>, Name)>,
+    /// Programs of an office: they name the person for whom they act.
+    pub office: BTreeMap<String, Arc<str>>,
 }
 
 /// The tokens as they are now: a token that was taken out of the settings opens nothing any more.
 pub type TokensNow = Box<dyn Fn() -> Arc<Tokens> + Send + Sync>;
+
+/// Names the jurisdiction for which the command line asks with the token of the lock file.
+pub const JURISDICTION: &str = "duban-jurisdiction";
 
 /// Who is asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,34 +37,48 @@ pub enum Caller {
 }
 
 impl Api {
-    /// Who has the token of a request. Digests are compared, so that the time it takes tells nothing.
-    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+    /// Who has the token of a request, and the office that it opens. Digests are compared, so that the time it takes tells nothing.
+    pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<(Arc<App>, Caller), Failure> {
         let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let token = token.ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "no_token"))?;
         let digest = hex(&Sha256::digest(token));
         let tokens = (self.tokens)();
-        if digest == hex(&Sha256::digest(&self.token)) || tokens.office.contains(&digest) {
-            return Ok(Caller::Office);
+        if digest == hex(&Sha256::digest(&self.token)) {
+            let named = headers.get(JURISDICTION).and_then(|value| percent_decode(value.as_bytes()).decode_utf8().ok());
+            return Ok((self.office(named.as_deref().unwrap_or(LOCAL)).await?, Caller::Office));
         }
-        let person = tokens.persons.get(&digest).ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "bad_token"))?;
-        match self.app.rules().directory.persons.contains_key(person) {
-            true => Ok(Caller::Person(person.clone())),
+        if let Some(here) = tokens.office.get(&digest) {
+            return Ok((self.office(here).await?, Caller::Office));
+        }
+        let (here, person) = tokens.persons.get(&digest).ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "bad_token"))?;
+        let app = self.office(here).await?;
+        match app.rules().directory.persons.contains_key(person) {
+            true => Ok((app, Caller::Person(person.clone()))),
             // Who has left the directory has no business here.
             false => Err(Failure::of(StatusCode::FORBIDDEN, "not_in_directory").with("person", person)),
         }
     }
 
-    /// A person of the directory, by id or by a name that only one has.
-    pub(super) fn person(&self, text: &str) -> Option<Name> {
-        let rules = self.app.rules();
-        let persons = &rules.directory.persons;
-        if let Some((id, _)) = persons.get_key_value(text) {
-            return Some(id.clone());
-        }
-        let mut named = persons.iter().filter(|(_, person)| person.title == text);
-        match (named.next(), named.next()) {
-            (Some((id, _)), None) => Some(id.clone()),
-            _ => None,
-        }
+    async fn office(&self, jurisdiction: &str) -> Result<Arc<App>, Failure> {
+        self.offices.app(jurisdiction).await.map_err(|error| match error {
+            OfficeError::Store(error) => error.into(),
+            OfficeError::Shut(here, why) => {
+                Failure::of(StatusCode::SERVICE_UNAVAILABLE, "office_shut").with("jurisdiction", here).with("what", why)
+            }
+        })
+    }
+}
+
+/// A person of the directory, by id or by a name that only one has.
+pub(super) fn person(app: &App, text: &str) -> Option<Name> {
+    let rules = app.rules();
+    let persons = &rules.directory.persons;
+    if let Some((id, _)) = persons.get_key_value(text) {
+        return Some(id.clone());
+    }
+    let mut named = persons.iter().filter(|(_, person)| person.title == text);
+    match (named.next(), named.next()) {
+        (Some((id, _)), None) => Some(id.clone()),
+        _ => None,
     }
 }

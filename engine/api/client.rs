@@ -1,5 +1,6 @@
 //! The command line's way to the server that holds the database: one request over loopback, one answer.
 
+use super::caller::JURISDICTION;
 use crate::app::Answer;
 use crate::app::import::{Imported, Wishes};
 use crate::kernel::model::command::Command;
@@ -10,6 +11,7 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub enum ClientError {
 pub struct Client {
     address: String,
     token: String,
+    /// Whose rows are meant.
+    jurisdiction: String,
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -76,9 +80,10 @@ pub struct Trouble {
 }
 
 impl Client {
-    pub fn new(address: String, token: String) -> Client {
+    pub fn new(address: String, token: String, jurisdiction: &str) -> Client {
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        Client { address, token, http }
+        let jurisdiction = utf8_percent_encode(jurisdiction, NON_ALPHANUMERIC).to_string();
+        Client { address, token, jurisdiction, http }
     }
 
     pub fn address(&self) -> &str {
@@ -118,6 +123,7 @@ impl Client {
         let body = serde_json::to_vec(body).map_err(|error| unreachable(error.to_string()))?;
         let request = Request::post(format!("http://{}{path}", self.address))
             .header("authorization", format!("Bearer {}", self.token))
+            .header(JURISDICTION, &self.jurisdiction)
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| unreachable(error.to_string()))?;

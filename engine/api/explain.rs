@@ -1,6 +1,5 @@
 //! Why a date is that date and why an action is open or not, for programs: the kernel's own explanation with its sentences.
 
-use super::Api;
 use super::items::unknown_item;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params};
@@ -11,11 +10,9 @@ use crate::kernel::model::problem::Place;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, due as due_words};
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// One step on the way to a date.
@@ -125,13 +122,8 @@ pub struct ComingView {
 /// Why a due date is that date
 #[utoipa::path(get, path = "/items/{item}/due", tag = "explain", params(("item" = String, Path, min_length = 1, max_length = 200), DueParams),
     responses((status = 200, body = DuesExplained)))]
-pub async fn dues(
-    State(api): State<Arc<Api>>,
-    asked: Asked,
-    Named(id): Named<String>,
-    Params(params): Params<DueParams>,
-) -> Result<Json<DuesExplained>, Failure> {
-    let look = api.app.look(&id, None).await?.ok_or_else(|| unknown_item(&id))?;
+pub async fn dues(asked: Asked, Named(id): Named<String>, Params(params): Params<DueParams>) -> Result<Json<DuesExplained>, Failure> {
+    let look = asked.app.look(&id, None).await?.ok_or_else(|| unknown_item(&id))?;
     let (rules, item) = (&look.rules, &look.item);
     let deadlines = &rules.setting.workflow.deadlines;
     let name = match &params.deadline {
@@ -238,14 +230,13 @@ pub struct CheckView {
 #[utoipa::path(get, path = "/items/{item}/actions/{action}", tag = "explain",
     params(("item" = String, Path, min_length = 1, max_length = 200), ("action" = String, Path, min_length = 1, max_length = 200), ActionParams), responses((status = 200, body = ActionExplained)))]
 pub async fn action(
-    State(api): State<Arc<Api>>,
     asked: Asked,
     Named((id, name)): Named<(String, String)>,
     Params(params): Params<ActionParams>,
 ) -> Result<Json<ActionExplained>, Failure> {
-    let person = asked.reader(&api, params.person.as_deref())?;
+    let person = asked.reader(params.person.as_deref())?;
     let person = person.ok_or_else(|| Failure::of(StatusCode::BAD_REQUEST, "who").at("as", None))?;
-    let look = api.app.look(&id, Some(person.clone())).await?.ok_or_else(|| unknown_item(&id))?;
+    let look = asked.app.look(&id, Some(person.clone())).await?.ok_or_else(|| unknown_item(&id))?;
     let command = Command {
         id: "explain".into(),
         item: look.item.id.clone(),

@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub async fn healthz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Value>) {
-    let mut reasons = api.pulse.troubles(api.app.now());
+    let mut reasons = api.pulse.troubles(api.offices.now());
     // The store answers a question.
-    if let Err(error) = api.app.store.next_moments(api.app.now()).await {
+    if let Err(error) = api.offices.next_moments().await {
         reasons.push(format!("store: {error}"));
     }
+    reasons.extend(api.offices.shut_now().into_iter().map(|(here, why)| format!("office `{here}`: {why}")));
     let state = api.pulse.state();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let answer = json!({
         "ready": reasons.is_empty(), "reasons": reasons, "last_tick": state.last_tick, "next": state.next, "last_mail": state.last_mail,
         "integrity": state.integrity,
-        "rules": api.app.rules().hash, "version": env!("CARGO_PKG_VERSION"),
+        "version": env!("CARGO_PKG_VERSION"),
     });
     (status, Json(answer))
 }

@@ -4,6 +4,7 @@ use super::Api;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, Workbook};
 use crate::app::Answer;
+use crate::app::App;
 use crate::app::import::{Imported, Wishes};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
@@ -99,7 +100,7 @@ pub async fn import(
     Workbook(workbook): Workbook,
 ) -> Result<Json<ImportAnswer>, Failure> {
     asked.office_only()?;
-    let (rules, name) = find(&api, &name)?;
+    let (rules, name) = find(&asked.app, &name)?;
     let workflow = &rules.setting.workflow;
     let reading = sheet::read_import_bytes(workbook.into(), &workflow.imports[&name], &workflow.fields, &rules.setting.directory);
     let reading =
@@ -116,15 +117,15 @@ pub async fn import(
     let imported = match kept_out {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
         true => Imported { rows: Vec::new(), written: false },
-        false => api.app.import(&rules, &name, &rows, &wishes, None).await?,
+        false => asked.app.import(&rules, &name, &rows, &wishes, None).await?,
     };
     api.pulse.wake();
     Ok(Json(report(&name, params.dry_run, &problems, imported, asked.lang)))
 }
 
 /// An import by its name or title.
-fn find(api: &Api, text: &str) -> Result<(Arc<Rules>, Name), Failure> {
-    let rules = api.app.rules();
+fn find(app: &App, text: &str) -> Result<(Arc<Rules>, Name), Failure> {
+    let rules = app.rules();
     let mut known = Vec::new();
     for rules in rules.workflows.values() {
         for (name, import) in &rules.setting.workflow.imports {

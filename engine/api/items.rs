@@ -1,8 +1,8 @@
 //! Items for programs: a page of a list, one item with all that this person may see of it, and what may be done with it.
 
-use super::Api;
 use super::problem::{Failure, ProblemDetails};
 use super::request::{Asked, Named, Params};
+use crate::app::App;
 use crate::app::list::{ListError, Which};
 use crate::app::look::{Look, Offered, ShownField};
 use crate::kernel::decide::capture;
@@ -15,14 +15,12 @@ use crate::kernel::words::Lang;
 use crate::store::facts::hex;
 use crate::store::items::Listed;
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Rows of a page.
@@ -113,11 +111,11 @@ pub struct ItemRow {
 
 /// Items, a page at a time
 #[utoipa::path(get, path = "/items", tag = "items", params(ListParams), responses((status = 200, body = ItemPage)))]
-pub async fn list(State(api): State<Arc<Api>>, _: Asked, Params(params): Params<ListParams>) -> Result<Json<ItemPage>, Failure> {
+pub async fn list(asked: Asked, Params(params): Params<ListParams>) -> Result<Json<ItemPage>, Failure> {
     let ListParams { workflow, state, text, flag, unit, open, after, limit } = params;
     let limit = page(limit)?;
     if let Some(wanted) = &workflow {
-        let rules = api.app.rules();
+        let rules = asked.app.rules();
         if !rules.workflows.contains_key(wanted.as_str()) {
             let values = vec![("workflow".to_string(), wanted.clone())];
             return Err(Failure::refused(Refusal { code: RefusalCode::UnknownWorkflow, sentence: None, rule: None, values }));
@@ -129,14 +127,14 @@ pub async fn list(State(api): State<Arc<Api>>, _: Asked, Params(params): Params<
         Marked::Red => "red".to_string(),
     });
     let which = Which { workflow, state, text, flag, unit, open };
-    let page = api.app.list(&which, after.as_deref().unwrap_or_default(), limit).await.map_err(|error| match error {
+    let page = asked.app.list(&which, after.as_deref().unwrap_or_default(), limit).await.map_err(|error| match error {
         ListError::State { state, known } => {
             Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_state").with("state", state).with("known", known.join(", "))
         }
         ListError::Unit(unit) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_unit").with("unit", unit),
         ListError::Store(error) => error.into(),
     })?;
-    let items = page.rows.into_iter().map(|row| item_row(&api, row)).collect();
+    let items = page.rows.into_iter().map(|row| item_row(&asked.app, row)).collect();
     Ok(Json(ItemPage { items, next: page.next }))
 }
 
@@ -149,8 +147,8 @@ pub fn page(limit: Option<usize>) -> Result<usize, Failure> {
     }
 }
 
-fn item_row(api: &Api, row: Listed) -> ItemRow {
-    let state_title = api.app.state_title(&row);
+fn item_row(app: &App, row: Listed) -> ItemRow {
+    let state_title = app.state_title(&row);
     let fields: Fields = serde_json::from_value(row.fields).unwrap_or_default();
     let flag = match row.flag.as_deref() {
         Some("red") => Some(Mark::Red),
@@ -302,14 +300,13 @@ pub struct ActionView {
     ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
     responses((status = 200, body = ItemView, headers(("ETag" = String))), (status = 304, description = "It is as you know it")))]
 pub async fn show(
-    State(api): State<Arc<Api>>,
     asked: Asked,
     Named(id): Named<String>,
     Params(params): Params<ReaderParams>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let person = asked.reader(&api, params.person.as_deref())?;
-    let look = api.app.look(&id, person).await?.ok_or_else(|| unknown_item(&id))?;
+    let person = asked.reader(params.person.as_deref())?;
+    let look = asked.app.look(&id, person).await?.ok_or_else(|| unknown_item(&id))?;
     let body = serde_json::to_vec(&view(&look, &asked)?).unwrap_or_default();
     let digest: String = hex(&Sha256::digest(&body)).chars().take(16).collect();
     let tag = format!("\"{}-{digest}\"", look.item.rev);
@@ -428,15 +425,10 @@ pub struct Actions {
 /// What a person may do with an item, and why not the rest
 #[utoipa::path(get, path = "/items/{item}/actions", tag = "actions", params(("item" = String, Path, min_length = 1, max_length = 200), ReaderParams),
     responses((status = 200, body = Actions)))]
-pub async fn actions(
-    State(api): State<Arc<Api>>,
-    asked: Asked,
-    Named(id): Named<String>,
-    Params(params): Params<ReaderParams>,
-) -> Result<Json<Actions>, Failure> {
-    let person = asked.reader(&api, params.person.as_deref())?;
+pub async fn actions(asked: Asked, Named(id): Named<String>, Params(params): Params<ReaderParams>) -> Result<Json<Actions>, Failure> {
+    let person = asked.reader(params.person.as_deref())?;
     let person = person.ok_or_else(|| Failure::of(StatusCode::BAD_REQUEST, "who").at("as", None))?;
-    let look = api.app.look(&id, Some(person.clone())).await?.ok_or_else(|| unknown_item(&id))?;
+    let look = asked.app.look(&id, Some(person.clone())).await?.ok_or_else(|| unknown_item(&id))?;
     let actions = look.offers(&person)?.into_iter().map(|offer| action_view(offer, asked.lang)).collect();
     Ok(Json(Actions { item: id, rev: look.item.rev, person: person.to_string(), actions }))
 }

@@ -3,7 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
-use crate::app::{ActError, Answer};
+use crate::app::{ActError, Answer, App};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
@@ -29,74 +29,75 @@ type Answered<T> = Result<Json<T>, Failure>;
 pub struct Failure(StatusCode, Trouble);
 
 pub async fn act(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<Answer>> {
-    let (caller, commands): (_, Vec<Command>) = read(&api, request, LARGEST).await?;
+    let (app, caller, commands): (_, _, Vec<Command>) = read(&api, request, LARGEST).await?;
     let for_others = |person: &Name| commands.iter().any(|command| command.by != *person);
     if matches!(&caller, Caller::Person(person) if for_others(person)) {
         return Err(Failure::of(StatusCode::FORBIDDEN, "a person's token acts for that person only"));
     }
-    let answers: Vec<Answer> = api.app.act_all(&commands).await.into_iter().map(Answer::from).collect();
+    let answers: Vec<Answer> = app.act_all(&commands).await.into_iter().map(Answer::from).collect();
     api.pulse.wake();
     Ok(Json(answers))
 }
 
 pub async fn import(State(api): State<Arc<Api>>, request: Request) -> Answered<crate::app::import::Imported> {
-    let list: ImportRequest = office(&api, request, LARGEST_LIST).await?;
-    let rules = api.app.rules().workflows.get(list.workflow.as_str()).cloned();
+    let (app, list): (_, ImportRequest) = office(&api, request, LARGEST_LIST).await?;
+    let rules = app.rules().workflows.get(list.workflow.as_str()).cloned();
     let rules = rules.ok_or_else(|| {
         let values = vec![("workflow".to_string(), list.workflow.clone())];
         Failure::refused(Refusal { code: RefusalCode::UnknownWorkflow, sentence: None, rule: None, values })
     })?;
-    let imported = api.app.import(&rules, &list.import, &list.rows, &list.wishes, None).await?;
+    let imported = app.import(&rules, &list.import, &list.rows, &list.wishes, None).await?;
     api.pulse.wake();
     Ok(Json(imported))
 }
 
 pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
-    let wish: OutboxRequest = office(&api, request, LARGEST).await?;
-    let changed = api.app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
+    let (app, wish): (_, OutboxRequest) = office(&api, request, LARGEST).await?;
+    let changed = app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
     api.pulse.wake();
     Ok(Json(Changed { changed }))
 }
 
 pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered<LetGone> {
-    let how = if office(&api, request, LARGEST).await? { LetGo::Send } else { LetGo::Cancel };
-    let held = api.app.let_go_restored(how).await.map_err(ActError::Store)?;
+    let (app, send) = office(&api, request, LARGEST).await?;
+    let how = if send { LetGo::Send } else { LetGo::Cancel };
+    let held = app.let_go_restored(how).await.map_err(ActError::Store)?;
     api.pulse.wake();
     Ok(Json(LetGone { notices: held.notices, mails: held.mails }))
 }
 
 pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<String>> {
-    let items: Vec<String> = office(&api, request, LARGEST).await?;
-    let tried = api.app.retry_set_aside(&items).await.map_err(ActError::Store)?;
+    let (app, items): (_, Vec<String>) = office(&api, request, LARGEST).await?;
+    let tried = app.retry_set_aside(&items).await.map_err(ActError::Store)?;
     api.pulse.wake();
     Ok(Json(tried))
 }
 
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
-    let () = office(&api, request, LARGEST).await?;
-    let confirmed = api.pulse.confirm_clock(&api.app);
+    let (_, ()) = office(&api, request, LARGEST).await?;
+    let confirmed = api.pulse.confirm_clock(&api.offices.clock);
     tracing::warn!(confirmed, "the clock was confirmed");
     Ok(Json(Changed { changed: u64::from(confirmed) }))
 }
 
 /// The body, from the office itself.
-async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<T, Failure> {
+async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, T), Failure> {
     match read(api, request, largest).await? {
-        (Caller::Office, body) => Ok(body),
-        (Caller::Person(_), _) => Err(Failure::of(StatusCode::FORBIDDEN, "this needs the office's own token")),
+        (app, Caller::Office, body) => Ok((app, body)),
+        (_, Caller::Person(_), _) => Err(Failure::of(StatusCode::FORBIDDEN, "this needs the office's own token")),
     }
 }
 
 /// The caller and the body. Nothing of the body is read before the caller is known.
-async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Caller, T), Failure> {
-    let caller = api.caller(request.headers());
-    let caller = caller.map_err(|_| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
+async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, Caller, T), Failure> {
+    let caller = api.caller(request.headers()).await;
+    let (app, caller) = caller.map_err(|_| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
     let body = tokio::time::timeout(BODY_TIME, to_bytes(Body::new(request.into_body()), largest)).await;
     let body = body.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "the body did not arrive"))?;
     let body = body.map_err(|_| Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
     let body = serde_json::from_slice(&body)
         .map_err(|error| Failure::of(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")))?;
-    Ok((caller, body))
+    Ok((app, caller, body))
 }
 
 impl Failure {

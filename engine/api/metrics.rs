@@ -15,16 +15,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
-    let now = api.app.now();
-    let health = match api.app.store.health(now).await {
+    let now = api.offices.now();
+    let health = match api.offices.store.everywhere().health(now).await {
         Ok(health) => health,
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     };
     let state = api.pulse.state();
     let mut page = Page::default();
-    let rules = api.app.rules();
-    let build = format!("version=\"{}\",rules=\"{}\"", env!("CARGO_PKG_VERSION"), rules.hash);
-    page.family("build_info", "gauge", "The program and the rule set in use.").one(&build, 1);
+    let build = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    page.family("build_info", "gauge", "The program.").one(&build, 1);
+    let (open, shut) = (api.offices.open().len(), api.offices.shut_now().len());
+    page.family("offices_open", "gauge", "Offices of the database that are at hand in this process.").one("", open);
+    page.family("offices_shut", "gauge", "Offices that cannot be worked, as their rules cannot be read.").one("", shut);
 
     let Work { ticks, faults, facts, notices, set_aside, written, posted } = state.work;
     page.family("ticks_total", "counter", "Looks at what is due.").one("", ticks);
@@ -47,13 +49,13 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     ];
     attempts.iter().for_each(|(status, count)| mails.one(&format!("status=\"{status}\""), count));
 
-    let Tally { done, refused, repeated, failed } = &api.app.tally;
+    let Tally { done, refused, repeated, failed } = &*api.offices.tally;
     let mut commands = page.family("commands_total", "counter", "Commands by how they were answered.");
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     for (answer, counter) in [("done", done), ("refused", refused), ("repeated", repeated), ("failed", failed)] {
         commands.one(&format!("answer=\"{answer}\""), read(counter));
     }
-    let counts = api.app.store.counts();
+    let counts = api.offices.store.counts();
     page.family("commits_total", "counter", "Transactions that were committed.").one("", counts.commits);
     page.family("writes_total", "counter", "Writes that shared them.").one("", counts.commands);
 

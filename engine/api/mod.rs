@@ -20,7 +20,7 @@ mod request;
 pub use caller::{Tokens, TokensNow};
 pub use request::BodyLimits;
 
-use crate::app::App;
+use crate::app::Offices;
 use crate::scheduler::Pulse;
 use axum::Router;
 use axum::http::StatusCode;
@@ -33,7 +33,7 @@ use utoipa_axum::routes;
 
 /// What every route has at hand.
 pub struct Api {
-    pub app: Arc<App>,
+    pub offices: Arc<Offices>,
     pub pulse: Arc<Pulse>,
     /// The token of this process, which stands in the lock file beside the database.
     pub token: String,

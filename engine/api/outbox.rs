@@ -101,14 +101,14 @@ pub struct OutboxPage {
 
 /// Notices, the latest first
 #[utoipa::path(get, path = "/outbox", tag = "outbox", params(OutboxParams), responses((status = 200, body = OutboxPage)))]
-pub async fn list(State(api): State<Arc<Api>>, asked: Asked, Params(params): Params<OutboxParams>) -> Result<Json<OutboxPage>, Failure> {
+pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<Json<OutboxPage>, Failure> {
     let limit = page(params.limit)?;
-    let person = asked.reader(&api, params.person.as_deref())?.map(|person| person.to_string());
+    let person = asked.reader(params.person.as_deref())?.map(|person| person.to_string());
     let filter = OutboxFilter { status: params.status, person, item: params.item };
-    let mut found = api.app.store.notices(&filter, limit as u32 + 1).await?;
+    let mut found = asked.app.store.notices(&filter, limit as u32 + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let rules = api.app.rules();
+    let rules = asked.app.rules();
     let mut notices = Vec::with_capacity(found.len());
     for (item, notice) in found {
         let declares = |rules: &&Arc<Rules>| rules.setting.workflow.notices.contains_key(notice.notice.as_str());
@@ -119,7 +119,7 @@ pub async fn list(State(api): State<Arc<Api>>, asked: Asked, Params(params): Par
         false => None,
         true => {
             let mut counts = BTreeMap::new();
-            for count in api.app.store.count_notices().await? {
+            for count in asked.app.store.count_notices().await? {
                 let status = if count.mail_status.is_empty() { count.status } else { count.mail_status };
                 *counts.entry(status).or_default() += count.count;
             }
@@ -173,17 +173,17 @@ pub struct NoticeView {
 
 /// One mail by its id, or one notice by its key
 #[utoipa::path(get, path = "/outbox/{id}", tag = "outbox", params(("id" = String, Path, min_length = 1, max_length = 200)), responses((status = 200, body = OutboxEntry)))]
-pub async fn show(State(api): State<Arc<Api>>, asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxEntry>, Failure> {
+pub async fn show(asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxEntry>, Failure> {
     let none = || Failure::of(StatusCode::NOT_FOUND, "no_notice").with("id", &id);
     let own = |person: &str| match &asked.caller {
         Caller::Office => true,
         Caller::Person(own) => **own == *person,
     };
-    if let Some((mail, message)) = api.app.store.mail(&id).await? {
+    if let Some((mail, message)) = asked.app.store.mail(&id).await? {
         if !own(&mail.person) {
             return Err(none());
         }
-        let notices = api.app.store.notices_in(&id).await?;
+        let notices = asked.app.store.notices_in(&id).await?;
         let mail = MailView {
             id: mail.id,
             person: mail.person,
@@ -199,8 +199,8 @@ pub async fn show(State(api): State<Arc<Api>>, asked: Asked, Named(id): Named<St
         };
         return Ok(Json(OutboxEntry { mail: Some(mail), notice: None }));
     }
-    let notice = api.app.store.notice(&id).await?.filter(|notice| own(&notice.person)).ok_or_else(none)?;
-    let rules = api.app.rules();
+    let notice = asked.app.store.notice(&id).await?.filter(|notice| own(&notice.person)).ok_or_else(none)?;
+    let rules = asked.app.rules();
     let workflow = rules.workflows.get(&notice.workflow);
     let declared = workflow.and_then(|rules| rules.setting.workflow.notices.get(&notice.notice));
     let subject = declared.and_then(|declared| line_in(asked.lang, &declared.subject, &notice.values).ok());
@@ -263,7 +263,7 @@ async fn change(api: &Api, asked: &Asked, ids: Vec<String>, cancel: Option<Strin
     for id in ids.iter().chain(&cancel) {
         check_name(id)?;
     }
-    let changed = api.app.change_outbox(&ids, cancel.as_deref()).await?;
+    let changed = asked.app.change_outbox(&ids, cancel.as_deref()).await?;
     api.pulse.wake();
     Ok(Json(ChangedView { asked: ids.len() as u64, changed }))
 }

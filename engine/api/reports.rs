@@ -1,13 +1,11 @@
 //! Reports for programs: figures of the rule set as of any day.
 
-use super::Api;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, check_day};
 use crate::app::ReportError;
 use crate::kernel::calendar::window::{day_of, start_of_day};
 use crate::kernel::report::hundredths_of_percent;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -28,8 +26,8 @@ pub struct ReportName {
 
 /// The reports of the rule set
 #[utoipa::path(get, path = "/reports", tag = "reports", responses((status = 200, body = Reports)))]
-pub async fn list(State(api): State<Arc<Api>>, _: Asked) -> Json<Reports> {
-    let rules = api.app.rules();
+pub async fn list(asked: Asked) -> Json<Reports> {
+    let rules = asked.app.rules();
     let of_workflow = |rules: &Arc<crate::kernel::rules::Rules>| {
         let workflow = &rules.setting.workflow;
         let name = |(name, report): (&crate::kernel::model::Name, &crate::kernel::model::definition::Report)| ReportName {
@@ -83,18 +81,13 @@ pub struct ReportRow {
 /// A report as of any day
 #[utoipa::path(get, path = "/reports/{report}", tag = "reports", params(("report" = String, Path, min_length = 1, max_length = 200), ReportParams),
     responses((status = 200, body = ReportView)))]
-pub async fn show(
-    State(api): State<Arc<Api>>,
-    _: Asked,
-    Named(name): Named<String>,
-    Params(params): Params<ReportParams>,
-) -> Result<Json<ReportView>, Failure> {
-    let (rules, found) = api.app.find_report(&name).map_err(failure)?;
+pub async fn show(asked: Asked, Named(name): Named<String>, Params(params): Params<ReportParams>) -> Result<Json<ReportView>, Failure> {
+    let (rules, found) = asked.app.find_report(&name).map_err(failure)?;
     let zone = rules.setting.workflow.timezone;
-    let as_of = check_day(params.as_of, "as_of")?.unwrap_or_else(|| day_of(api.app.now(), zone));
+    let as_of = check_day(params.as_of, "as_of")?.unwrap_or_else(|| day_of(asked.app.now(), zone));
     let known_on = check_day(params.known_on, "known_on")?;
     let known_by = known_on.and_then(|day| day.succ_opt()).map(|next| start_of_day(next, zone));
-    let figures = api.app.report(&found, as_of, known_by).await.map_err(failure)?;
+    let figures = asked.app.report(&found, as_of, known_by).await.map_err(failure)?;
     let rows = figures.rows.into_iter().map(|row| ReportRow {
         percent: percent(hundredths_of_percent(row.count, figures.total)),
         value: row.value,

@@ -1,8 +1,9 @@
 //! What comes in: who asks, the query, the body. Nothing of a body is read before the caller is known, and nothing unknown is overlooked.
 
 use super::Api;
-use super::caller::Caller;
+use super::caller::{Caller, person};
 use super::problem::{Failure, escaped, lang, nearest};
+use crate::app::App;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::time::Date;
@@ -43,14 +44,16 @@ const LONGEST_NAME: usize = 200;
 /// Somebody with a token asks, in a language.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// The office that the token opens.
+    pub app: Arc<App>,
     pub caller: Caller,
     pub lang: Lang,
 }
 
 impl Asked {
     /// The person through whose eyes to look: a person's own token is for that person; the office names one, or none.
-    pub fn reader(&self, api: &Api, wanted: Option<&str>) -> Result<Option<Name>, Failure> {
-        let wanted = wanted.map(|text| api.person(text).ok_or_else(|| unknown_person(text))).transpose()?;
+    pub fn reader(&self, wanted: Option<&str>) -> Result<Option<Name>, Failure> {
+        let wanted = wanted.map(|text| person(&self.app, text).ok_or_else(|| unknown_person(text))).transpose()?;
         match (&self.caller, wanted) {
             (Caller::Office, wanted) => Ok(wanted),
             (Caller::Person(own), Some(other)) if *own != other => Err(Failure::of(StatusCode::FORBIDDEN, "not_yours")),
@@ -59,8 +62,8 @@ impl Asked {
     }
 
     /// The person who acts.
-    pub fn doer(&self, api: &Api, wanted: Option<&str>) -> Result<Name, Failure> {
-        self.reader(api, wanted)?.ok_or_else(|| Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "who").at("/by", None))
+    pub fn doer(&self, wanted: Option<&str>) -> Result<Name, Failure> {
+        self.reader(wanted)?.ok_or_else(|| Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "who").at("/by", None))
     }
 
     pub fn is_office(&self) -> bool {
@@ -81,7 +84,8 @@ impl FromRequestParts<Arc<Api>> for Asked {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Asked, Failure> {
-        Ok(Asked { caller: api.caller(&parts.headers)?, lang: lang(&parts.headers) })
+        let (app, caller) = api.caller(&parts.headers).await?;
+        Ok(Asked { app, caller, lang: lang(&parts.headers) })
     }
 }
 
@@ -226,7 +230,7 @@ impl FromRequest<Arc<Api>> for Workbook {
 
 async fn body(request: Request, api: &Arc<Api>, most: usize, fits: impl Fn(&str) -> bool) -> Result<Bytes, Failure> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers)?;
+    let (_, caller) = api.caller(&parts.headers).await?;
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !fits(kind.split(';').next().unwrap_or_default()) {
         return Err(Failure::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media").with("kind", kind));
@@ -239,7 +243,7 @@ async fn body(request: Request, api: &Arc<Api>, most: usize, fits: impl Fn(&str)
     let arriving = tokio::time::timeout(api.limits.time, to_bytes(Body::new(body), most)).await;
     let body = arriving.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "body_late"))?.map_err(|_| too_large())?;
     // The token may have been taken back while the body was on its way.
-    if api.caller(&parts.headers)? != caller {
+    if api.caller(&parts.headers).await?.1 != caller {
         return Err(Failure::of(StatusCode::UNAUTHORIZED, "bad_token"));
     }
     Ok(body)

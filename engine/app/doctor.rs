@@ -1,6 +1,6 @@
 //! Is what is stored what the facts say? One item at a time: its chain, its caches, its wake-up, its notices. It mends nothing.
 
-use super::{App, LoadError, caches, contained};
+use super::{App, LoadError, Offices, caches, contained};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide;
 use crate::kernel::derive;
@@ -38,23 +38,56 @@ impl Integrity {
     }
 }
 
-impl App {
-    /// Looks through the whole database, item by item, while others work; `seen` gets what was found about each item. `None` when it
-    /// was stopped.
+impl Offices {
+    /// Looks through the whole database, office by office, while others work; `seen` gets what was found about each item. `None` when it
+    /// was stopped. The items of an office that cannot be worked are left out.
     pub async fn examine_all(
         &self,
         stop: &CancellationToken,
-        mut seen: impl FnMut(&[Finding]) + Send,
+        mut seen: impl FnMut(&App, &[Finding]) + Send,
     ) -> Result<Option<Integrity>, StoreError> {
         let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
         let mut after = String::new();
         loop {
+            let page = self.store.everywhere().jurisdictions(&after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(Some(integrity)) };
+            after.clone_from(&last.id);
+            for here in page {
+                let Some(app) = self.if_not_shut(&here.id).await? else { continue };
+                if !app.examine_items(stop, &mut integrity, |findings| seen(&app, findings)).await? {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+impl App {
+    /// Looks through all that this office has.
+    pub async fn examine_all(
+        &self,
+        stop: &CancellationToken,
+        seen: impl FnMut(&[Finding]) + Send,
+    ) -> Result<Option<Integrity>, StoreError> {
+        let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
+        Ok(self.examine_items(stop, &mut integrity, seen).await?.then_some(integrity))
+    }
+
+    /// `false` when it was stopped.
+    async fn examine_items(
+        &self,
+        stop: &CancellationToken,
+        integrity: &mut Integrity,
+        mut seen: impl FnMut(&[Finding]) + Send,
+    ) -> Result<bool, StoreError> {
+        let mut after = String::new();
+        loop {
             let ids = self.store.ids(None, false, &after, PAGE).await?;
-            let Some(last) = ids.last() else { break };
+            let Some(last) = ids.last() else { return Ok(true) };
             after = last.clone();
             for id in &ids {
                 if stop.is_cancelled() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let findings = self.examine_at_rest(id).await?;
                 integrity.items += 1;
@@ -63,7 +96,6 @@ impl App {
                 tokio::task::yield_now().await;
             }
         }
-        Ok(Some(integrity))
     }
 
     /// Findings about an item that did not move while it was looked at.

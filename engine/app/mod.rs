@@ -9,8 +9,10 @@ mod checkup;
 mod desk;
 mod doctor;
 pub mod import;
+mod letters;
 pub mod list;
 pub mod look;
+mod offices;
 mod outbox;
 mod report;
 mod rules;
@@ -23,9 +25,11 @@ pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
 pub use checkup::{Check, Level, records};
 pub use doctor::{Finding, Integrity};
+pub use letters::Rendered;
+pub use offices::{OfficeError, Offices};
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
-pub use sweep::Swept;
+pub use sweep::{SLOT_LEASE, Swept};
 pub use together::{Group, GroupAnswer, How};
 pub use wake::Woken;
 
@@ -35,36 +39,30 @@ use crate::kernel::model::decision::{Decision, Refusal};
 use crate::kernel::rules::{EvalError, RuleSet, Rules};
 use crate::kernel::time::Instant;
 use crate::store::{Store, StoreError};
-use chrono::TimeDelta;
 use desk::Desk;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A clock that lags behind what was last recorded by no more than this was set back a little: time goes on from there.
 const SMALL_STEP_BACK_MS: i64 = 2 * 60 * 60 * 1000;
 
-/// As long as nothing else is set.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-
-/// One installation at work: a database, the rule set in use, and the clock.
+/// One office at work: its rows of a database, the rule set in use, and the clock.
 #[derive(Debug)]
 pub struct App {
     pub store: Store,
     pub clock: Clock,
-    /// Where other processes work the same database: so long they leave alone what this one has taken, after it was last heard of.
-    pub lease: TimeDelta,
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
     in_use: RwLock<InUse>,
     desk: Mutex<Desk>,
-    sweeps: Mutex<sweep::Pace>,
-    /// The latest instant that was handed out, in milliseconds.
-    latest: AtomicI64,
-    /// The revision under which every open item is known to have been derived.
-    fresh: AtomicU64,
+    latest: Arc<Latest>,
 }
+
+/// The latest instant that was handed out, in milliseconds.
+#[derive(Debug)]
+struct Latest(AtomicI64);
 
 #[derive(Clone, Debug)]
 struct InUse {
@@ -125,29 +123,24 @@ impl App {
                 return Err(OpenError::OtherRules { open, changed });
             }
         }
-        let revision = store.use_rules(&rules.hash, &rules.files, clock.now()).await?;
+        let sweeps = rules.workflows.iter().flat_map(|(workflow, rules)| sweep::keys(workflow, rules)).collect::<Vec<_>>();
+        let revision = store.use_rules(&rules.hash, &rules.files, &sweeps, clock.now()).await?;
         Ok(App::over(store, rules, revision, clock).await?)
     }
 
     /// For looking at a database that another process may be writing to. What would be written fails.
     pub async fn open_to_read(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
-        let revision = store.rules_in_use().await?.map_or(0, |in_use| in_use.revision);
+        let revision = store.rules_hash().await?.map_or(0, |(_, revision)| revision);
         App::over(store, rules, revision, clock).await
     }
 
     async fn over(store: Store, rules: Arc<RuleSet>, revision: u64, clock: Clock) -> Result<App, StoreError> {
-        let latest = store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis());
-        Ok(App {
-            store,
-            clock,
-            lease: LEASE,
-            tally: Tally::default(),
-            in_use: RwLock::new(InUse { rules, revision }),
-            desk: Mutex::default(),
-            sweeps: Mutex::default(),
-            latest: AtomicI64::new(latest),
-            fresh: AtomicU64::new(0),
-        })
+        let latest = Latest::of(&store).await?;
+        Ok(App::at(store, InUse { rules, revision }, clock, Arc::default(), Arc::new(latest)))
+    }
+
+    fn at(store: Store, in_use: InUse, clock: Clock, tally: Arc<Tally>, latest: Arc<Latest>) -> App {
+        App { store, clock, tally, in_use: RwLock::new(in_use), desk: Mutex::default(), latest }
     }
 
     /// The rule set in use.
@@ -163,21 +156,31 @@ impl App {
         self.rules().workflows.get(name).cloned().ok_or_else(|| LoadError::UnknownWorkflow(name.to_string()))
     }
 
-    /// What the clock shows, and never a little less than what was recorded before. A clock that was set back further is believed: what
-    /// has fired does not fire again, since every cause is recorded once.
+    /// What the clock shows, and never a little less than what was recorded before.
     pub fn now(&self) -> Instant {
-        let now = self.clock.now();
-        let shown = now.timestamp_millis();
-        let latest = self.latest.load(Ordering::Relaxed);
-        if latest > shown && latest.saturating_sub(shown) <= SMALL_STEP_BACK_MS {
-            return chrono::DateTime::from_timestamp_millis(latest).unwrap_or(now);
-        }
-        self.latest.store(shown, Ordering::Relaxed);
-        now
+        self.latest.now(&self.clock)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Latest {
+    async fn of(store: &Store) -> Result<Latest, StoreError> {
+        Ok(Latest(AtomicI64::new(store.high_water().await?.map_or(i64::MIN, |at| at.timestamp_millis()))))
+    }
+
+    /// A clock that was set back further than a little is believed: what has fired does not fire again, since every cause is recorded once.
+    fn now(&self, clock: &Clock) -> Instant {
+        let now = clock.now();
+        let shown = now.timestamp_millis();
+        let latest = self.0.load(Ordering::Relaxed);
+        if latest > shown && latest.saturating_sub(shown) <= SMALL_STEP_BACK_MS {
+            return chrono::DateTime::from_timestamp_millis(latest).unwrap_or(now);
+        }
+        self.0.store(shown, Ordering::Relaxed);
+        now
     }
 }
 

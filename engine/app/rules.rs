@@ -1,8 +1,9 @@
-//! The rule set that a database carries: looking at it needs no folder, and whoever shares the database follows it.
+//! The rule set that an office carries in its database: looking at it needs no folder.
 
 use super::{App, InUse};
 use crate::kernel::check;
 use crate::kernel::rules::RuleSet;
+use crate::store::rulesets::StoredRules;
 use crate::store::{Store, StoreError};
 use std::sync::{Arc, PoisonError};
 
@@ -31,30 +32,21 @@ pub async fn rules_to_look(store: &Store) -> Result<(Arc<RuleSet>, usize, String
 
 /// The rule set under which a database works.
 pub async fn rules_in_use(store: &Store) -> Result<Arc<RuleSet>, RulesError> {
-    let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
+    read(&store.rules_in_use().await?.ok_or(RulesError::None)?)
+}
+
+/// A stored rule set, if this program can work under it.
+pub(super) fn read(stored: &StoredRules) -> Result<Arc<RuleSet>, RulesError> {
     let (rules, problems) = check::load(&stored.files);
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    rules.map(Arc::new).ok_or(RulesError::Unusable { hash: stored.hash, problems: errors })
+    rules.map(Arc::new).ok_or_else(|| RulesError::Unusable { hash: stored.hash.clone(), problems: errors })
 }
 
 impl App {
-    /// Where others work the same database: takes over the rule set that one of them has put into use. While this program cannot read it,
-    /// it touches no item. `true` when it was another one.
-    pub async fn follow_rules(&self) -> Result<bool, StoreError> {
-        if !self.store.is_shared() || self.store.rules_revision().await? <= self.in_use().revision {
-            return Ok(false);
-        }
-        let Some(stored) = self.store.rules_in_use().await? else { return Ok(false) };
-        let (rules, problems) = check::load(&stored.files);
-        let Some(rules) = rules else {
-            let problems = problems.iter().filter(|problem| problem.is_error()).count();
-            let unusable = RulesError::Unusable { hash: stored.hash, problems };
-            return Err(StoreError::NotDone(unusable.to_string()));
-        };
-        tracing::info!(hash = %rules.hash, revision = stored.revision, "another process has put a rule set into use");
+    /// Goes on under another rule set.
+    pub(super) fn adopt(&self, in_use: InUse) {
         let mut desk = self.desk();
-        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = InUse { rules: Arc::new(rules), revision: stored.revision };
+        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
         desk.clear();
-        Ok(true)
     }
 }

@@ -1,21 +1,15 @@
-//! Notices that are due become mails, and mails are handed over and recorded. Rendering is the kernel's, handing over the mailer's.
+//! Mails are handed over a few at a time, and what became of each is recorded. What they say is `letters`'.
 //!
-//! A notice that cannot become a mail is parked with its reason and stops nothing else. A mail is rendered once; whatever happens later,
-//! the same bytes are tried again.
+//! A mail is written once; whatever happens later, the same bytes are tried again.
 
-use super::{App, LoadError, contained};
-use crate::kernel::calendar::window::day_of;
-use crate::kernel::decide::mailing::{self, Envelope};
-use crate::kernel::model::decision::Notice;
-use crate::kernel::render::{Frames, LetterError, Wording};
-use crate::kernel::rules::{RuleSet, Rules};
+use super::Offices;
+use crate::kernel::render::Frames;
 use crate::kernel::time::Instant;
-use crate::kernel::words::Lang;
 use crate::mail::backoff::{wait_after, wait_after_unknown};
 use crate::mail::guard::Guard;
-use crate::mail::{self, Address, Composed, Outcome, Parcel, Phase, Sender, Transport};
-use crate::store::outbox::{Claimed, MailEnd, NewMail, NoticeEnd};
-use crate::store::{self, LOCAL, Store, StoreError};
+use crate::mail::{Address, Outcome, Parcel, Phase, Transport};
+use crate::store::StoreError;
+use crate::store::posting::{self, Claimed, MailEnd};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -24,8 +18,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How many notices are worked at once.
-const BATCH: u32 = 500;
 /// How long a claim holds: longer than the longest conversation with a server.
 const LEASE: TimeDelta = TimeDelta::minutes(45);
 /// A mail that could not be delivered for so long after it was first tried is given up, for a person to see.
@@ -66,20 +58,6 @@ pub struct Post {
 struct Pause {
     failures: u32,
     until: Option<Instant>,
-}
-
-/// What became of notices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rendered {
-    /// Notices that were looked at.
-    pub notices: usize,
-    pub mails: usize,
-    /// Notices that were no longer owed.
-    pub cancelled: usize,
-    /// Notices that wait for a person.
-    pub parked: usize,
-    /// The batch was full: there may be more that are due now.
-    pub more: bool,
 }
 
 /// What became of mails.
@@ -127,48 +105,7 @@ impl Post {
     }
 }
 
-impl App {
-    /// Turns notices whose moment has come into mails. Call it again until no notice is left.
-    pub async fn render_due(&self, post: &Post) -> Result<Rendered, StoreError> {
-        let now = self.now();
-        let (notices, more) = self.whole_bundles_due(now).await?;
-        let mut rendered = Rendered { notices: notices.len(), more, ..Rendered::default() };
-        if notices.is_empty() {
-            return Ok(rendered);
-        }
-        let (owed, ended) = self.sort_out(notices, now).await?;
-        for ((end, reason), keys) in ended {
-            match end {
-                End::Cancelled => rendered.cancelled += keys.len(),
-                End::Parked => rendered.parked += keys.len(),
-            }
-            self.store.end_notices(keys, end.into(), &reason).await?;
-        }
-
-        let rules = self.rules();
-        let mut mails = Vec::new();
-        for envelope in mailing::envelopes(&owed) {
-            let (mail, parked) = write(post, &rules, &self.store, &owed, &envelope, now);
-            if let Some(mail) = &mail {
-                for notice in envelope.notices.iter().map(|place| &owed[*place]).filter(|notice| mail.notices.contains(&notice.key)) {
-                    tracing::info!(item = %notice.item, fact = notice.seq, notice = %notice.notice, mail = %mail.id, "a notice is mailed");
-                }
-            }
-            mails.extend(mail);
-            for (key, reason) in parked {
-                let parked = owed.iter().find(|notice| notice.key == key);
-                let (item, fact) = parked.map_or(("", 0), |notice| (&*notice.item, notice.seq));
-                tracing::warn!(item, fact, %reason, "a notice was parked");
-                rendered.parked += 1;
-                self.store.end_notices(vec![key], NoticeEnd::Parked, &reason).await?;
-            }
-            // Rendering takes the processor for a while; others come in between.
-            tokio::task::yield_now().await;
-        }
-        rendered.mails = self.store.compose(mails, now).await?.into_iter().filter(|stored| *stored).count();
-        Ok(rendered)
-    }
-
+impl Offices {
     /// Hands over mails that may be tried now, a few at a time, until none is left, the server is at fault, or `stop` is given.
     /// What is under way is always brought to its record.
     pub async fn send_due(self: &Arc<Self>, post: &Arc<Post>, stop: &CancellationToken) -> Result<Posted, StoreError> {
@@ -182,13 +119,13 @@ impl App {
         let (mut at_fault, mut more, mut failed) = (false, true, None);
         // Where others send as well, a claim holds for a short while, and is renewed while its mail is under way.
         let lease = if self.store.is_shared() { self.lease } else { LEASE };
-        let mut claims: HashMap<String, u64> = HashMap::new();
+        let mut claims: HashMap<(Arc<str>, String), u64> = HashMap::new();
         let third = (lease / 3).to_std().unwrap_or_default().max(Duration::from_millis(10));
         let mut renewing = tokio::time::interval_at(tokio::time::Instant::now() + third, third);
         loop {
             if more && under_way.len() <= window / 2 && !stop.is_cancelled() {
                 let (now, steady, room) = (self.now(), self.clock.steady(), window - under_way.len());
-                let claimed = match self.store.claim_mails(now, now + lease, &post.name, room as u32).await {
+                let claimed = match self.store.everywhere().claim_mails(now, now + lease, &post.name, room as u32).await {
                     Ok(claimed) => claimed,
                     Err(error) => {
                         failed = Some(error);
@@ -198,9 +135,9 @@ impl App {
                 more = claimed.len() == room;
                 let trusted_until = steady + lease.to_std().unwrap_or_default();
                 for mail in claimed {
-                    claims.insert(mail.id.clone(), mail.fence);
-                    let (app, post) = (self.clone(), post.clone());
-                    under_way.spawn(async move { app.hand_over(&post, mail, trusted_until).await });
+                    claims.insert((mail.jurisdiction.clone(), mail.id.clone()), mail.fence);
+                    let (offices, post) = (self.clone(), post.clone());
+                    under_way.spawn(async move { offices.hand_over(&post, mail, trusted_until).await });
                 }
             }
             let first = tokio::select! {
@@ -222,7 +159,7 @@ impl App {
                 }
             }
             for Handed { outcome, .. } in &handed {
-                claims.remove(&outcome.id);
+                claims.remove(&(outcome.jurisdiction.clone(), outcome.id.clone()));
             }
             if let Err(error) = self.record(&handed).await {
                 failed = Some(error);
@@ -239,66 +176,14 @@ impl App {
     }
 
     /// Holds on to what is under way. What cannot be held on to is another's soon; both send the same bytes, and one of them records it.
-    async fn renew(&self, claims: &HashMap<String, u64>, lease: TimeDelta) {
+    async fn renew(&self, claims: &HashMap<(Arc<str>, String), u64>, lease: TimeDelta) {
         if claims.is_empty() {
             return;
         }
-        let claims = claims.iter().map(|(id, fence)| (id.clone(), *fence)).collect();
-        if let Err(error) = self.store.renew_mails(claims, self.now() + lease).await {
+        let claims = claims.iter().map(|((here, id), fence)| (here.clone(), id.clone(), *fence)).collect();
+        if let Err(error) = self.store.everywhere().renew_mails(claims, self.now() + lease).await {
             tracing::warn!(%error, "claims of mails could not be renewed");
         }
-    }
-
-    /// Notices that are due, and no bundle cut in two by the size of the batch; and whether there may be more.
-    async fn whole_bundles_due(&self, now: Instant) -> Result<(Vec<Notice>, bool), StoreError> {
-        let mut limit = BATCH;
-        loop {
-            let mut notices = self.store.notices_due(now, limit).await?;
-            if notices.len() < limit as usize {
-                return Ok((notices, false));
-            }
-            // What shares the last moment may go on beyond the batch: it waits for the next, unless there is nothing else.
-            let last = notices.last().map(|notice| notice.not_before);
-            let whole = notices.iter().take_while(|notice| Some(notice.not_before) != last).count();
-            if whole > 0 {
-                notices.truncate(whole);
-                return Ok((notices, true));
-            }
-            limit = limit.saturating_mul(4);
-        }
-    }
-
-    /// Parts what is still owed from what is not, with the reason.
-    async fn sort_out(&self, notices: Vec<Notice>, now: Instant) -> Result<(Vec<Notice>, Ended), StoreError> {
-        // A message about something that happened is owed whatever came later.
-        let dated = notices.iter().filter(|notice| notice.owed_by.is_some());
-        let mut ids: Vec<(&str, &str)> = dated.map(|notice| (&*notice.item, &*notice.workflow)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let held = match self.held_many(&ids, now).await {
-            Ok(held) => held,
-            Err(LoadError::Store(error)) => return Err(error),
-            Err(error) => return Err(StoreError::NotDone(error.to_string())),
-        };
-        let items: HashMap<String, _> = ids.iter().map(|(id, _)| id.to_string()).zip(held).collect();
-        let mut ended = Ended::new();
-        let mut owed = Vec::with_capacity(notices.len());
-        for notice in notices {
-            let verdict = match items.get(&*notice.item) {
-                _ if notice.owed_by.is_none() => Ok(()),
-                Some(Ok(held)) => {
-                    let today = day_of(now, held.rules.setting.workflow.timezone);
-                    mailing::owed(&notice, &held.item, today).map_err(|reason| (End::Cancelled, reason.word().to_string()))
-                }
-                Some(Err(error)) => Err((End::Parked, format!("item: {error}"))),
-                None => Err((End::Parked, "item: unknown".to_string())),
-            };
-            match verdict {
-                Ok(()) => owed.push(notice),
-                Err(why) => ended.entry(why).or_default().push(notice.key),
-            }
-        }
-        Ok((owed, ended))
     }
 
     /// One attempt and what came of it; nothing when the mail was left to others.
@@ -332,13 +217,17 @@ impl App {
         };
         let open = matches!(end, MailEnd::Deferred { .. } | MailEnd::Unknown { .. });
         let end = if open && self.now() - mail.first_try > EXPIRES_AFTER { MailEnd::Expired } else { end };
-        Ok(Some(Handed { outcome: store::outbox::Outcome { id: mail.id, fence: mail.fence, end, reply }, held, at_fault }))
+        Ok(Some(Handed {
+            outcome: posting::Outcome { jurisdiction: mail.jurisdiction, id: mail.id, fence: mail.fence, end, reply },
+            held,
+            at_fault,
+        }))
     }
 
     /// Records what came of attempts.
     async fn record(&self, handed: &[Handed]) -> Result<(), StoreError> {
         let outcomes: Vec<_> = handed.iter().map(|handed| handed.outcome.clone()).collect();
-        let counted = self.store.finish_mails(outcomes, self.now()).await?;
+        let counted = self.store.everywhere().finish_mails(outcomes, self.now()).await?;
         for (Handed { outcome, .. }, counted) in handed.iter().zip(counted) {
             let (mail, end, reply) = (&outcome.id, outcome.end, &outcome.reply);
             if !counted {
@@ -363,37 +252,15 @@ impl App {
         }
         // It may have waited long for its first attempt too: for a transport, or for a server that was at fault.
         let waited = mail.attempts > 1 || self.now() - mail.created_at > FRESH;
-        if waited && !self.anything_owed(&mail.id).await? {
-            return Ok(Attempt::Cancelled);
+        // The mail of an office that cannot be asked now goes out as it was written.
+        let asked = if waited { self.if_not_shut(&mail.jurisdiction).await? } else { None };
+        if let Some(app) = asked {
+            if !app.anything_owed(&mail.id).await? {
+                return Ok(Attempt::Cancelled);
+            }
         }
         let parcel = Parcel { id: &mail.id, from: &post.from, to: &to, at: mail.created_at, bytes: mail.bytes.as_bytes() };
         Ok(Attempt::Made(transport.send(&parcel).await))
-    }
-
-    /// Whether at least one notice of a mail that waited is still owed.
-    async fn anything_owed(&self, mail: &str) -> Result<bool, StoreError> {
-        let notices = self.store.notices_in(mail).await?;
-        let (owed, ended) = self.sort_out(notices, self.now()).await?;
-        // An item that cannot be derived now is no reason to drop its mail.
-        Ok(!owed.is_empty() || ended.keys().any(|(end, _)| *end == End::Parked))
-    }
-}
-
-/// Notices that will not be mailed now, by what becomes of them and why.
-type Ended = HashMap<(End, String), Vec<String>>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum End {
-    Cancelled,
-    Parked,
-}
-
-impl From<End> for NoticeEnd {
-    fn from(end: End) -> NoticeEnd {
-        match end {
-            End::Cancelled => NoticeEnd::Cancelled,
-            End::Parked => NoticeEnd::Parked,
-        }
     }
 }
 
@@ -405,7 +272,7 @@ enum Attempt {
 }
 
 struct Handed {
-    outcome: store::outbox::Outcome,
+    outcome: posting::Outcome,
     /// Something here kept it from being tried.
     held: bool,
     at_fault: bool,
@@ -437,112 +304,4 @@ impl Posted {
         };
         *counter += 1;
     }
-}
-
-/// Writes one mail. Notices whose wording fails are left out and parked; with nothing left there is no mail.
-fn write(
-    post: &Post,
-    rules: &RuleSet,
-    store: &Store,
-    notices: &[Notice],
-    envelope: &Envelope,
-    now: Instant,
-) -> (Option<NewMail>, Vec<(String, String)>) {
-    let mut carried: Vec<&Notice> = envelope.notices.iter().map(|place| &notices[*place]).collect();
-    let mut parked = Vec::new();
-    while !carried.is_empty() {
-        // A fault of the engine or of a library costs this mail, not the process.
-        let written = contained(|| compose(post, rules, store, &carried, now))
-            .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
-        match written {
-            Ok(composed) => {
-                let mail = NewMail {
-                    id: composed.id,
-                    person: carried[0].person.to_string(),
-                    address: composed.to.to_string(),
-                    bytes: composed.bytes,
-                    notices: carried.iter().map(|notice| notice.key.clone()).collect(),
-                };
-                return (Some(mail), parked);
-            }
-            Err(Unwritten::One(place, reason)) => parked.push((carried.remove(place).key.clone(), reason)),
-            Err(Unwritten::All(reason)) => parked.extend(carried.drain(..).map(|notice| (notice.key.clone(), reason.clone()))),
-        }
-    }
-    (None, parked)
-}
-
-/// Why a mail could not be written.
-enum Unwritten {
-    /// Because of one of its notices.
-    One(usize, String),
-    All(String),
-}
-
-fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now: Instant) -> Result<Composed, Unwritten> {
-    let all = |reason: String| Unwritten::All(reason);
-    let first = carried[0];
-    let mut wordings = Vec::with_capacity(carried.len());
-    for (place, notice) in carried.iter().enumerate() {
-        wordings.push(wording(rules, notice).map_err(|reason| Unwritten::One(place, reason))?);
-    }
-    let workflow = workflow(rules, first).map_err(|reason| Unwritten::One(0, reason))?;
-    let setting = &workflow.setting;
-
-    let person = setting.directory.persons.get(&first.person).ok_or_else(|| all(format!("person: `{}` is unknown", first.person)))?;
-    let address = person.mail.as_deref().ok_or_else(|| all(format!("address: `{}` has none", first.person)))?;
-    if post.transport.as_ref().is_some_and(Transport::reaches_people) {
-        let to = Address::parse(address).map_err(|error| all(format!("address: {error}")))?;
-        post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
-    }
-
-    let lang = match setting.workflow.languages.first() {
-        Some(lang) if lang.starts_with("en") => Lang::En,
-        _ => Lang::Zh,
-    };
-    let letter = post.frames.letter(lang, &wordings).map_err(|error| match error {
-        LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
-        LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
-    })?;
-    let head = &setting.workflow.letter;
-    let sender = Sender {
-        name: head.get("sender").cloned().unwrap_or_default(),
-        address: post.from.clone(),
-        reply_to: head.get("reply_to").and_then(|text| Address::parse(text).ok()).or_else(|| post.reply_to.clone()),
-        domain: post.domain.clone(),
-    };
-    let same_item = carried.iter().all(|notice| notice.item == first.item);
-    let same_notice = carried.iter().all(|notice| notice.notice == first.notice);
-    // Offices of one database may call their items alike, but no two mails.
-    let key = match store.jurisdiction() {
-        LOCAL => mailing::key(carried.iter().copied()),
-        here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
-    };
-    let message = mail::Message {
-        key: &key,
-        name: &person.title,
-        address,
-        letter: &letter,
-        workflow: &first.workflow,
-        list_title: &setting.workflow.title,
-        item: same_item.then_some(&*first.item),
-        notice: if same_notice { &first.notice } else { "digest" },
-        reason: &first.role,
-        rules: &rules.hash,
-        at: now,
-    };
-    mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))
-}
-
-/// The words of a notice in the rule set in use.
-fn wording<'a>(rules: &'a RuleSet, notice: &'a Notice) -> Result<Wording<'a>, String> {
-    let declared = workflow(rules, notice)?.setting.workflow.notices.get(&notice.notice);
-    let declared = declared.ok_or_else(|| format!("wording: the rule set in use has no notice `{}`", notice.notice))?;
-    let body = rules.templates.get(&declared.template);
-    let body = body.ok_or_else(|| format!("wording: the rule set in use has no template `{}`", declared.template))?;
-    Ok(Wording { subject: &declared.subject, body, values: &notice.values, list: declared.list })
-}
-
-fn workflow<'a>(rules: &'a RuleSet, notice: &Notice) -> Result<&'a Arc<Rules>, String> {
-    rules.workflows.get(&notice.workflow).ok_or_else(|| format!("wording: the rule set in use has no workflow `{}`", notice.workflow))
 }

@@ -4,7 +4,7 @@
 //! done already is known by its cause.
 
 use super::desk::{Held, QueueError, Queued};
-use super::{App, LoadError, deciding, name, reason};
+use super::{App, LoadError, Offices, deciding, name, reason};
 use crate::kernel::calendar::cron::Cron;
 use crate::kernel::decide;
 use crate::kernel::rules::Rules;
@@ -13,20 +13,25 @@ use crate::store::save::NotSaved;
 use crate::store::slots::Slot;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
-use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Items that are read at once.
 const PAGE: u32 = 256;
-/// Where others sweep as well: a slot that nobody has worked on for so long is taken over, so many at a time.
-const SLOT_LEASE: TimeDelta = TimeDelta::minutes(10);
+/// A slot that nobody has worked on for so long is taken over, so many at a time.
+pub const SLOT_LEASE: TimeDelta = TimeDelta::minutes(10);
 const OPEN_SLOTS: u32 = 16;
+/// Sweeps that are carried out in one go.
+const SWEEPS: u32 = 64;
+/// A schedule without a next slot.
+const NEVER: Instant = Instant::MAX_UTC;
 /// An item that moves under the sweep is asked again so often.
 const ATTEMPTS: usize = 10;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
+    /// Sweeps and open slots that were looked at.
+    pub looked_at: usize,
     pub slots: usize,
     pub items: usize,
     pub facts: usize,
@@ -35,79 +40,64 @@ pub struct Swept {
     pub set_aside: usize,
 }
 
-/// When to look again, so that a tick with nothing to do asks nobody.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// The next slot of each sweep, for one revision of the rules.
-    next: HashMap<String, Option<Instant>>,
-    revision: u64,
-    /// Slots that were left open were looked for.
-    resumed: bool,
-    /// Open slots: when to try again, and how often they were tried.
-    again: HashMap<(String, String), (Slot, Instant, u32)>,
+/// What the sweeps of a workflow are called in the store.
+pub(super) fn keys(workflow: &str, rules: &Rules) -> Vec<String> {
+    rules.setting.workflow.sweeps.keys().map(|sweep| format!("{workflow}/{sweep}")).collect()
 }
 
-impl App {
-    /// Carries out the slots that have come.
+impl Offices {
+    /// Carries out the slots that have come, of whichever office, and goes on with those that were left open.
     pub async fn sweep_due(&self) -> Result<Swept, StoreError> {
         let now = self.now();
         let mut swept = Swept::default();
-        for slot in self.open_slots(now).await? {
-            self.carry_out(slot, now, &mut swept).await?;
-        }
-        for (key, rules, sweep) in self.sweeps_due(now) {
-            let Some(declared) = rules.setting.workflow.sweeps.get(&*sweep) else { continue };
-            // A rule set in use has been checked: a schedule that cannot be read is not in it.
-            let Ok(cron) = Cron::parse(&declared.cron) else { continue };
-            let zone = rules.setting.workflow.timezone;
-            let Some(last) = self.store.last_slot(&key).await? else {
-                self.begin(&key, &rules, now).await?;
-                self.pace().next.insert(key, cron.next(zone, now).map(|slot| slot.at));
-                continue;
-            };
-            let found = decide::due_slots(&cron, declared.if_missed, zone, last.at, now);
-            // When more were missed than are named at once, the next tick goes on after these.
-            let through = found.last().map_or(now, |last| last.at);
-            for found in found {
-                let slot = Slot { sweep: key.clone(), slot: found.name, at: found.at };
-                if self.store.claim_slot(&slot, now).await? {
-                    self.carry_out(slot, now, &mut swept).await?;
+        let moments = self.next_moments().await?;
+        if moments.open_slot.is_some_and(|claimed| claimed <= now - SLOT_LEASE) {
+            for (here, slot) in self.store.everywhere().take_open_slots(now - SLOT_LEASE, now, OPEN_SLOTS, &self.except()).await? {
+                if let Some(app) = self.if_not_shut(&here).await? {
+                    swept.looked_at += 1;
+                    app.carry_out(slot, now, &mut swept).await?;
                 }
             }
-            self.pace().next.insert(key, cron.next(zone, through).map(|slot| slot.at));
+        }
+        if moments.slot.is_some_and(|next| next <= now) {
+            for due in self.store.everywhere().sweeps_due(now, SWEEPS, &self.except()).await? {
+                if let Some(app) = self.if_not_shut(&due.jurisdiction).await? {
+                    swept.looked_at += 1;
+                    app.sweep(&due.sweep, now, &mut swept).await?;
+                }
+            }
         }
         Ok(swept)
     }
+}
 
-    /// The next slot of any sweep; empty before the first tick has looked.
-    pub fn next_slot(&self) -> Option<Instant> {
-        let pace = self.pace();
-        let again = pace.again.values().map(|(_, at, _)| *at);
-        pace.next.values().flatten().copied().chain(again).min()
-    }
-
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sweeps whose next slot has come, or is not known yet.
-    fn sweeps_due(&self, now: Instant) -> Vec<(String, Arc<Rules>, String)> {
-        let in_use = self.in_use();
-        let mut pace = self.pace();
-        if pace.revision != in_use.revision {
-            pace.next.clear();
-            pace.revision = in_use.revision;
-        }
-        let mut due = Vec::new();
-        for (workflow, rules) in &in_use.rules.workflows {
-            for sweep in rules.setting.workflow.sweeps.keys() {
-                let key = format!("{workflow}/{sweep}");
-                if pace.next.get(&key).is_none_or(|next| next.is_some_and(|next| next <= now)) {
-                    due.push((key, rules.clone(), sweep.to_string()));
+impl App {
+    /// Carries out the slots of a sweep that have come, and says when the next one does.
+    async fn sweep(&self, key: &str, now: Instant, swept: &mut Swept) -> Result<(), StoreError> {
+        // Another process may know it by newer rules, which this one follows at its next tick.
+        let Some((workflow, sweep)) = key.split_once('/') else { return Ok(()) };
+        let Ok(rules) = self.workflow(workflow) else { return Ok(()) };
+        let Some(declared) = rules.setting.workflow.sweeps.get(sweep) else { return Ok(()) };
+        // A rule set in use has been checked: a schedule that cannot be read is not in it.
+        let Ok(cron) = Cron::parse(&declared.cron) else { return Ok(()) };
+        let zone = rules.setting.workflow.timezone;
+        let mut through = now;
+        match self.store.last_slot(key).await? {
+            None => self.begin(key, &rules, now).await?,
+            Some(last) => {
+                let found = decide::due_slots(&cron, declared.if_missed, zone, last.at, now);
+                // When more were missed than are named at once, the next tick goes on after these.
+                through = found.last().map_or(now, |last| last.at);
+                for found in found {
+                    let slot = Slot { sweep: key.to_string(), slot: found.name, at: found.at };
+                    if self.store.claim_slot(&slot, now).await? {
+                        self.carry_out(slot, now, swept).await?;
+                    }
                 }
             }
         }
-        due
+        let next = cron.next(zone, through).map_or(NEVER, |slot| slot.at);
+        self.store.schedule(key, next).await
     }
 
     /// A sweep begins when it is first seen: what its schedule says of the time before is not caught up.
@@ -120,37 +110,11 @@ impl App {
         Ok(())
     }
 
-    /// Slots that are to be gone through again.
-    async fn open_slots(&self, now: Instant) -> Result<Vec<Slot>, StoreError> {
-        if self.store.is_shared() {
-            // Those of a process that died or was cut off, and those in which an item was set aside.
-            return self.store.take_open_slots(now - SLOT_LEASE, now, OPEN_SLOTS).await;
-        }
-        if !self.pace().resumed {
-            let open = self.store.open_slots().await?;
-            self.pace().resumed = true;
-            return Ok(open);
-        }
-        Ok(self.pace().again.values().filter(|(_, at, _)| *at <= now).map(|(slot, _, _)| slot.clone()).collect())
-    }
-
     async fn carry_out(&self, slot: Slot, now: Instant, swept: &mut Swept) -> Result<(), StoreError> {
         let whole = self.over_items(&slot, now, swept).await?;
         swept.slots += 1;
-        if self.store.is_shared() {
-            // One that is not whole is taken up again, by whoever comes first, when its lease has run out.
-            return if whole { self.store.finish_slot(&slot, now).await } else { Ok(()) };
-        }
-        let key = (slot.sweep.clone(), slot.slot.clone());
-        if whole {
-            self.store.finish_slot(&slot, now).await?;
-            self.pace().again.remove(&key);
-        } else {
-            let mut pace = self.pace();
-            let tries = pace.again.get(&key).map_or(0, |(_, _, tries)| *tries);
-            pace.again.insert(key, (slot, now + TimeDelta::minutes(10 << tries.min(7)), tries + 1));
-        }
-        Ok(())
+        // One that is not whole is taken up again, by whoever comes first, when its lease has run out.
+        if whole { self.store.finish_slot(&slot, now).await } else { Ok(()) }
     }
 
     /// Goes over every open item; `false` when one of them was set aside.
@@ -196,9 +160,7 @@ impl App {
             if left == 0 || ids.len() < PAGE as usize {
                 break;
             }
-            if self.store.is_shared() {
-                self.store.renew_slot(slot, self.now()).await?;
-            }
+            self.store.renew_slot(slot, self.now()).await?;
         }
         Ok(whole)
     }

@@ -1,15 +1,15 @@
 //! Items whose moment has come: what each owes now is derived, decided and saved. A bad one is set aside and stops nothing.
 
 use super::desk::{Held, QueueError, Queued};
-use super::{App, LoadError, caches, deciding, name, reason};
+use super::{App, LoadError, Offices, caches, deciding, name, reason};
 use crate::kernel::decide;
 use crate::kernel::time::Instant;
 use crate::store::items::{Derived, WakeUp};
 use crate::store::save::NotSaved;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
+use indexmap::IndexMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,57 +25,72 @@ pub struct Woken {
     pub moved: usize,
 }
 
-impl App {
-    /// Works at most `limit` items that are due, the earliest first. The next tick goes on where this one stopped.
+/// So many offices are derived again in one go.
+const STALE_OFFICES: u32 = 16;
+
+impl Offices {
+    /// Works at most `limit` items that are due, of whichever office, the earliest first. The next tick goes on where this one stopped.
     pub async fn wake_due(&self, limit: u32) -> Result<Woken, StoreError> {
         let now = self.now();
-        let due = self.store.take_due(now, now + self.lease, limit).await?;
+        let due = self.store.everywhere().take_due(now, now + self.lease, limit, &self.except()).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
-        if due.is_empty() {
-            return Ok(woken);
+        let mut by_office: IndexMap<Arc<str>, Vec<WakeUp>> = IndexMap::new();
+        for due in due {
+            by_office.entry(due.jurisdiction.clone()).or_default().push(due);
         }
-        let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
-        let held = self.held_many(&ids, now).await.map_err(into_store)?;
-        let mut queued = Vec::with_capacity(due.len());
-        for (due, held) in due.iter().zip(held) {
-            match held.and_then(|held| self.wake(&held, due.fence, now)) {
-                Ok(Some(what)) => queued.push((due, what)),
-                Ok(None) => woken.moved += 1,
-                Err(error) => match error.of_the_store() {
-                    Some(error) => return Err(error),
-                    None => self.set_aside(due, &error.to_string(), now, &mut woken).await?,
-                },
+        let mut queued = Vec::new();
+        for (here, due) in by_office {
+            // One that is shut is left out until it can be worked again.
+            let Some(app) = self.if_not_shut(&here).await? else { continue };
+            let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
+            let held = app.held_many(&ids, now).await.map_err(into_store)?;
+            for (due, held) in due.into_iter().zip(held) {
+                match held.and_then(|held| app.wake(&held, due.fence, now)) {
+                    Ok(Some(what)) => queued.push((app.clone(), due, what)),
+                    Ok(None) => woken.moved += 1,
+                    Err(error) => match error.of_the_store() {
+                        Some(error) => return Err(error),
+                        None => app.set_aside(&due, &error.to_string(), now, &mut woken).await?,
+                    },
+                }
+                // Deciding takes the processor for a while; others come in between.
+                tokio::task::yield_now().await;
             }
-            // Deciding takes the processor for a while; others come in between.
-            tokio::task::yield_now().await;
         }
-        for (due, (saving, facts, notices)) in queued {
-            match self.written(saving).await {
+        for (app, due, (saving, facts, notices)) in queued {
+            match app.written(saving).await {
                 Ok(_) => {
                     woken.facts += facts;
                     woken.notices += notices;
                 }
                 Err(NotSaved::Moved { .. }) => woken.moved += 1,
                 Err(NotSaved::Store(error)) => return Err(error),
-                Err(error) => self.set_aside(due, &error.to_string(), now, &mut woken).await?,
+                Err(error) => app.set_aside(&due, &error.to_string(), now, &mut woken).await?,
             }
         }
         Ok(woken)
     }
 
+    /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory. Gives how many.
+    pub async fn refresh_stale(&self, limit: u32) -> Result<usize, StoreError> {
+        let mut derived = 0;
+        for here in self.store.everywhere().stale(STALE_OFFICES, &self.except()).await? {
+            let Some(app) = self.if_not_shut(&here).await? else { continue };
+            derived += app.refresh_stale(limit.saturating_sub(derived as u32)).await?;
+            if derived >= limit as usize {
+                break;
+            }
+        }
+        Ok(derived)
+    }
+}
+
+impl App {
     /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory, the soonest
     /// to be woken first: their wake-ups, and what lists show. Gives how many.
-    pub async fn refresh_stale(&self, limit: u32) -> Result<usize, StoreError> {
+    async fn refresh_stale(&self, limit: u32) -> Result<usize, StoreError> {
         let (now, revision) = (self.now(), self.in_use().revision);
-        // Looking for them costs what is open; once is enough.
-        if self.fresh.load(Ordering::Relaxed) == revision {
-            return Ok(0);
-        }
         let stale = self.store.stale(revision, limit).await?;
-        if stale.is_empty() {
-            self.fresh.store(revision, Ordering::Relaxed);
-            return Ok(0);
-        }
         let ids: Vec<_> = stale.iter().map(|(item, workflow)| (item.as_str(), workflow.as_str())).collect();
         let held = self.held_many(&ids, now).await.map_err(into_store)?;
         for ((item, _), held) in stale.iter().zip(held) {
@@ -89,6 +104,9 @@ impl App {
                     None => self.store.wake_now(item, now, revision).await?,
                 },
             }
+        }
+        if stale.len() < limit as usize {
+            self.store.note_derived(revision).await?;
         }
         Ok(stale.len())
     }

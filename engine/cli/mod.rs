@@ -14,6 +14,7 @@ pub mod import;
 pub mod list;
 pub mod moving;
 pub mod office;
+pub mod offices;
 pub mod outbox;
 pub mod problems;
 pub mod quarantine;
@@ -81,6 +82,9 @@ pub struct Global {
     /// Folder of the rule set (default: the only one under rules/)
     #[arg(long, global = true)]
     pub rules: Option<PathBuf>,
+    /// Which office of the database, where it serves several (default: local)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub jurisdiction: Option<String>,
     /// Language for people: zh or en
     #[arg(long, global = true)]
     pub lang: Option<String>,
@@ -121,6 +125,8 @@ pub enum Command {
     List(list::ListArgs),
     /// Carry an office from one database to another, SQLite or PostgreSQL
     Move(moving::MoveArgs),
+    /// The offices of a database: who they are, and adding one
+    Offices(offices::OfficesArgs),
     /// Notices and mails: what waits, what went out, and letting go of it
     Outbox(outbox::OutboxArgs),
     /// Items that were set aside: why, and trying them again
@@ -155,6 +161,9 @@ impl Context {
         let mut settings = Settings::load(global.config.as_deref())?;
         if let Some(database) = &global.database {
             settings.database = database.clone();
+        }
+        if let Some(jurisdiction) = &global.jurisdiction {
+            settings.jurisdiction.clone_from(jurisdiction);
         }
         if let Some(rules) = &global.rules {
             settings.rules = Some(rules.clone());
@@ -230,6 +239,7 @@ fn execute(cli: Cli) -> anyhow::Result<i32> {
         Command::Import(args) => import::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Move(args) => moving::run(&args, &context),
+        Command::Offices(args) => offices::run(&args, &context),
         Command::Outbox(args) => outbox::run(&args, &context),
         Command::Quarantine(args) => quarantine::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),

@@ -2,7 +2,7 @@
 
 use super::{Context, exit};
 use crate::api::client::{Client, ClientError};
-use crate::app::{self, ActError, Answer, App, Group, How, OpenError, RulesError, random_text};
+use crate::app::{self, ActError, Answer, App, Group, How, Offices, OpenError, RulesError, random_text};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::files;
@@ -158,7 +158,7 @@ impl Office {
         match place.file().and_then(lock::holder) {
             Some(lock::Holder { address: Some(address), token: Some(token), .. }) => {
                 let office = Office::to_read(context).await?;
-                Ok(Office { server: Some(Client::new(address, token)), ..office })
+                Ok(Office { server: Some(Client::new(address, token, &context.settings.jurisdiction)), ..office })
             }
             Some(holder) => {
                 let held = StoreError::Held { path: place.to_string(), holder: Box::new(holder) };
@@ -224,6 +224,28 @@ impl Office {
     }
 }
 
+/// All offices of a database, to serve them. A folder that is there is offered to the office of the settings; an installation that has only
+/// its database goes on with what is in it, also when that is other offices.
+pub async fn open_all(settings: &Settings, context: &Context) -> anyhow::Result<Offices> {
+    let lang = context.lang;
+    if settings.rules_folder().is_ok() || settings.database.is_missing_file() {
+        return Ok(Offices::with(Arc::new(open(settings, context, true).await?)));
+    }
+    let store = open_store(settings, lang).await?;
+    let clock = Clock::Machine;
+    match app::rules_in_use(&store).await {
+        Ok(rules) => Ok(Offices::with(Arc::new(App::open(store, rules, clock).await.map_err(|error| Stop::open(lang, &error))?))),
+        Err(RulesError::None) => {
+            let others = store.everywhere().jurisdictions("", 1).await.map_err(|error| Stop::store(lang, &error))?;
+            match others.is_empty() {
+                true => Err(Stop::rules(lang, &RulesError::None).into()),
+                false => Ok(Offices::over(store, clock).await.map_err(|error| Stop::store(lang, &error))?),
+            }
+        }
+        Err(error) => Err(Stop::rules(lang, &error).into()),
+    }
+}
+
 /// Opens a database for writing. The folder's rule set is put to work when `offer` says so, and when the database has none yet.
 pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<App> {
     let lang = context.lang;
@@ -232,11 +254,7 @@ pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow
         true => Some(Arc::new(from_folder(context)?)),
         false => None,
     };
-    let opening = Opening { new_instance: random_text(), page_limit: None, throwaway: false };
-    let store = Store::open(&settings.database, opening, Clock::Machine.now())
-        .await
-        .map_err(|error| Stop::store(lang, &error))?
-        .of(&settings.jurisdiction);
+    let store = open_store(settings, lang).await?;
     if offered.is_none() {
         offered = match app::rules_in_use(&store).await {
             Ok(rules) => Some(rules),
@@ -246,6 +264,12 @@ pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow
     }
     let rules = offered.ok_or_else(|| Stop::rules(lang, &RulesError::None))?;
     Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
+}
+
+async fn open_store(settings: &Settings, lang: Lang) -> anyhow::Result<Store> {
+    let opening = Opening { new_instance: random_text(), page_limit: None, throwaway: false };
+    let store = Store::open(&settings.database, opening, Clock::Machine.now()).await.map_err(|error| Stop::store(lang, &error))?;
+    Ok(store.of(&settings.jurisdiction))
 }
 
 /// The rule set of the folder; its mistakes are drawn.

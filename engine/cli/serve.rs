@@ -41,15 +41,14 @@ pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
             return Err(Stop::store(lang, &held).into());
         }
         let listener = serve::listen(&address).await.map_err(|error| stop(lang, error))?;
-        // A folder that is there is offered; an office that has only its database goes on with what is in it.
-        let app = office::open(settings, context, settings.rules_folder().is_ok()).await?;
-        let rules = app.rules();
+        let offices = office::open_all(settings, context).await?;
+        let rules: Vec<Arc<RuleSet>> = offices.open().iter().map(|app| app.rules()).collect();
         observe::start(json);
         let ready = |ready: &Ready| match context.json {
             true => anstream::println!("{}", in_json(ready, &rules, context)),
             false => print(ready, &rules, context),
         };
-        serve::serve(app, listener, settings, CancellationToken::new(), ready).await.map_err(|error| stop(lang, error))?;
+        serve::serve(offices, listener, settings, CancellationToken::new(), ready).await.map_err(|error| stop(lang, error))?;
         Ok(exit::DONE)
     })
 }
@@ -72,15 +71,15 @@ fn stop(lang: Lang, error: ServeError) -> Stop {
     }
 }
 
-fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
+fn print(ready: &Ready, rules: &[Arc<RuleSet>], context: &Context) {
     let lang = context.lang;
-    for rules in rules.workflows.values() {
+    for rules in rules.iter().flat_map(|rules| rules.workflows.values()) {
         let workflow = &rules.setting.workflow;
         let values = [("title", workflow.title.as_str()), ("version", &workflow.version.to_string()), ("hash", &short(&rules.hash))];
         anstream::println!("{}", say(lang, "serve.rules", &values));
     }
     let database = context.settings.database.to_string();
-    anstream::println!("{}", say(lang, "serve.database", &[("path", &database), ("open", &ready.open_items.to_string())]));
+    anstream::println!("{}", say(lang, "serve.database", &[("path", &database)]));
     if ready.unclean {
         anstream::println!("{}", say(lang, "serve.unclean", &[]));
     }
@@ -92,7 +91,8 @@ fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
             None => anstream::println!("{}", say(lang, if found.is_whole() { "serve.whole" } else { "serve.damaged" }, &values)),
         }
     }
-    let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+    let zone =
+        rules.first().and_then(|rules| rules.workflows.values().next()).map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
     match ready.next {
         Some(next) => anstream::println!("{}", say(lang, "serve.next", &[("at", &table::moment(next, zone))])),
         None => anstream::println!("{}", say(lang, "serve.nothing_due", &[])),
@@ -107,15 +107,15 @@ fn print(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) {
     anstream::println!("{}", say(lang, "serve.listening", &[("address", &ready.address.to_string())]));
 }
 
-fn in_json(ready: &Ready, rules: &Arc<RuleSet>, context: &Context) -> serde_json::Value {
+fn in_json(ready: &Ready, rules: &[Arc<RuleSet>], context: &Context) -> serde_json::Value {
     let mail = match &ready.leaving {
         Leaving::Nowhere => json!({ "to": "outbox" }),
         Leaving::Folder(path) => json!({ "to": "folder", "folder": path }),
         Leaving::Server { host, everybody, allowed } => json!({ "to": "server", "host": host, "everybody": everybody, "allowed": allowed }),
     };
     json!({
-        "type": "ready", "address": ready.address.to_string(), "database": context.settings.database, "rules": rules.hash,
-        "workflows": rules.workflows.keys().collect::<Vec<_>>(), "open_items": ready.open_items, "unclean": ready.unclean, "integrity": ready.integrity, "next": ready.next,
+        "type": "ready", "address": ready.address.to_string(), "database": context.settings.database, "rules": rules.first().map(|rules| rules.hash.to_string()),
+        "workflows": rules.iter().flat_map(|rules| rules.workflows.keys()).collect::<Vec<_>>(), "unclean": ready.unclean, "integrity": ready.integrity, "next": ready.next,
         "mail": mail,
     })
 }

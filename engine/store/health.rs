@@ -1,6 +1,7 @@
 //! What waits, how much of it and since when: the figures by which somebody outside sees how an installation is doing.
 
 use super::dialect::on;
+use super::everywhere::Everywhere;
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::Instant;
 use std::collections::BTreeMap;
@@ -38,8 +39,13 @@ impl Health {
 impl Store {
     /// What waits now, in one question.
     pub async fn health(&self, now: Instant) -> Result<Health, StoreError> {
+        self.health_of(Some(&self.jurisdiction), now).await
+    }
+
+    /// The same of one jurisdiction, or of all.
+    async fn health_of(&self, jurisdiction: Option<&str>, now: Instant) -> Result<Health, StoreError> {
         let rows: Vec<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::HEALTH))
-            .bind(now.timestamp_millis()).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+            .bind(now.timestamp_millis()).bind(jurisdiction).fetch_all(pool).await)?;
         let mut health = Health::default();
         for (what, count, oldest) in rows {
             let waiting = Waiting { count: count as u64, oldest: oldest.map(instant).transpose()? };
@@ -62,5 +68,12 @@ impl Store {
         let (count,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_STALE))
             .bind(rules_rev as i64).bind(&*self.jurisdiction).fetch_one(pool).await)?;
         Ok(count as u64)
+    }
+}
+
+impl Everywhere<'_> {
+    /// What waits now in all jurisdictions.
+    pub async fn health(&self, now: Instant) -> Result<Health, StoreError> {
+        self.store().health_of(None, now).await
     }
 }

@@ -6,6 +6,7 @@ use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::{Date, Instant};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One line of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,18 +44,10 @@ pub struct Filter {
     pub after: String,
 }
 
-/// The earliest moments at which there may be something to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NextMoments {
-    /// Of an item.
-    pub wake_up: Option<Instant>,
-    /// Of a notice, or of a mail that is still to be handed over.
-    pub mail: Option<Instant>,
-}
-
 /// An item that may owe something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WakeUp {
+    pub jurisdiction: Arc<str>,
     pub item: String,
     pub workflow: String,
     pub at: Instant,
@@ -134,41 +127,11 @@ impl Store {
         Ok(count as u64)
     }
 
-    /// Items whose moment has come, the earliest first. It costs what is due, not what is open.
-    pub async fn due(&self, now: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
-        let rows: Vec<(String, String, i64, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
-            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let read = |(item, workflow, at, retries)| Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32, fence: None });
-        rows.into_iter().map(read).collect()
-    }
-
-    /// The same, and nobody else works them before `until`. Where there is nobody else they are only read.
-    pub async fn take_due(&self, now: Instant, until: Instant, limit: u32) -> Result<Vec<WakeUp>, StoreError> {
-        if !self.is_shared() {
-            return self.due(now, limit).await;
-        }
-        let take = TakeDue { now: now.timestamp_millis(), until: until.timestamp_millis(), limit };
-        let rows = self.write(Lane::Background, take).await?;
-        let read = |(item, workflow, at, retries, fence)| {
-            Ok(WakeUp { item, workflow, at: instant(at)?, retries: retries as u32, fence: Some(fence as u64) })
-        };
-        let mut taken = rows.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
-        taken.sort_by(|a, b| (a.at, &a.item).cmp(&(b.at, &b.item)));
-        Ok(taken)
-    }
-
     /// The revisions at which items stand.
     pub async fn revisions(&self, ids: &[&str]) -> Result<HashMap<String, u64>, StoreError> {
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
         let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(id, rev)| (id, rev as u64)).collect())
-    }
-
-    /// The first moments at which there may be something to do, in one question; items that somebody works now are left out.
-    pub async fn next_moments(&self, now: Instant) -> Result<NextMoments, StoreError> {
-        let (wake_up, notice, mail): (Option<i64>, Option<i64>, Option<i64>) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS)).bind(now.timestamp_millis()).bind(&*self.jurisdiction).fetch_one(pool).await)?;
-        let mail = notice.into_iter().chain(mail).min();
-        Ok(NextMoments { wake_up: wake_up.map(instant).transpose()?, mail: mail.map(instant).transpose()? })
     }
 
     /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.
@@ -332,21 +295,6 @@ impl Write for Quarantine {
             .bind(self.fence.map(|fence| fence as i64))
             .bind(here).execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
-    }
-}
-
-struct TakeDue {
-    now: i64,
-    until: i64,
-    limit: u32,
-}
-
-impl Write for TakeDue {
-    type Answer = Vec<(String, String, i64, i64, i64)>;
-
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
-        on!(connection, c, sql => sqlx::query_as(sql(statements::WAKE_TAKE))
-            .bind(self.now).bind(self.until).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod backup;
 mod dialect;
+pub mod everywhere;
 pub mod facts;
 pub mod fill;
 pub mod health;
@@ -16,6 +17,7 @@ pub mod outbox_desk;
 pub mod pattern;
 mod place;
 mod postgres;
+pub mod posting;
 pub mod rulesets;
 pub mod save;
 mod schema;
@@ -141,8 +143,9 @@ impl Store {
         }
         on!(&mut connection, c, sql => sqlx::query(sql(statements::META_ADD)).bind("instance").bind(&opening.new_instance).execute(&mut *c).await.map(|_| ()))?;
         if lock.is_some() {
-            // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them.
+            // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them. The same with slots.
             on!(&mut connection, c, sql => sqlx::query(sql(statements::MAIL_TAKE_BACK)).bind(now.timestamp_millis()).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut connection, c, sql => sqlx::query(sql(statements::SLOT_TAKE_BACK)).execute(&mut *c).await.map(|_| ()))?;
         }
         let (instance,): (String,) =
             on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_one(&mut *c).await)?;

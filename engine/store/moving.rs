@@ -23,12 +23,10 @@ struct Table {
 
 /// Every table with rows of an office, those that others refer to first.
 const TABLES: &[Table] = &[
-    Table {
-        name: "rule_set",
-        key: &["jurisdiction", "hash"],
-        rest: &["revision", "files", "in_use_since"],
-        numbers: &["revision", "in_use_since"],
-    },
+    Table { name: "rule_text", key: &["hash"], rest: &["files"], numbers: &[] },
+    Table { name: "rule_set", key: &["jurisdiction", "hash"], rest: &["revision", "in_use_since"], numbers: &["revision", "in_use_since"] },
+    Table { name: "jurisdiction", key: &["id"], rest: &["revision", "derived"], numbers: &["revision", "derived"] },
+    Table { name: "schedule", key: &["jurisdiction", "sweep"], rest: &["next_at"], numbers: &["next_at"] },
     Table {
         name: "item",
         key: &["jurisdiction", "id"],
@@ -64,8 +62,21 @@ const TABLES: &[Table] = &[
     Table {
         name: "mail",
         key: &["jurisdiction", "id"],
-        rest: &["person", "address", "bytes", "status", "attempts", "next_try", "fence", "leased_by", "reply", "created_at", "ended_at"],
-        numbers: &["attempts", "next_try", "fence", "created_at", "ended_at"],
+        rest: &[
+            "person",
+            "address",
+            "bytes",
+            "status",
+            "attempts",
+            "next_try",
+            "fence",
+            "leased_by",
+            "reply",
+            "created_at",
+            "ended_at",
+            "first_try",
+        ],
+        numbers: &["attempts", "next_try", "fence", "created_at", "ended_at", "first_try"],
     },
     Table {
         name: "command",

@@ -1,7 +1,7 @@
-//! Notices and mails: which are ready, who has claimed which, and what became of each.
+//! Notices and mails: what became of each.
 //!
-//! A notice is written with the fact that caused it (see `save`); here it becomes part of a mail, or ends for a reason. A mail is
-//! claimed under a growing fencing number until a moment; only the holder of the latest number may record what became of it.
+//! A notice is written with the fact that caused it (see `save`); here it becomes part of a mail, or ends for a reason. Handing mails over is
+//! `posting`'s.
 
 use super::dialect::{Connection, on};
 use super::writer::{Lane, Write};
@@ -22,60 +22,6 @@ pub struct NewMail {
     pub bytes: String,
     /// Keys of the notices it carries.
     pub notices: Vec<String>,
-}
-
-/// A mail that this process may hand over until the claim ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    pub id: String,
-    pub person: String,
-    pub address: String,
-    pub bytes: String,
-    /// This one included.
-    pub attempts: u32,
-    pub fence: u64,
-    pub created_at: Instant,
-    /// When it was claimed for the first time.
-    pub first_try: Instant,
-}
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub id: String,
-    pub fence: u64,
-    pub end: MailEnd,
-    /// What the server said, or why it was not asked.
-    pub reply: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailEnd {
-    /// The server's 250 after the final dot.
-    Sent,
-    /// A 5xx, or an address to which nothing can be sent.
-    Refused,
-    /// Tried too long.
-    Expired,
-    /// Nothing that it carries is owed any more.
-    Cancelled,
-    /// Not accepted, certainly; try again.
-    Deferred { next_try: Instant },
-    /// The final dot was sent and no reply came; try again, with the same bytes.
-    Unknown { next_try: Instant },
-}
-
-impl MailEnd {
-    fn status(self) -> &'static str {
-        match self {
-            MailEnd::Sent => "sent",
-            MailEnd::Refused => "refused",
-            MailEnd::Expired => "expired",
-            MailEnd::Cancelled => "cancelled",
-            MailEnd::Deferred { .. } => "deferred",
-            MailEnd::Unknown { .. } => "unknown",
-        }
-    }
 }
 
 /// Why a notice is not mailed.
@@ -132,13 +78,6 @@ pub struct NoticeCount {
 type MailRow = (String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
 
 impl Store {
-    /// Notices whose moment has come, the earliest first.
-    pub async fn notices_due(&self, now: Instant, limit: u32) -> Result<Vec<Notice>, StoreError> {
-        let rows: Vec<(String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
-            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        rows.into_iter().map(notice).collect()
-    }
-
     /// The notices of an item, in the order of their facts.
     pub async fn notices_of(&self, item: &str) -> Result<Vec<NoticeStatus>, StoreError> {
         type Row =
@@ -182,29 +121,6 @@ impl Store {
     /// the answer says of each whether it was stored.
     pub async fn compose(&self, mails: Vec<NewMail>, now: Instant) -> Result<Vec<bool>, StoreError> {
         self.write(Lane::Background, Compose { mails, now: now.timestamp_millis() }).await
-    }
-
-    /// Claims mails that may be tried now, until `until`. A claim that ran out is claimed again under a higher number.
-    pub async fn claim_mails(&self, now: Instant, until: Instant, by: &str, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-        let claim = Claim { now: now.timestamp_millis(), until: until.timestamp_millis(), by: by.to_string(), limit };
-        let rows = self.write(Lane::Background, claim).await?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        for (id, person, address, bytes, attempts, fence, created_at, first_try) in rows {
-            let (attempts, fence, created_at, first_try) = (attempts as u32, fence as u64, instant(created_at)?, instant(first_try)?);
-            claimed.push(Claimed { id, person, address, bytes, attempts, fence, created_at, first_try });
-        }
-        claimed.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        Ok(claimed)
-    }
-
-    /// Holds on to claimed mails until a later moment; `false` for one whose claim was lost.
-    pub async fn renew_mails(&self, claims: Vec<(String, u64)>, until: Instant) -> Result<Vec<bool>, StoreError> {
-        self.write(Lane::User, Renew { claims, until: until.timestamp_millis() }).await
-    }
-
-    /// Records what became of claimed mails. `false` for one whose claim was lost: its result does not count.
-    pub async fn finish_mails(&self, outcomes: Vec<Outcome>, now: Instant) -> Result<Vec<bool>, StoreError> {
-        self.write(Lane::Background, Finish { outcomes, now: now.timestamp_millis() }).await
     }
 
     /// A mail with its bytes.
@@ -253,7 +169,7 @@ fn keyed(keys: &[String]) -> String {
     batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>())
 }
 
-fn notice((key, json): (String, String)) -> Result<Notice, StoreError> {
+pub(super) fn notice((key, json): (String, String)) -> Result<Notice, StoreError> {
     serde_json::from_str(&json).map_err(|error| StoreError::Damaged(format!("the notice `{key}` cannot be read: {error}")))
 }
 
@@ -346,64 +262,5 @@ impl Write for Compose {
                 .bind(keyed(&doubled)).bind("parked").bind("there is a mail with this Message-ID already").bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
         Ok(stored)
-    }
-}
-
-struct Claim {
-    now: i64,
-    until: i64,
-    by: String,
-    limit: u32,
-}
-
-impl Write for Claim {
-    type Answer = Vec<(String, String, String, String, i64, i64, i64, i64)>;
-
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
-        on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_CLAIM))
-            .bind(self.now).bind(self.until).bind(&self.by).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
-    }
-}
-
-struct Renew {
-    claims: Vec<(String, u64)>,
-    until: i64,
-}
-
-impl Write for Renew {
-    type Answer = Vec<bool>;
-
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
-        let done: Vec<(String, i64)> = on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_RENEW))
-            .bind(batch(&self.claims)).bind(self.until).bind(here).fetch_all(&mut *c).await)?;
-        Ok(self.claims.iter().map(|(id, fence)| done.iter().any(|(known, now)| known == id && *now == *fence as i64)).collect())
-    }
-}
-
-struct Finish {
-    outcomes: Vec<Outcome>,
-    now: i64,
-}
-
-impl Write for Finish {
-    type Answer = Vec<bool>;
-
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
-        let rows: Vec<_> = self
-            .outcomes
-            .iter()
-            .map(|outcome| {
-                let (next_try, ended_at) = match outcome.end {
-                    MailEnd::Deferred { next_try } | MailEnd::Unknown { next_try } => (next_try.timestamp_millis(), None),
-                    _ => (self.now, Some(self.now)),
-                };
-                (&outcome.id, outcome.fence, outcome.end.status(), &outcome.reply, next_try, ended_at)
-            })
-            .collect();
-        let done: Vec<(String, i64)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_FINISH)).bind(batch(&rows)).bind(here).fetch_all(&mut *c).await)?;
-        let counted =
-            self.outcomes.iter().map(|outcome| done.iter().any(|(id, fence)| *id == outcome.id && *fence == outcome.fence as i64));
-        Ok(counted.collect())
     }
 }

@@ -88,9 +88,12 @@ pub(super) fn timed_out() -> sqlx::Error {
 }
 
 /// Words of the statements and what they are here, the longer ones first.
-const WORDS: [(&str, &str); 6] = [
+const WORDS: [(&str, &str); 9] = [
     ("json_each($1) j", "jsonb_array_elements(cast($1 as jsonb)) j(value)"),
     ("json_each($1)", "jsonb_array_elements(cast($1 as jsonb)) rows(value)"),
+    ("json_each($2)", "jsonb_array_elements(cast($2 as jsonb)) rows(value)"),
+    ("json_each($3)", "jsonb_array_elements(cast($3 as jsonb)) rows(value)"),
+    ("json_each($4)", "jsonb_array_elements(cast($4 as jsonb)) rows(value)"),
     ("/*for update skip locked*/", "for update skip locked"),
     ("/*for update*/", "for update"),
     (" like ", " ilike "),

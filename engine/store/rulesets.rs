@@ -2,7 +2,7 @@
 
 use super::dialect::{Connection, on};
 use super::writer::{Lane, Write};
-use super::{Store, StoreError, instant, statements};
+use super::{Store, StoreError, batch, instant, statements};
 use crate::kernel::time::Instant;
 use indexmap::IndexMap;
 
@@ -24,10 +24,10 @@ impl Store {
         row.map(stored).transpose()
     }
 
-    /// The revision of the rule set in use; 0 before there is one.
-    pub async fn rules_revision(&self) -> Result<u64, StoreError> {
-        let (revision,): (Option<i64>,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_REVISION)).bind(&*self.jurisdiction).fetch_one(pool).await)?;
-        Ok(revision.unwrap_or(0) as u64)
+    /// Hash and revision of the rule set in use, without its texts.
+    pub async fn rules_hash(&self) -> Result<Option<(String, u64)>, StoreError> {
+        let row: Option<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_HASH)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        Ok(row.map(|(hash, revision)| (hash, revision as u64)))
     }
 
     pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
@@ -35,10 +35,27 @@ impl Store {
         row.map(stored).transpose()
     }
 
-    /// Stores a rule set and puts it into use; answers its revision.
-    pub async fn use_rules(&self, hash: &str, files: &IndexMap<String, String>, now: Instant) -> Result<u64, StoreError> {
+    /// Stores a rule set, puts it into use with its sweeps (workflow and sweep), and answers its revision.
+    pub async fn use_rules(
+        &self,
+        hash: &str,
+        files: &IndexMap<String, String>,
+        sweeps: &[String],
+        now: Instant,
+    ) -> Result<u64, StoreError> {
         let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
-        self.write(Lane::User, Use { hash: hash.to_string(), files, now: now.timestamp_millis() }).await
+        let sweeps = batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>());
+        self.write(Lane::User, Use { hash: hash.to_string(), files, sweeps, now: now.timestamp_millis() }).await
+    }
+
+    /// Every open item is known to have been derived under this revision, if it is still the one in use.
+    pub async fn note_derived(&self, revision: u64) -> Result<(), StoreError> {
+        self.write(Lane::Background, Note { statement: statements::JURISDICTION_DERIVED, revision: revision as i64 }).await
+    }
+
+    /// Some of them may not have been after all: this process wrote under the revision before until now.
+    pub async fn doubt_derived(&self, revision: u64) -> Result<(), StoreError> {
+        self.write(Lane::Background, Note { statement: statements::JURISDICTION_DOUBTED, revision: revision as i64 }).await
     }
 }
 
@@ -50,6 +67,7 @@ fn stored((hash, revision, files, since): (String, i64, String, i64)) -> Result<
 struct Use {
     hash: String,
     files: String,
+    sweeps: String,
     now: i64,
 }
 
@@ -59,15 +77,36 @@ impl Write for Use {
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
         let _: Option<(String,)> =
             on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
-        let last: Option<(String, i64, String, i64)> =
-            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).bind(here).fetch_optional(&mut *c).await)?;
-        let revision = match last {
-            Some((hash, revision, _, _)) if hash == self.hash => return Ok(revision as u64),
-            Some((_, revision, _, _)) => revision + 1,
-            None => 1,
+        let last: Option<(String, i64)> =
+            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_HASH)).bind(here).fetch_optional(&mut *c).await)?;
+        let (revision, same) = match last {
+            Some((hash, revision)) if hash == self.hash => (revision, true),
+            Some((_, revision)) => (revision + 1, false),
+            None => (1, false),
         };
-        on!(connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
-            .bind(&self.hash).bind(revision).bind(&self.files).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        if !same {
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(&self.hash).bind(&self.files).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
+                .bind(&self.hash).bind(revision).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_PUT)).bind(revision).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_DROP)).bind(&self.sweeps).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_LOOK)).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        }
+        on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_ADD))
+            .bind(&self.sweeps).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(revision as u64)
+    }
+}
+
+struct Note {
+    statement: &'static str,
+    revision: i64,
+}
+
+impl Write for Note {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
+        on!(connection, c, sql => sqlx::query(sql(self.statement)).bind(self.revision).bind(here).execute(&mut *c).await.map(|_| ()))
     }
 }

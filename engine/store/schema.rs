@@ -5,12 +5,13 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
     include_str!("migrations/0004_first_try.sql"),
     include_str!("migrations/0005_waiting.sql"),
+    include_str!("migrations/0006_everywhere.sql"),
 ];
 
 /// The version that this program reads and writes.

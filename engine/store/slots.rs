@@ -1,4 +1,5 @@
-//! Slots of sweeps: each is claimed once by inserting its key, and stays open until it was carried out.
+//! Slots of sweeps: each is claimed once by inserting its key, and stays open until it was carried out. When the next one of a sweep comes
+//! stands in a row of its own, which is a hint like an item's wake-up: what is due is derived from the schedule and the last slot.
 
 use super::dialect::{Connection, on};
 use super::writer::{Lane, Write};
@@ -29,26 +30,15 @@ impl Store {
         self.write(Lane::Background, Renew { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
-    /// Takes over slots that were claimed by `before` and left open, the oldest first.
-    pub async fn take_open_slots(&self, before: Instant, now: Instant, limit: u32) -> Result<Vec<Slot>, StoreError> {
-        let rows = self.write(Lane::Background, Take { before: before.timestamp_millis(), now: now.timestamp_millis(), limit }).await?;
-        let read = |(sweep, slot, at)| Ok(Slot { sweep, slot, at: instant(at)? });
-        let mut slots = rows.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
-        slots.sort_by(|a: &Slot, b: &Slot| (a.at, &a.sweep).cmp(&(b.at, &b.sweep)));
-        Ok(slots)
+    /// A sweep is looked at again at this moment.
+    pub async fn schedule(&self, sweep: &str, next: Instant) -> Result<(), StoreError> {
+        self.write(Lane::Background, Next { sweep: sweep.to_string(), next: next.timestamp_millis() }).await
     }
 
     /// The latest slot of a sweep that was claimed.
     pub async fn last_slot(&self, sweep: &str) -> Result<Option<Slot>, StoreError> {
         let row: Option<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(|(slot, at, _)| Ok(Slot { sweep: sweep.to_string(), slot, at: instant(at)? })).transpose()
-    }
-
-    /// Slots that were claimed but not carried out to the end, the oldest first: a process died in between.
-    pub async fn open_slots(&self) -> Result<Vec<Slot>, StoreError> {
-        let rows: Vec<(String, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_OPEN)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        rows.into_iter().map(|(sweep, slot, at)| Ok(Slot { sweep, slot, at: instant(at)? })).collect()
     }
 }
 
@@ -83,21 +73,6 @@ impl Write for Renew {
     }
 }
 
-struct Take {
-    before: i64,
-    now: i64,
-    limit: u32,
-}
-
-impl Write for Take {
-    type Answer = Vec<(String, String, i64)>;
-
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
-        on!(connection, c, sql => sqlx::query_as(sql(statements::SLOT_TAKE))
-            .bind(self.before).bind(self.now).bind(i64::from(self.limit)).bind(here).fetch_all(&mut *c).await)
-    }
-}
-
 struct Finish {
     slot: Slot,
     now: i64,
@@ -110,5 +85,19 @@ impl Write for Finish {
         on!(connection, c, sql => sqlx::query(sql(statements::SLOT_DONE))
             .bind(&self.slot.sweep).bind(&self.slot.slot).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(())
+    }
+}
+
+struct Next {
+    sweep: String,
+    next: i64,
+}
+
+impl Write for Next {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
+        on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_NEXT))
+            .bind(&self.sweep).bind(self.next).bind(here).execute(&mut *c).await.map(|_| ()))
     }
 }

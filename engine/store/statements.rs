@@ -87,14 +87,23 @@ statements! {
     ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where jurisdiction = $j and ended_on is null";
     ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where jurisdiction = $j and quarantine is not null order by id limit $1";
-    WAKE_DUE = "select id, workflow, wake_at, retries from item where jurisdiction = $j and wake_at is not null and wake_at <= $1 order by wake_at, id limit $2";
-    WAKE_TAKE = "with free as materialized (select id from item where jurisdiction = $j and wake_at is not null and wake_at <= $1
-            and (leased_until is null or leased_until <= $1) order by wake_at, id limit $3 /*for update skip locked*/)
-        update item set leased_until = $2, fence = fence + 1 where jurisdiction = $j and id in (select id from free)
-        returning id, workflow, wake_at, retries, fence";
-    // The earliest item, notice and mail at which there may be something to do: each the first entry of its index.
-    NEXT_MOMENTS = "select (select min(wake_at) from item where jurisdiction = $j and wake_at is not null and (leased_until is null or leased_until <= $1)),
-        (select min(not_before) from notice where jurisdiction = $j and status = 'ready'), (select min(next_try) from mail where jurisdiction = $j and ended_at is null)";
+    WAKE_DUE = "select jurisdiction, id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1
+        and jurisdiction not in (select value ->> 0 from json_each($3)) order by wake_at, jurisdiction, id limit $2";
+    WAKE_TAKE = "with free as materialized (select jurisdiction, id from item where wake_at is not null and wake_at <= $1
+            and (leased_until is null or leased_until <= $1) and jurisdiction not in (select value ->> 0 from json_each($4))
+            order by wake_at, jurisdiction, id limit $3 /*for update skip locked*/)
+        update item set leased_until = $2, fence = fence + 1 from free where item.jurisdiction = free.jurisdiction and item.id = free.id
+        returning item.jurisdiction, item.id, item.workflow, item.wake_at, item.retries, item.fence";
+    // The earliest item, notice, mail, slot to begin and slot to take up again, and a jurisdiction that is to be derived again: each the first
+    // entry of its index.
+    NEXT_MOMENTS = "with other as materialized (select value ->> 0 as id from json_each($2))
+        select (select min(wake_at) from item where wake_at is not null and (leased_until is null or leased_until <= $1)
+                and jurisdiction not in (select id from other)),
+            (select min(not_before) from notice where status = 'ready' and jurisdiction not in (select id from other)),
+            (select min(next_try) from mail where ended_at is null),
+            (select min(next_at) from schedule where jurisdiction not in (select id from other)),
+            (select min(claimed_at) from slot where done_at is null and jurisdiction not in (select id from other)),
+            (select min(id) from jurisdiction where derived < revision and id not in (select id from other))";
     WAKE_STALE = "select id, workflow from item where jurisdiction = $j and rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
     WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where jurisdiction = $j and id = $1";
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
@@ -110,17 +119,18 @@ statements! {
         where status = 'parked' and reason = 'restored'";
     RESTORED_MAILS_GO = "update mail set status = $1, next_try = $2, ended_at = cast($3 as bigint), reply = case when cast($3 as bigint) is null then reply else 'restored' end
         where status = 'held'";
-    /// What waits, how much, and the first of it.
-    HEALTH = "select 'due', count(*), min(wake_at) from item where jurisdiction = $j and wake_at is not null and wake_at <= $1
-        union all select 'ready', count(*), min(not_before) from notice where jurisdiction = $j and status = 'ready' and not_before <= $1
-        union all select 'parked', count(*), min(not_before) from notice where jurisdiction = $j and status = 'parked'
-        union all select 'set aside', count(*), cast(null as bigint) from item where jurisdiction = $j and quarantine is not null
-        union all select 'mail ' || status, count(*), min(created_at) from mail where jurisdiction = $j and ended_at is null group by status";
+    /// What waits (in one jurisdiction, or in all), how much, and the first of it.
+    HEALTH = "select 'due', count(*), min(wake_at) from item where (cast($2 as text) is null or jurisdiction = $2) and wake_at is not null and wake_at <= $1
+        union all select 'ready', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'ready' and not_before <= $1
+        union all select 'parked', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked'
+        union all select 'set aside', count(*), cast(null as bigint) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
+        union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status";
     COMMAND_GET = "select request_hash, answer from command where jurisdiction = $j and actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where jurisdiction = $j and name = $1";
 
     // Notices and mails.
-    NOTICE_DUE = "select key, json from notice where jurisdiction = $j and status = 'ready' and not_before <= $1 order by not_before, key limit $2";
+    NOTICE_DUE = "select jurisdiction, key, json from notice where status = 'ready' and not_before <= $1
+        and jurisdiction not in (select value ->> 0 from json_each($3)) order by not_before, jurisdiction, key limit $2";
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
         from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail where n.jurisdiction = $j and n.item = $1 order by n.seq, n.key";
     NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
@@ -148,19 +158,20 @@ statements! {
         from json_each($1)";
     MAIL_KNOWN = "select id from mail where jurisdiction = $j and id in (select value ->> 0 from json_each($1))";
     MAIL_TAKE_BACK = "update mail set status = 'unknown', next_try = $1, leased_by = null where status = 'claimed' and ended_at is null";
-    MAIL_CLAIM = "with free as materialized (select id from mail where jurisdiction = $j and ended_at is null and next_try <= $1 order by next_try, id limit $4
-            /*for update skip locked*/)
+    MAIL_CLAIM = "with free as materialized (select jurisdiction, id from mail where ended_at is null and next_try <= $1
+            order by next_try, jurisdiction, id limit $4 /*for update skip locked*/)
         update mail set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2, leased_by = $3,
             first_try = coalesce(first_try, $1)
-        where jurisdiction = $j and id in (select id from free)
-        returning id, person, address, bytes, attempts, fence, created_at, first_try";
-    MAIL_FINISH = "update mail set status = j.value ->> 2, reply = j.value ->> 3, next_try = cast(j.value ->> 4 as bigint),
-            ended_at = cast(j.value ->> 5 as bigint), leased_by = null
-        from json_each($1) j where mail.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and mail.id = j.value ->> 0 and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
-        returning mail.id, mail.fence";
-    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and mail.id = j.value ->> 0
-            and mail.fence = cast(j.value ->> 1 as bigint) and mail.status = 'claimed'
-        returning mail.id, mail.fence";
+        from free where mail.jurisdiction = free.jurisdiction and mail.id = free.id
+        returning mail.jurisdiction, mail.id, mail.person, mail.address, mail.bytes, mail.attempts, mail.fence, mail.created_at, mail.first_try";
+    MAIL_FINISH = "update mail set status = j.value ->> 3, reply = j.value ->> 4, next_try = cast(j.value ->> 5 as bigint),
+            ended_at = cast(j.value ->> 6 as bigint), leased_by = null
+        from json_each($1) j where mail.jurisdiction = j.value ->> 0 and mail.id = j.value ->> 1
+            and mail.fence = cast(j.value ->> 2 as bigint) and mail.status = 'claimed'
+        returning mail.jurisdiction, mail.id, mail.fence";
+    MAIL_RENEW = "update mail set next_try = $2 from json_each($1) j where mail.jurisdiction = j.value ->> 0 and mail.id = j.value ->> 1
+            and mail.fence = cast(j.value ->> 2 as bigint) and mail.status = 'claimed'
+        returning mail.jurisdiction, mail.id, mail.fence";
     MAIL_RETRY = "update mail set next_try = $2 where jurisdiction = $j and ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
     MAIL_CANCEL = "update mail set status = 'cancelled', reply = $3, ended_at = $2
         where jurisdiction = $j and ended_at is null and status <> 'claimed' and id in (select value ->> 0 from json_each($1))";
@@ -174,22 +185,45 @@ statements! {
     SLOT_DONE = "update slot set done_at = $3 where jurisdiction = $j and sweep = $1 and slot = $2";
     SLOT_LAST = "select slot, at, done_at from slot where jurisdiction = $j and sweep = $1 order by slot desc limit 1";
     SLOT_RENEW = "update slot set claimed_at = $3 where jurisdiction = $j and sweep = $1 and slot = $2 and done_at is null";
-    SLOT_TAKE = "with free as materialized (select sweep, slot from slot where jurisdiction = $j and done_at is null and claimed_at <= $1 order by at, sweep limit $3
-            /*for update skip locked*/)
-        update slot set claimed_at = $2 where jurisdiction = $j and (sweep, slot) in (select sweep, slot from free) returning sweep, slot, at";
-    SLOT_OPEN = "select sweep, slot, at from slot where jurisdiction = $j and done_at is null order by at, sweep";
+    SLOT_TAKE = "with free as materialized (select jurisdiction, sweep, slot from slot where done_at is null and claimed_at <= $1
+            and jurisdiction not in (select value ->> 0 from json_each($4)) order by claimed_at, jurisdiction limit $3 /*for update skip locked*/)
+        update slot set claimed_at = $2 from free where slot.jurisdiction = free.jurisdiction and slot.sweep = free.sweep and slot.slot = free.slot
+        returning slot.jurisdiction, slot.sweep, slot.slot, slot.at";
+    /// Nobody else works this database: whoever had claimed these has gone.
+    SLOT_TAKE_BACK = "update slot set claimed_at = 0 where done_at is null";
+    SCHEDULE_ADD = "insert into schedule (jurisdiction, sweep, next_at) select $j, value ->> 0, $2 from json_each($1) where true
+        on conflict (jurisdiction, sweep) do nothing";
+    SCHEDULE_DROP = "delete from schedule where jurisdiction = $j and sweep not in (select value ->> 0 from json_each($1))";
+    SCHEDULE_DUE = "select jurisdiction, sweep, next_at from schedule where next_at <= $1
+        and jurisdiction not in (select value ->> 0 from json_each($3)) order by next_at, jurisdiction, sweep limit $2";
+    SCHEDULE_NEXT = "update schedule set next_at = $2 where jurisdiction = $j and sweep = $1";
+    /// Another rule set may have another schedule: each sweep is looked at.
+    SCHEDULE_LOOK = "update schedule set next_at = $1 where jurisdiction = $j and next_at > $1";
 
     /// All facts in their order, with revision and head of their items.
     MOVE_CHAINS = "select f.jurisdiction, f.item, f.seq, f.json, f.hash, i.rev, i.head
         from fact f join item i on i.jurisdiction = f.jurisdiction and i.id = f.item
         where (f.jurisdiction, f.item, f.seq) > ($1, $2, $3) order by f.jurisdiction, f.item, f.seq limit $4";
 
-    // Rule sets.
-    RULES_PUT = "insert into rule_set (jurisdiction, hash, revision, files, in_use_since) values ($j, $1, $2, $3, $4)
+    // Jurisdictions and their rule sets.
+    RULES_TEXT = "insert into rule_text (hash, files) values ($1, $2) on conflict (hash) do nothing";
+    RULES_PUT = "insert into rule_set (jurisdiction, hash, revision, in_use_since) values ($j, $1, $2, $3)
         on conflict (jurisdiction, hash) do update set revision = excluded.revision, in_use_since = excluded.in_use_since";
     /// One change of the rules in use at a time.
     RULES_LOCK = "select value from meta where name = 'instance' /*for update*/";
-    RULES_IN_USE = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j order by revision desc limit 1";
-    RULES_REVISION = "select max(revision) from rule_set where jurisdiction = $j";
-    RULES_GET = "select hash, revision, files, in_use_since from rule_set where jurisdiction = $j and hash = $1";
+    RULES_HASH = "select hash, revision from rule_set where jurisdiction = $j order by revision desc limit 1";
+    RULES_IN_USE = "select r.hash, r.revision, t.files, r.in_use_since from rule_set r join rule_text t on t.hash = r.hash
+        where r.jurisdiction = $j order by r.revision desc limit 1";
+    RULES_GET = "select r.hash, r.revision, t.files, r.in_use_since from rule_set r join rule_text t on t.hash = r.hash
+        where r.jurisdiction = $j and r.hash = $1";
+    /// Before there is anything to derive, all of it is derived.
+    JURISDICTION_PUT = "insert into jurisdiction (id, revision, derived) values ($j, $1, $1)
+        on conflict (id) do update set revision = excluded.revision";
+    JURISDICTIONS = "select j.id, j.revision, r.hash, r.in_use_since from jurisdiction j
+        join rule_set r on r.jurisdiction = j.id and r.revision = j.revision where j.id > $1 order by j.id limit $2";
+    JURISDICTION_REVISIONS = "select id, revision from jurisdiction where id in (select value ->> 0 from json_each($1))";
+    JURISDICTION_STALE = "select id from jurisdiction where derived < revision and id not in (select value ->> 0 from json_each($1)) order by id limit $2";
+    /// Somebody may have written under an earlier revision until now.
+    JURISDICTION_DOUBTED = "update jurisdiction set derived = $1 - 1 where id = $j and derived = $1";
+    JURISDICTION_DERIVED = "update jurisdiction set derived = $1 where id = $j and derived < $1 and revision = $1";
 }

@@ -1,10 +1,11 @@
 //! From a notice that is due to what the outbox says of it: a small office, a clock set by hand, transports that do as they are told.
 
 use crate::support::smtp::{Act, At, Sink, Step};
-use crate::support::world::{World, command, moment, rules, submit};
+use crate::support::world::{World, all, command, moment, rules, submit};
 use chrono::TimeDelta;
 use duban::app::App;
-use duban::app::send::{Post, Posted, Rendered, UNRECORDED};
+use duban::app::Rendered;
+use duban::app::send::{Post, Posted, UNRECORDED};
 use duban::clock::Clock;
 use duban::files::mail_frames;
 use duban::kernel::rules::RuleSet;
@@ -23,7 +24,7 @@ async fn office(now: &str) -> World {
     let world = World::open("2026-03-02 09:00").await;
     world.submit("1").await;
     world.now_is(now);
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     world
 }
 
@@ -36,7 +37,7 @@ async fn office_with(rules: RuleSet, now: &str) -> World {
     let world = World { app: Arc::new(App::open(store, Arc::new(rules), clock).await.unwrap()), folder };
     world.submit("1").await;
     world.now_is(now);
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     world
 }
 
@@ -62,11 +63,11 @@ fn smtp(sink: &Sink, allow: &[&str]) -> Arc<Post> {
 }
 
 async fn send(world: &World, post: &Arc<Post>) -> Posted {
-    world.app.send_due(post, &CancellationToken::new()).await.unwrap()
+    all(&world.app).send_due(post, &CancellationToken::new()).await.unwrap()
 }
 
 async fn render(world: &World, post: &Post) -> Rendered {
-    world.app.render_due(post).await.unwrap()
+    all(&world.app).render_due(post).await.unwrap()
 }
 
 async fn notices(world: &World, item: &str) -> Vec<NoticeStatus> {
@@ -112,7 +113,7 @@ async fn a_reminder_that_missed_its_day_is_superseded_and_one_whose_work_was_don
     assert_eq!(notices(&world, "1").await[0].reason.as_deref(), Some("superseded"));
     // Late on the 10th, at 00:00; answered before the office opens.
     world.now_is("2026-03-10 00:00");
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     world.now_is("2026-03-10 08:30");
     world.app.act(&command("1", "answer", "carl", [])).await.unwrap();
     world.now_is("2026-03-10 09:00");
@@ -227,7 +228,7 @@ async fn a_server_at_fault_is_left_alone_for_a_while_and_costs_few_attempts() {
         world.app.act(&submit(&item.to_string())).await.unwrap();
     }
     world.now_is("2026-03-05 09:00");
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     let sink = Sink::start(|at: At| if at.connection < 16 { Act::Say("421 busy") } else { Act::Behave }).await;
     let post = smtp(&sink, &["example.com"]);
     assert_eq!(render(&world, &post).await.mails, 40);
@@ -265,7 +266,7 @@ async fn no_more_mails_are_under_way_than_a_crash_may_send_twice() {
         world.app.act(&submit(&item.to_string())).await.unwrap();
     }
     world.now_is("2026-03-05 09:00");
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     let at_dot = Arc::new(Semaphore::new(0));
     let arrived = at_dot.clone();
     let sink = Sink::start(move |at: At| match at.step {
@@ -279,7 +280,7 @@ async fn no_more_mails_are_under_way_than_a_crash_may_send_twice() {
     let post = smtp(&sink, &["example.com"]);
     render(&world, &post).await;
     let (app, sending) = (world.app.clone(), post.clone());
-    let sending = tokio::spawn(async move { app.send_due(&sending, &CancellationToken::new()).await });
+    let sending = tokio::spawn(async move { all(&app).send_due(&sending, &CancellationToken::new()).await });
     // Four connections have sent their dot and wait; the script is asked twice for each.
     at_dot.acquire_many(8).await.unwrap().forget();
     let counts = mail_counts(&world).await;
@@ -301,9 +302,9 @@ async fn a_list_is_one_mail_over_many_items_and_a_copy_names_the_main_addressee(
     for item in ["1", "2", "3"] {
         world.submit(item).await;
     }
-    world.app.sweep_due().await.unwrap();
+    all(&world.app).sweep_due().await.unwrap();
     world.now_is("2026-04-01 08:00");
-    world.app.sweep_due().await.unwrap();
+    all(&world.app).sweep_due().await.unwrap();
     world.now_is("2026-04-01 09:00");
     let (memory, post) = memory();
     assert_eq!(render(&world, &post).await, Rendered { notices: 3, mails: 1, ..Rendered::default() });
@@ -316,7 +317,7 @@ async fn a_list_is_one_mail_over_many_items_and_a_copy_names_the_main_addressee(
     assert!(mail.in_reply_to().as_text().is_none());
 
     world.now_is("2026-04-09 09:00");
-    world.app.wake_due(100).await.unwrap();
+    all(&world.app).wake_due(100).await.unwrap();
     render(&world, &post).await;
     send(&world, &post).await;
     let to_head: Vec<_> = memory.mails().into_iter().filter(|mail| mail.to == "hu@example.com").skip(1).collect();
@@ -336,7 +337,7 @@ async fn without_a_transport_mails_wait_in_the_outbox_and_a_stop_claims_nothing_
     let (memory, post) = memory();
     let stop = CancellationToken::new();
     stop.cancel();
-    assert_eq!(world.app.send_due(&post, &stop).await.unwrap(), Posted::default());
+    assert_eq!(all(&world.app).send_due(&post, &stop).await.unwrap(), Posted::default());
     assert_eq!(mail_counts(&world).await, [("ready".to_string(), 1)]);
     assert_eq!(send(&world, &post).await.sent, 1);
     assert_eq!(memory.mails().len(), 1);

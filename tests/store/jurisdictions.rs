@@ -3,11 +3,13 @@
 use super::*;
 use duban::store::items::Filter;
 use duban::store::outbox_desk::OutboxFilter;
-use duban::store::{LOCAL, statements};
+use duban::store::statements;
+use std::sync::Arc;
 
 stories!(
     offices_with_the_same_ids_see_nothing_of_each_other,
     a_unit_of_one_office_shares_its_commit_with_others,
+    what_is_due_is_found_in_all_of_them,
     what_was_there_before_stays
 );
 
@@ -22,21 +24,18 @@ async fn all_of(store: &Store) -> String {
     tell(format!("{:?} {:?}", store.check_chain("s1").await, store.check_chain("s2").await));
     tell(format!("{:?}", store.ids(None, false, "", 100).await));
     tell(format!("{:?} {:?}", store.count_by_state().await, store.count_open().await));
-    tell(format!("{:?}", store.due(at(1000), 100).await));
     tell(format!("{:?}", store.revisions(&["s1"]).await));
-    tell(format!("{:?}", store.next_moments(at(1000)).await));
     tell(format!("{:?}", store.stale(9, 100).await));
     tell(format!("{:?}", store.quarantined(100).await));
     tell(format!("{:?} {:?}", store.answered("zhang", "c1").await, store.answered_in_order("zhang", "c1").await));
     tell(format!("{:?}", store.holders_of(&[("suggestion", "number", r#""2026-001""#)]).await));
     tell(format!("{:?}", store.counter("2026").await));
-    tell(format!("{:?}", store.notices_due(at(1000), 100).await));
     tell(format!("{:?}", store.notices_of("s1").await));
     tell(format!("{:?}", store.notices(&OutboxFilter::default(), 100).await));
     tell(format!("{:?} {:?}", store.notice("n1").await, store.notices_in("m1").await));
     tell(format!("{:?} {:?} {:?}", store.count_notices().await, store.count_escalations().await, store.count_mails().await));
     tell(format!("{:?} {:?}", store.mail("m1").await, store.mails(None, None, "", 100).await));
-    tell(format!("{:?} {:?}", store.last_slot("suggestion/daily").await, store.open_slots().await));
+    tell(format!("{:?}", store.last_slot("suggestion/daily").await));
     tell(format!("{:?} {:?}", store.rules_in_use().await, store.rules("h1").await));
     all.join("\n")
 }
@@ -44,7 +43,7 @@ async fn all_of(store: &Store) -> String {
 /// An office does everything that leaves a row behind.
 async fn live(store: &Store) {
     let files = indexmap::IndexMap::from([("suggestion/flow.yaml".to_string(), "one".to_string())]);
-    assert_eq!(store.use_rules("h1", &files, at(0)).await.expect("writes"), 1);
+    assert_eq!(store.use_rules("h1", &files, &["suggestion/daily".to_string()], at(0)).await.expect("writes"), 1);
     let first = Accepted {
         numbers: vec![Number { counter: "2026".into(), from: 0, to: 1 }],
         unique: vec![("number".into(), Value::text("2026-001"))],
@@ -84,25 +83,68 @@ async fn offices_with_the_same_ids_see_nothing_of_each_other(ground: Ground) {
     save(&west, about("s1", 2), accepted(2, rung(2))).await.expect("is saved");
     assert!(west.quarantine("s1", None, None, "a rule failed", at(30)).await.expect("writes"));
     west.wake_now("s1", at(40), 5).await.expect("writes");
-    west.take_due(at(1000), at(1001), 10).await.expect("takes");
+    let due = west.everywhere().take_due(at(1000), at(1001), 10, &["east".into()]).await.expect("takes");
+    assert_eq!(due.iter().map(|due| &*due.jurisdiction).collect::<Vec<_>>(), ["west"]);
     assert_eq!(west.release_notices(vec!["n2".into()]).await.expect("writes"), 0);
     assert_eq!(west.put_off_notices(vec!["n2".into()], at(90)).await.expect("writes"), 1);
     assert_eq!(west.end_notices(vec!["n1".into(), "n2".into()], NoticeEnd::Parked, "brake").await.expect("writes"), 1);
     assert_eq!(west.release_notices(vec!["n2".into()]).await.expect("writes"), 1);
     assert_eq!(west.retry_mails(&["m1".into()], at(60)).await.expect("writes"), 1);
-    let claimed = west.claim_mails(at(61), at(90), "west", 10).await.expect("writes");
-    assert_eq!(claimed.len(), 1);
-    assert_eq!(east.renew_mails(vec![("m1".into(), claimed[0].fence)], at(100)).await.expect("writes"), [false]);
-    assert_eq!(west.renew_mails(vec![("m1".into(), claimed[0].fence)], at(100)).await.expect("writes"), [true]);
-    let sent = Attempt { id: "m1".into(), fence: claimed[0].fence, end: MailEnd::Sent, reply: "250".into() };
-    assert_eq!(west.finish_mails(vec![sent], at(62)).await.expect("writes"), [true]);
-    assert_eq!(west.cancel_mails(&["m1".into()], "late", at(63)).await.expect("writes"), 0);
-    let slot = west.take_open_slots(at(900), at(1000), 10).await.expect("takes").remove(0);
+    let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
     assert!(west.renew_slot(&slot, at(1000)).await.expect("writes"));
     west.finish_slot(&slot, at(1001)).await.expect("writes");
-    west.use_rules("h2", &indexmap::IndexMap::new(), at(64)).await.expect("writes");
+    west.schedule("suggestion/daily", at(2000)).await.expect("writes");
+    west.use_rules("h2", &indexmap::IndexMap::new(), &[], at(64)).await.expect("writes");
     assert_eq!(all_of(&east).await, lived);
     assert_ne!(all_of(&west).await, lived);
+}
+
+async fn what_is_due_is_found_in_all_of_them(ground: Ground) {
+    let store = open(&ground).await;
+    let (east, west) = (store.of("east"), store.of("west"));
+    live(&east).await;
+    live(&west).await;
+    let all = store.everywhere();
+    let whose = |found: Vec<Arc<str>>| found.iter().map(|here| here.to_string()).collect::<Vec<_>>();
+    let only_west: [Arc<str>; 1] = ["east".into()];
+    let moments = all.next_moments(at(0), &[]).await.expect("reads");
+    assert_eq!((moments.wake_up, moments.mail), (Some(at(20)), Some(at(60))));
+    assert_eq!((moments.slot, moments.open_slot, moments.stale), (Some(at(0)), Some(at(1)), false));
+    let notices = all.notices_due(at(1000), 100, &[]).await.expect("reads");
+    assert_eq!(whose(notices.into_iter().map(|(here, _)| here).collect()), ["east", "west"]);
+    assert_eq!(all.notices_due(at(1000), 100, &only_west).await.expect("reads").len(), 1);
+    let sweeps = all.sweeps_due(at(0), 10, &only_west).await.expect("reads");
+    assert_eq!(whose(sweeps.into_iter().map(|due| due.jurisdiction).collect()), ["west"]);
+    let slots = all.take_open_slots(at(900), at(1000), 10, &only_west).await.expect("takes");
+    assert_eq!(whose(slots.into_iter().map(|(here, _)| here).collect()), ["west"]);
+    let due = all.take_due(at(1000), at(1001), 10, &only_west).await.expect("takes");
+    assert_eq!(whose(due.into_iter().map(|due| due.jurisdiction).collect()), ["west"]);
+    let due = all.take_due(at(1001), at(1002), 10, &[]).await.expect("takes");
+    assert_eq!(whose(due.into_iter().map(|due| due.jurisdiction).collect()), ["east", "west"]);
+
+    // Two mails with one id: each claim is for one of them.
+    let claimed = all.claim_mails(at(61), at(90), "one", 10).await.expect("writes");
+    assert_eq!(claimed.iter().map(|mail| (&*mail.jurisdiction, &*mail.id)).collect::<Vec<_>>(), [("east", "m1"), ("west", "m1")]);
+    let west_too: Vec<(Arc<str>, String, u64)> = vec![("west".into(), "m1".into(), claimed[1].fence), ("north".into(), "m1".into(), 1)];
+    assert_eq!(all.renew_mails(west_too, at(100)).await.expect("writes"), [true, false]);
+    let sent = Attempt { jurisdiction: "east".into(), id: "m1".into(), fence: claimed[0].fence, end: MailEnd::Sent, reply: "250".into() };
+    assert_eq!(all.finish_mails(vec![sent], at(62)).await.expect("writes"), [true]);
+    assert_eq!(east.count_mails().await.expect("reads"), [("sent".to_string(), 1)]);
+    assert_eq!(west.count_mails().await.expect("reads"), [("claimed".to_string(), 1)]);
+
+    let known = all.jurisdictions("", 10).await.expect("reads");
+    assert_eq!(known.iter().map(|j| (&*j.id, j.revision, &*j.rules)).collect::<Vec<_>>(), [("east", 1, "h1"), ("west", 1, "h1")]);
+    assert_eq!(all.jurisdictions("east", 10).await.expect("reads").len(), 1);
+    west.use_rules("h2", &indexmap::IndexMap::new(), &[], at(64)).await.expect("writes");
+    assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"]);
+    assert!(all.stale(10, &["west".into()]).await.expect("reads").is_empty());
+    assert_eq!(all.sweeps_due(at(64), 10, &[]).await.expect("reads").len(), 1, "the new rules have no sweep");
+    west.note_derived(1).await.expect("writes");
+    assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"], "that was another revision");
+    west.note_derived(2).await.expect("writes");
+    assert!(all.stale(10, &[]).await.expect("reads").is_empty());
+    west.doubt_derived(2).await.expect("writes");
+    assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"]);
 }
 
 async fn a_unit_of_one_office_shares_its_commit_with_others(ground: Ground) {
@@ -159,7 +201,11 @@ async fn what_was_there_before_stays(ground: Ground) {
     assert_eq!(store.notices_of("s1").await.expect("reads").len(), 1);
     assert_eq!(store.count_mails().await.expect("reads"), [("ready".to_string(), 1)]);
     assert_eq!(store.answered("zhang", "c1").await.expect("reads"), Some(("h".into(), "a".into())));
-    assert_eq!((store.open_slots().await.expect("reads").len(), store.counter("2026").await.expect("reads")), (1, 4));
+    let due = store.everywhere().sweeps_due(at(0), 10, &[]).await.expect("reads");
+    assert_eq!((due.len(), &*due[0].jurisdiction, due[0].sweep.as_str()), (1, LOCAL, "w/s"), "it is looked at when the next slot comes");
+    let open = store.everywhere().take_open_slots(at(0), at(1), 10, &[]).await.expect("takes");
+    assert_eq!((open.len(), store.counter("2026").await.expect("reads")), (1, 4));
+    assert_eq!(store.everywhere().stale(10, &[]).await.expect("reads"), [LOCAL], "derived again, as nobody knows under what it was");
     assert_eq!(store.holders_of(&[("suggestion", "number", "1")]).await.expect("reads"), [Some("s1".to_string())]);
     assert!(store.of("east").listed("s1").await.expect("reads").is_none());
     create(&store, "s2").await;
@@ -175,12 +221,32 @@ fn no_statement_forgets_whose_rows_it_touches() {
         if name.starts_with("META")
             || name.starts_with("SCHEMA")
             || name.starts_with("RESTORED")
-            || ["MAIL_TAKE_BACK", "RULES_LOCK", "MOVE_CHAINS"].contains(name)
+            || [
+                "MAIL_TAKE_BACK",
+                "SLOT_TAKE_BACK",
+                "RULES_LOCK",
+                "RULES_TEXT",
+                "MOVE_CHAINS",
+                "HEALTH",
+                "JURISDICTION_PUT",
+                "JURISDICTION_DERIVED",
+                "JURISDICTION_DOUBTED",
+            ]
+            .contains(name)
         {
             continue;
         }
+        // What the scheduler finds says whose it is, or takes it from the batch.
+        let everywhere = ["WAKE_DUE", "WAKE_TAKE", "NOTICE_DUE", "MAIL_CLAIM", "MAIL_FINISH", "MAIL_RENEW", "SLOT_TAKE", "SCHEDULE_DUE"];
+        if everywhere.contains(name) {
+            assert!(statement.contains("select jurisdiction, ") || statement.contains("jurisdiction = j.value ->> 0"), "{name}");
+            continue;
+        }
+        if ["NEXT_MOMENTS", "JURISDICTIONS", "JURISDICTION_REVISIONS", "JURISDICTION_STALE"].contains(name) {
+            continue;
+        }
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
-        let tables = ["item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value", "rule_set"];
+        let tables = ["item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value", "rule_set", "schedule"];
         let reads = |table: &&str| ["from", "join", "update"].iter().any(|word| statement.contains(&format!("{word} {table} ")));
         let touched = tables.iter().filter(|table| reads(table)).count();
         let bound = statement.matches("jurisdiction = $j").count() + statement.matches("m.jurisdiction = n.jurisdiction").count();

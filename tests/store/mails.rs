@@ -20,7 +20,7 @@ fn mail(id: &str, notices: &[&str]) -> NewMail {
 }
 
 fn attempt(id: &str, fence: u64, end: MailEnd) -> Attempt {
-    Attempt { id: id.into(), fence, end, reply: "said so".into() }
+    Attempt { jurisdiction: LOCAL.into(), id: id.into(), fence, end, reply: "said so".into() }
 }
 
 async fn a_notice_is_recorded_once_and_with_its_fact(ground: Ground) {
@@ -29,10 +29,13 @@ async fn a_notice_is_recorded_once_and_with_its_fact(ground: Ground) {
     let again = save(&store, about("s1", 1), Accepted { notices: vec![notice("s1", "n1")], ..accepted(1, rung(1)) }).await;
     assert!(matches!(&again, Err(NotSaved::NoticeRecorded(key)) if key == "n1"), "{again:?}");
     assert_eq!(store.item("s1").await.expect("reads").expect("is there").rev, 1);
-    assert!(store.notices_due(at(59), 10).await.expect("reads").is_empty());
-    assert_eq!(store.next_moments(at(60)).await.expect("reads").mail, Some(at(60)));
-    assert_eq!(store.notices_due(at(60), 10).await.expect("reads"), [notice("s1", "n1"), notice("s1", "n2")]);
-    assert_eq!(store.notices_due(at(60), 1).await.expect("reads").len(), 1);
+    assert!(store.everywhere().notices_due(at(59), 10, &[]).await.expect("reads").is_empty());
+    assert_eq!(store.everywhere().next_moments(at(60), &[]).await.expect("reads").mail, Some(at(60)));
+    assert_eq!(
+        store.everywhere().notices_due(at(60), 10, &[]).await.expect("reads"),
+        ["n1", "n2"].map(|key| (LOCAL.into(), notice("s1", key)))
+    );
+    assert_eq!(store.everywhere().notices_due(at(60), 1, &[]).await.expect("reads").len(), 1);
 }
 
 async fn a_notice_goes_into_one_mail(ground: Ground) {
@@ -61,13 +64,14 @@ async fn a_notice_goes_into_one_mail(ground: Ground) {
     );
     assert_eq!(store.notices_in("m1").await.expect("reads").len(), 2);
     assert_eq!(store.release_notices(vec!["n1".into(), "n4".into()]).await.expect("writes"), 1);
-    let due: Vec<_> = store.notices_due(at(60), 10).await.expect("reads").into_iter().map(|notice| notice.key).collect();
+    let due: Vec<_> =
+        store.everywhere().notices_due(at(60), 10, &[]).await.expect("reads").into_iter().map(|(_, notice)| notice.key).collect();
     assert_eq!(due, ["n4"]);
     let (status, bytes) = store.mail("m1").await.expect("reads").expect("is there");
     assert_eq!((status.status.as_str(), status.address.as_str(), bytes.as_str()), ("ready", "li@example.com", "Subject: x\r\n\r\ny\r\n"));
     // A Message-ID is given once; what would come up for ever is parked.
     assert_eq!(store.compose(vec![mail("m1", &["n4"])], at(60)).await.expect("writes"), [false]);
-    assert!(store.notices_due(at(60), 10).await.expect("reads").is_empty());
+    assert!(store.everywhere().notices_due(at(60), 10, &[]).await.expect("reads").is_empty());
     let counts = store.count_notices().await.expect("reads");
     assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 5);
 }
@@ -76,27 +80,32 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail(ground: Ground) 
     let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
-    let (one, two) = tokio::join!(store.claim_mails(at(60), at(70), "a", 1), store.claim_mails(at(60), at(70), "b", 10));
+    let all = store.everywhere();
+    let (one, two) = tokio::join!(all.claim_mails(at(60), at(70), "a", 1), all.claim_mails(at(60), at(70), "b", 10));
     let (one, two) = (one.expect("writes"), two.expect("writes"));
     assert_eq!((one.len(), two.len()), (1, 1), "each is claimed by one of them");
     assert_ne!(one[0].id, two[0].id);
-    assert!(store.claim_mails(at(69), at(79), "c", 10).await.expect("writes").is_empty());
+    assert!(store.everywhere().claim_mails(at(69), at(79), "c", 10).await.expect("writes").is_empty());
 
     // The sender stalls, its claim runs out, another one takes over.
-    let later = store.claim_mails(at(70), at(80), "c", 10).await.expect("writes");
+    let later = store.everywhere().claim_mails(at(70), at(80), "c", 10).await.expect("writes");
     assert_eq!(later.iter().map(|mail| (mail.attempts, mail.fence)).collect::<Vec<_>>(), [(2, 2), (2, 2)]);
     let stale = attempt(&one[0].id, one[0].fence, MailEnd::Sent);
-    assert_eq!(store.finish_mails(vec![stale], at(71)).await.expect("writes"), [false]);
+    assert_eq!(store.everywhere().finish_mails(vec![stale], at(71)).await.expect("writes"), [false]);
     let deferred = MailEnd::Deferred { next_try: at(90) };
     let outcomes = vec![attempt("m1", 2, MailEnd::Sent), attempt("m2", 2, deferred)];
-    assert_eq!(store.finish_mails(outcomes, at(72)).await.expect("writes"), [true, true]);
-    assert_eq!(store.finish_mails(vec![attempt("m1", 2, MailEnd::Refused)], at(73)).await.expect("writes"), [false], "it has ended");
-    assert_eq!(store.next_moments(at(60)).await.expect("reads").mail, Some(at(90)));
-    assert!(store.claim_mails(at(89), at(99), "c", 10).await.expect("writes").is_empty());
-    let again = store.claim_mails(at(90), at(99), "c", 10).await.expect("writes");
+    assert_eq!(store.everywhere().finish_mails(outcomes, at(72)).await.expect("writes"), [true, true]);
+    assert_eq!(
+        store.everywhere().finish_mails(vec![attempt("m1", 2, MailEnd::Refused)], at(73)).await.expect("writes"),
+        [false],
+        "it has ended"
+    );
+    assert_eq!(store.everywhere().next_moments(at(60), &[]).await.expect("reads").mail, Some(at(90)));
+    assert!(store.everywhere().claim_mails(at(89), at(99), "c", 10).await.expect("writes").is_empty());
+    let again = store.everywhere().claim_mails(at(90), at(99), "c", 10).await.expect("writes");
     assert_eq!((again[0].id.as_str(), again[0].attempts, again[0].created_at), ("m2", 3, at(60)));
     let unknown = attempt("m2", 3, MailEnd::Unknown { next_try: at(120) });
-    assert_eq!(store.finish_mails(vec![unknown], at(91)).await.expect("writes"), [true]);
+    assert_eq!(store.everywhere().finish_mails(vec![unknown], at(91)).await.expect("writes"), [true]);
     assert_eq!(store.count_mails().await.expect("reads"), [("sent".into(), 1), ("unknown".into(), 1)]);
     let sent = store.mails(Some("sent"), Some("li"), "", 10).await.expect("reads");
     assert_eq!((sent.len(), sent[0].ended_at, sent[0].reply.as_deref()), (1, Some(at(72)), Some("said so")));
@@ -109,13 +118,13 @@ async fn what_a_process_had_claimed_when_it_died_is_tried_again_at_once() {
     let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");
-    let claimed = store.claim_mails(at(60), at(105), "a", 10).await.expect("writes");
+    let claimed = store.everywhere().claim_mails(at(60), at(105), "a", 10).await.expect("writes");
     let sent = attempt("m1", claimed[0].fence, MailEnd::Sent);
-    assert_eq!(store.finish_mails(vec![sent], at(61)).await.expect("writes"), [true]);
+    assert_eq!(store.everywhere().finish_mails(vec![sent], at(61)).await.expect("writes"), [true]);
     store.close().await;
     let store = open(&ground).await;
-    let again = store.claim_mails(at(60), at(105), "b", 10).await.expect("writes");
+    let again = store.everywhere().claim_mails(at(60), at(105), "b", 10).await.expect("writes");
     assert_eq!(again.iter().map(|mail| (mail.id.as_str(), mail.attempts, mail.fence)).collect::<Vec<_>>(), [("m2", 2, 2)]);
     let stale = attempt("m2", claimed[1].fence, MailEnd::Sent);
-    assert_eq!(store.finish_mails(vec![stale], at(61)).await.expect("writes"), [false], "the dead process counts no more");
+    assert_eq!(store.everywhere().finish_mails(vec![stale], at(61)).await.expect("writes"), [false], "the dead process counts no more");
 }

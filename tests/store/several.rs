@@ -157,7 +157,7 @@ async fn mails_and_slots_are_taken_by_one() {
     let claimed = at_once(&stores, |store, place| async move {
         let mut claimed = Vec::new();
         loop {
-            let some = store.claim_mails(at(61), at(90), &place.to_string(), 3).await.expect("writes");
+            let some = store.everywhere().claim_mails(at(61), at(90), &place.to_string(), 3).await.expect("writes");
             if some.is_empty() {
                 return claimed;
             }
@@ -178,8 +178,12 @@ async fn mails_and_slots_are_taken_by_one() {
     assert_eq!(won.iter().filter(|won| **won).count(), 1);
     // Another process that opens the database takes nothing away from those who live.
     let other = open(&ground).await;
-    assert!(other.claim_mails(at(62), at(90), "other", 100).await.expect("writes").is_empty());
-    assert_eq!(other.claim_mails(at(91), at(120), "other", 100).await.expect("writes").len(), count, "their claims have run out");
+    assert!(other.everywhere().claim_mails(at(62), at(90), "other", 100).await.expect("writes").is_empty());
+    assert_eq!(
+        other.everywhere().claim_mails(at(91), at(120), "other", 100).await.expect("writes").len(),
+        count,
+        "their claims have run out"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,7 +197,7 @@ async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent() {
     let taken = at_once(&stores, |store, _| async move {
         let mut taken = Vec::new();
         loop {
-            let some = store.take_due(at(20), at(21), 4).await.expect("writes");
+            let some = store.everywhere().take_due(at(20), at(21), 4, &[]).await.expect("writes");
             if some.is_empty() {
                 return taken;
             }
@@ -203,14 +207,20 @@ async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent() {
     .await;
     let items: BTreeSet<&String> = taken.iter().flatten().collect();
     assert_eq!((taken.iter().map(Vec::len).sum::<usize>(), items.len()), (30, 30), "each by one");
-    assert_eq!(stores[0].next_moments(at(20)).await.expect("reads").wake_up, None, "nothing that nobody works");
+    assert_eq!(stores[0].everywhere().next_moments(at(20), &[]).await.expect("reads").wake_up, None, "nothing that nobody works");
 
     // The first one falls silent; another takes over, and what the first one decides then is not written.
     let (silent, other) = (&stores[0], &stores[1]);
-    let first = silent.take_due(at(21), at(22), 1).await.expect("writes").remove(0);
-    assert!(other.take_due(at(21), at(22), 100).await.expect("writes").iter().all(|due| due.item != first.item));
-    let second =
-        other.take_due(at(22), at(23), 100).await.expect("writes").into_iter().find(|due| due.item == first.item).expect("is free");
+    let first = silent.everywhere().take_due(at(21), at(22), 1, &[]).await.expect("writes").remove(0);
+    assert!(other.everywhere().take_due(at(21), at(22), 100, &[]).await.expect("writes").iter().all(|due| due.item != first.item));
+    let second = other
+        .everywhere()
+        .take_due(at(22), at(23), 100, &[])
+        .await
+        .expect("writes")
+        .into_iter()
+        .find(|due| due.item == first.item)
+        .expect("is free");
     assert!(second.fence > first.fence);
     let decided = |fence| (About { fence, ..about(&first.item, 1) }, accepted(1, rung(1)));
     let (about_it, late) = decided(first.fence);
@@ -225,9 +235,9 @@ async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent() {
     let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
     assert!(silent.claim_slot(&slot, at(0)).await.expect("writes"));
     assert!(silent.renew_slot(&slot, at(5)).await.expect("writes"));
-    assert!(other.take_open_slots(at(4), at(14), 10).await.expect("writes").is_empty());
-    assert_eq!(other.take_open_slots(at(5), at(15), 10).await.expect("writes"), std::slice::from_ref(&slot));
-    assert!(silent.take_open_slots(at(5), at(15), 10).await.expect("writes").is_empty());
+    assert!(other.everywhere().take_open_slots(at(4), at(14), 10, &[]).await.expect("writes").is_empty());
+    assert_eq!(other.everywhere().take_open_slots(at(5), at(15), 10, &[]).await.expect("writes"), [(LOCAL.into(), slot.clone())]);
+    assert!(silent.everywhere().take_open_slots(at(5), at(15), 10, &[]).await.expect("writes").is_empty());
     other.finish_slot(&slot, at(16)).await.expect("writes");
     assert!(!silent.renew_slot(&slot, at(17)).await.expect("writes"), "it is done");
 }

@@ -1,6 +1,6 @@
 //! A small office at work: a database in a temporary folder, the rules of `tests/fixtures/office`, and a clock set by hand.
 
-use duban::app::{App, OpenError};
+use duban::app::{App, Offices, OpenError};
 use duban::clock::Clock;
 use duban::kernel::check;
 use duban::kernel::model::command::Command;
@@ -62,6 +62,11 @@ pub async fn app(folder: &Path, now: &str) -> Arc<App> {
     let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.join("duban.db"), opening, now).await.unwrap();
     Arc::new(App::open(store, OFFICE.clone(), Clock::set_to(now)).await.unwrap())
+}
+
+/// The scheduler's view of an office that is open.
+pub fn all(app: &Arc<App>) -> Arc<Offices> {
+    Arc::new(Offices::with(app.clone()))
 }
 
 /// One of several processes at work on one database, under rules of its own or the office's.

@@ -9,7 +9,7 @@ use std::time::Instant;
 const TICKS: u32 = 20_000;
 
 pub async fn compare(folder: &Path, many: u32) -> Result<(), Error> {
-    println!("  idle tick: what is due, and when is the next moment");
+    println!("  idle tick: when is the next moment of anything");
     let mut costs = Vec::new();
     for open in [1_000, many] {
         let file = folder.join(format!("idle-{open}.db"));
@@ -27,7 +27,7 @@ pub async fn compare(folder: &Path, many: u32) -> Result<(), Error> {
         let before = (wal(&file), store.counts());
         let (started, cpu) = (Instant::now(), cpu_seconds());
         for _ in 0..TICKS {
-            if !store.due(now, 256).await?.is_empty() || store.next_moments(now).await?.wake_up.is_none() {
+            if store.everywhere().next_moments(now, &[]).await?.wake_up.is_none_or(|next| next <= now) {
                 return Err("void: the tick was not idle".into());
             }
         }
@@ -43,7 +43,7 @@ pub async fn compare(folder: &Path, many: u32) -> Result<(), Error> {
         if before != (wal(&file), store.counts()) {
             return Err("void: an idle tick wrote something".into());
         }
-        println!("    {open:>7} open: {wall:.0} µs ({cpu:.0} µs CPU) for both questions; one bare question {bare:.0} µs; nothing written");
+        println!("    {open:>7} open: {wall:.0} µs ({cpu:.0} µs CPU) for the question; one bare question {bare:.0} µs; nothing written");
         connection.close().await?;
         store.close().await;
         costs.push(wall);

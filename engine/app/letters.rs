@@ -1,0 +1,289 @@
+//! Notices whose moment has come become mails: each once, and only if it is still owed. Handing them over is `send`'s.
+//!
+//! A notice that cannot become a mail is parked with its reason and stops nothing else. What is written here is the kernel's wording in the
+//! frames of the installation.
+
+use super::send::Post;
+use super::{App, LoadError, Offices, contained};
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide::mailing::{self, Envelope};
+use crate::kernel::model::decision::Notice;
+use crate::kernel::render::{LetterError, Wording};
+use crate::kernel::rules::{RuleSet, Rules};
+use crate::kernel::time::Instant;
+use crate::kernel::words::Lang;
+use crate::mail::{self, Address, Composed, Sender, Transport};
+use crate::store::outbox::{NewMail, NoticeEnd};
+use crate::store::{LOCAL, Store, StoreError};
+use indexmap::IndexMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// How many notices are worked at once.
+const BATCH: u32 = 500;
+
+/// What became of notices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// Notices that were looked at.
+    pub notices: usize,
+    pub mails: usize,
+    /// Notices that were no longer owed.
+    pub cancelled: usize,
+    /// Notices that wait for a person.
+    pub parked: usize,
+    /// The batch was full: there may be more that are due now.
+    pub more: bool,
+}
+
+impl Offices {
+    /// Turns notices whose moment has come into mails, of whichever office. Call it again until no notice is left.
+    pub async fn render_due(&self, post: &Post) -> Result<Rendered, StoreError> {
+        let now = self.now();
+        let (notices, more) = self.whole_bundles_due(now).await?;
+        let mut rendered = Rendered { notices: notices.len(), more, ..Rendered::default() };
+        let mut by_office: IndexMap<Arc<str>, Vec<Notice>> = IndexMap::new();
+        for (here, notice) in notices {
+            by_office.entry(here).or_default().push(notice);
+        }
+        // What is written for several offices shares a commit.
+        let mut storing = JoinSet::new();
+        for (here, notices) in by_office {
+            // Those of one that is shut wait until it can be worked again.
+            let Some(app) = self.if_not_shut(&here).await? else { continue };
+            let mails = app.render(post, notices, now, &mut rendered).await?;
+            storing.spawn(async move { app.store.compose(mails, now).await });
+        }
+        let mut failed = None;
+        while let Some(stored) = storing.join_next().await {
+            match stored.map_err(|error| StoreError::NotDone(error.to_string())).flatten() {
+                Ok(stored) => rendered.mails += stored.into_iter().filter(|stored| *stored).count(),
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(rendered), Err)
+    }
+
+    /// Notices that are due, and no bundle cut in two by the size of the batch; and whether there may be more.
+    async fn whole_bundles_due(&self, now: Instant) -> Result<(Vec<(Arc<str>, Notice)>, bool), StoreError> {
+        let mut limit = BATCH;
+        loop {
+            let mut notices = self.store.everywhere().notices_due(now, limit, &self.except()).await?;
+            if notices.len() < limit as usize {
+                return Ok((notices, false));
+            }
+            // What shares the last moment may go on beyond the batch: it waits for the next, unless there is nothing else.
+            let last = notices.last().map(|(_, notice)| notice.not_before);
+            let whole = notices.iter().take_while(|(_, notice)| Some(notice.not_before) != last).count();
+            if whole > 0 {
+                notices.truncate(whole);
+                return Ok((notices, true));
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+}
+
+impl App {
+    /// The mails that these notices make; what is no longer owed, or cannot be written, is ended in the store.
+    async fn render(&self, post: &Post, notices: Vec<Notice>, now: Instant, rendered: &mut Rendered) -> Result<Vec<NewMail>, StoreError> {
+        let (owed, ended) = self.sort_out(notices, now).await?;
+        for ((end, reason), keys) in ended {
+            match end {
+                End::Cancelled => rendered.cancelled += keys.len(),
+                End::Parked => rendered.parked += keys.len(),
+            }
+            self.store.end_notices(keys, end.into(), &reason).await?;
+        }
+
+        let rules = self.rules();
+        let mut mails = Vec::new();
+        for envelope in mailing::envelopes(&owed) {
+            let (mail, parked) = write(post, &rules, &self.store, &owed, &envelope, now);
+            if let Some(mail) = &mail {
+                for notice in envelope.notices.iter().map(|place| &owed[*place]).filter(|notice| mail.notices.contains(&notice.key)) {
+                    tracing::info!(item = %notice.item, fact = notice.seq, notice = %notice.notice, mail = %mail.id, "a notice is mailed");
+                }
+            }
+            mails.extend(mail);
+            for (key, reason) in parked {
+                let parked = owed.iter().find(|notice| notice.key == key);
+                let (item, fact) = parked.map_or(("", 0), |notice| (&*notice.item, notice.seq));
+                tracing::warn!(item, fact, %reason, "a notice was parked");
+                rendered.parked += 1;
+                self.store.end_notices(vec![key], NoticeEnd::Parked, &reason).await?;
+            }
+            // Rendering takes the processor for a while; others come in between.
+            tokio::task::yield_now().await;
+        }
+        Ok(mails)
+    }
+
+    /// Parts what is still owed from what is not, with the reason.
+    async fn sort_out(&self, notices: Vec<Notice>, now: Instant) -> Result<(Vec<Notice>, Ended), StoreError> {
+        // A message about something that happened is owed whatever came later.
+        let dated = notices.iter().filter(|notice| notice.owed_by.is_some());
+        let mut ids: Vec<(&str, &str)> = dated.map(|notice| (&*notice.item, &*notice.workflow)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let held = match self.held_many(&ids, now).await {
+            Ok(held) => held,
+            Err(LoadError::Store(error)) => return Err(error),
+            Err(error) => return Err(StoreError::NotDone(error.to_string())),
+        };
+        let items: HashMap<String, _> = ids.iter().map(|(id, _)| id.to_string()).zip(held).collect();
+        let mut ended = Ended::new();
+        let mut owed = Vec::with_capacity(notices.len());
+        for notice in notices {
+            let verdict = match items.get(&*notice.item) {
+                _ if notice.owed_by.is_none() => Ok(()),
+                Some(Ok(held)) => {
+                    let today = day_of(now, held.rules.setting.workflow.timezone);
+                    mailing::owed(&notice, &held.item, today).map_err(|reason| (End::Cancelled, reason.word().to_string()))
+                }
+                Some(Err(error)) => Err((End::Parked, format!("item: {error}"))),
+                None => Err((End::Parked, "item: unknown".to_string())),
+            };
+            match verdict {
+                Ok(()) => owed.push(notice),
+                Err(why) => ended.entry(why).or_default().push(notice.key),
+            }
+        }
+        Ok((owed, ended))
+    }
+
+    /// Whether at least one notice of a mail that waited is still owed.
+    pub(super) async fn anything_owed(&self, mail: &str) -> Result<bool, StoreError> {
+        let notices = self.store.notices_in(mail).await?;
+        let (owed, ended) = self.sort_out(notices, self.now()).await?;
+        // An item that cannot be derived now is no reason to drop its mail.
+        Ok(!owed.is_empty() || ended.keys().any(|(end, _)| *end == End::Parked))
+    }
+}
+
+/// Notices that will not be mailed now, by what becomes of them and why.
+type Ended = HashMap<(End, String), Vec<String>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum End {
+    Cancelled,
+    Parked,
+}
+
+impl From<End> for NoticeEnd {
+    fn from(end: End) -> NoticeEnd {
+        match end {
+            End::Cancelled => NoticeEnd::Cancelled,
+            End::Parked => NoticeEnd::Parked,
+        }
+    }
+}
+
+/// Writes one mail. Notices whose wording fails are left out and parked; with nothing left there is no mail.
+fn write(
+    post: &Post,
+    rules: &RuleSet,
+    store: &Store,
+    notices: &[Notice],
+    envelope: &Envelope,
+    now: Instant,
+) -> (Option<NewMail>, Vec<(String, String)>) {
+    let mut carried: Vec<&Notice> = envelope.notices.iter().map(|place| &notices[*place]).collect();
+    let mut parked = Vec::new();
+    while !carried.is_empty() {
+        // A fault of the engine or of a library costs this mail, not the process.
+        let written = contained(|| compose(post, rules, store, &carried, now))
+            .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
+        match written {
+            Ok(composed) => {
+                let mail = NewMail {
+                    id: composed.id,
+                    person: carried[0].person.to_string(),
+                    address: composed.to.to_string(),
+                    bytes: composed.bytes,
+                    notices: carried.iter().map(|notice| notice.key.clone()).collect(),
+                };
+                return (Some(mail), parked);
+            }
+            Err(Unwritten::One(place, reason)) => parked.push((carried.remove(place).key.clone(), reason)),
+            Err(Unwritten::All(reason)) => parked.extend(carried.drain(..).map(|notice| (notice.key.clone(), reason.clone()))),
+        }
+    }
+    (None, parked)
+}
+
+/// Why a mail could not be written.
+enum Unwritten {
+    /// Because of one of its notices.
+    One(usize, String),
+    All(String),
+}
+
+fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now: Instant) -> Result<Composed, Unwritten> {
+    let all = |reason: String| Unwritten::All(reason);
+    let first = carried[0];
+    let mut wordings = Vec::with_capacity(carried.len());
+    for (place, notice) in carried.iter().enumerate() {
+        wordings.push(wording(rules, notice).map_err(|reason| Unwritten::One(place, reason))?);
+    }
+    let workflow = workflow(rules, first).map_err(|reason| Unwritten::One(0, reason))?;
+    let setting = &workflow.setting;
+
+    let person = setting.directory.persons.get(&first.person).ok_or_else(|| all(format!("person: `{}` is unknown", first.person)))?;
+    let address = person.mail.as_deref().ok_or_else(|| all(format!("address: `{}` has none", first.person)))?;
+    if post.transport.as_ref().is_some_and(Transport::reaches_people) {
+        let to = Address::parse(address).map_err(|error| all(format!("address: {error}")))?;
+        post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
+    }
+
+    let lang = match setting.workflow.languages.first() {
+        Some(lang) if lang.starts_with("en") => Lang::En,
+        _ => Lang::Zh,
+    };
+    let letter = post.frames.letter(lang, &wordings).map_err(|error| match error {
+        LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
+        LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
+    })?;
+    let head = &setting.workflow.letter;
+    let sender = Sender {
+        name: head.get("sender").cloned().unwrap_or_default(),
+        address: post.from.clone(),
+        reply_to: head.get("reply_to").and_then(|text| Address::parse(text).ok()).or_else(|| post.reply_to.clone()),
+        domain: post.domain.clone(),
+    };
+    let same_item = carried.iter().all(|notice| notice.item == first.item);
+    let same_notice = carried.iter().all(|notice| notice.notice == first.notice);
+    // Offices of one database may call their items alike, but no two mails.
+    let key = match store.jurisdiction() {
+        LOCAL => mailing::key(carried.iter().copied()),
+        here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
+    };
+    let message = mail::Message {
+        key: &key,
+        name: &person.title,
+        address,
+        letter: &letter,
+        workflow: &first.workflow,
+        list_title: &setting.workflow.title,
+        item: same_item.then_some(&*first.item),
+        notice: if same_notice { &first.notice } else { "digest" },
+        reason: &first.role,
+        rules: &rules.hash,
+        at: now,
+    };
+    mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))
+}
+
+/// The words of a notice in the rule set in use.
+fn wording<'a>(rules: &'a RuleSet, notice: &'a Notice) -> Result<Wording<'a>, String> {
+    let declared = workflow(rules, notice)?.setting.workflow.notices.get(&notice.notice);
+    let declared = declared.ok_or_else(|| format!("wording: the rule set in use has no notice `{}`", notice.notice))?;
+    let body = rules.templates.get(&declared.template);
+    let body = body.ok_or_else(|| format!("wording: the rule set in use has no template `{}`", declared.template))?;
+    Ok(Wording { subject: &declared.subject, body, values: &notice.values, list: declared.list })
+}
+
+fn workflow<'a>(rules: &'a RuleSet, notice: &Notice) -> Result<&'a Arc<Rules>, String> {
+    rules.workflows.get(&notice.workflow).ok_or_else(|| format!("wording: the rule set in use has no workflow `{}`", notice.workflow))
+}
