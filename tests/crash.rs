@@ -152,10 +152,10 @@ async fn every_mail_arrives(app: &Arc<App>, sink: &Sink, lives: u64) {
     let from = Address::parse("duban@example.com").unwrap();
     let post = Arc::new(Post::new(Some(transport), mail_frames(None).unwrap(), from, guard, "crash".into()));
     for _ in 0..2_000 {
-        let next = all(&app).next_moments().await.unwrap().mail.unwrap_or_else(|| app.clock.now());
+        let next = all(app).next_moments().await.unwrap().mail.unwrap_or_else(|| app.clock.now());
         app.clock.set(app.clock.now().max(next) + chrono::TimeDelta::hours(7));
-        while all(&app).render_due(&post).await.unwrap().notices > 0 {}
-        all(&app).send_due(&post, &CancellationToken::new()).await.unwrap();
+        while all(app).render_due(&post).await.unwrap().notices > 0 {}
+        all(app).send_due(&post, &CancellationToken::new()).await.unwrap();
         let open = app.store.count_mails().await.unwrap().iter().any(|(status, _)| status != "sent" && status != "cancelled");
         let waiting = app.store.count_notices().await.unwrap().iter().any(|count| count.status == "ready");
         if !open && !waiting {

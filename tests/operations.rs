@@ -20,7 +20,7 @@ fn pair(found: &str, level: &str) -> (String, String) {
 
 impl Desk {
     /// The answer of a command with its exit code.
-    fn coded(&self, arguments: &[&str]) -> (i32, Json) {
+    pub fn coded(&self, arguments: &[&str]) -> (i32, Json) {
         let answer = self.run(&[arguments, &["--json"]].concat());
         (answer.code, serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}")))
     }

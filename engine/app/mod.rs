@@ -123,8 +123,7 @@ impl App {
                 return Err(OpenError::OtherRules { open, changed });
             }
         }
-        let sweeps = rules.workflows.iter().flat_map(|(workflow, rules)| sweep::keys(workflow, rules)).collect::<Vec<_>>();
-        let revision = store.use_rules(&rules.hash, &rules.files, &sweeps, clock.now()).await?;
+        let revision = store.use_rules(&rules.hash, &rules.files, &rules.sweeps(), clock.now()).await?;
         Ok(App::over(store, rules, revision, clock).await?)
     }
 

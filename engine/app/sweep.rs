@@ -40,11 +40,6 @@ pub struct Swept {
     pub set_aside: usize,
 }
 
-/// What the sweeps of a workflow are called in the store.
-pub(super) fn keys(workflow: &str, rules: &Rules) -> Vec<String> {
-    rules.setting.workflow.sweeps.keys().map(|sweep| format!("{workflow}/{sweep}")).collect()
-}
-
 impl Offices {
     /// Carries out the slots that have come, of whichever office, and goes on with those that were left open.
     pub async fn sweep_due(&self) -> Result<Swept, StoreError> {

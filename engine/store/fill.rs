@@ -7,7 +7,7 @@ use super::dialect::{self, Address, Connection, Driver, on};
 use super::lock::Lock;
 use super::pattern::{self, Read, Sheaf, TABLES, Table};
 use super::place::Place;
-use super::{Opening, StoreError, schema, statements};
+use super::{Opening, StoreError, batch, schema, statements};
 use crate::kernel::rules::RuleSet;
 use crate::kernel::time::Instant;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqliteConnection};
@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) const FILLING: &str = "filling";
 
 /// Every table, to see whether there is anything.
-const ALL: [&str; 9] = ["rule_set", "item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value"];
+const ALL: [&str; 12] =
+    ["jurisdiction", "rule_text", "rule_set", "schedule", "item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value"];
 /// So many rows go into one statement of SQLite.
 const ROWS: usize = 250;
 /// So many bytes go to a PostgreSQL server at a time.
@@ -105,9 +106,15 @@ impl Filling {
     /// Puts a rule set into use for jurisdictions that have none.
     pub async fn rules(&mut self, jurisdictions: &[String], rules: &RuleSet, now: Instant) -> Result<(), StoreError> {
         let files = serde_json::to_string(&rules.files).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        let (sweeps, now) = (batch(&rules.sweeps().iter().map(|sweep| [sweep]).collect::<Vec<_>>()), now.timestamp_millis());
+        let connection = &mut self.connection;
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(&*rules.hash).bind(&files).execute(&mut *c).await.map(|_| ()))?;
         for here in jurisdictions {
-            on!(&mut self.connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
-                .bind(&*rules.hash).bind(1_i64).bind(&files).bind(now.timestamp_millis()).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => {
+                sqlx::query(sql(statements::RULES_PUT)).bind(&*rules.hash).bind(1_i64).bind(now).bind(here).execute(&mut *c).await?;
+                sqlx::query(sql(statements::JURISDICTION_PUT)).bind(1_i64).bind(here).execute(&mut *c).await?;
+                sqlx::query(sql(statements::SCHEDULE_ADD)).bind(&sweeps).bind(now).bind(here).execute(&mut *c).await.map(|_| ())
+            })?;
         }
         Ok(())
     }

@@ -40,6 +40,16 @@ pub struct RuleSet {
     pub files: IndexMap<String, String>,
 }
 
+impl RuleSet {
+    /// Every sweep of every workflow, as `workflow/sweep`.
+    pub fn sweeps(&self) -> Vec<String> {
+        let of = |(workflow, rules): (&Name, &Arc<Rules>)| {
+            rules.setting.workflow.sweeps.keys().map(|sweep| format!("{workflow}/{sweep}")).collect::<Vec<_>>()
+        };
+        self.workflows.iter().flat_map(of).collect()
+    }
+}
+
 /// One workflow, ready to run.
 #[derive(Debug)]
 pub struct Rules {
