@@ -5,7 +5,7 @@
 
 use crate::support::calendar::cn;
 use crate::support::checker::rungs;
-use crate::support::world::{app_under, rules, submit};
+use crate::support::world::{all, app_under, rules, submit};
 use chrono::{Days, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use duban::app::App;
@@ -46,14 +46,14 @@ async fn office(folder: &Path, at: Instant, zone: &str, cron: &str) -> Arc<App> 
 }
 
 /// Ticks until nothing is due; gives how many facts came of it.
-async fn tick(app: &App) -> usize {
+async fn tick(app: &Arc<App>) -> usize {
     let mut facts = 0;
     for _ in 0..100 {
-        let woken = app.wake_due(256).await.unwrap();
+        let woken = all(app).wake_due(256).await.unwrap();
         assert_eq!(woken.set_aside, 0);
         facts += woken.facts;
         if woken.looked_at == 0 {
-            return facts + app.sweep_due().await.unwrap().facts;
+            return facts + all(app).sweep_due().await.unwrap().facts;
         }
     }
     panic!("the ticks never end");
@@ -286,21 +286,21 @@ async fn after_any_downtime_each_person_gets_one_mail_for_each_deadline_and_the_
         drop(app);
         let app = office(folder.path(), went_down + down, "Asia/Shanghai", "0 8 1 1 *").await;
         tick(&app).await;
-        let mut all = Vec::new();
+        let mut counts = Vec::new();
         for (nth, item) in ["r1", "r2", "r3"].into_iter().enumerate() {
             let (_, rungs) = rungs(&calendar, day("2026-03-02") + Days::new(nth as u64));
             let due: Vec<_> =
                 rungs.into_iter().filter(|(_, _, on)| begins(*on, zone) <= app.clock.now()).map(|(rung, nth, _)| (rung, nth)).collect();
             let told: Vec<_> = fired(&app, item).await.into_iter().map(|(rung, _)| rung).collect();
             assert_eq!(told, due, "down for {down}: {item}");
-            all.push(told.len());
+            counts.push(told.len());
         }
         // The loops do not look any more, so only what the downtime left is mailed.
         let (memory, post) = post();
         for _ in 0..3 {
             app.clock.set(app.clock.now() + TimeDelta::hours(24));
-            while app.render_due(&post).await.unwrap().more {}
-            app.send_due(&post, &CancellationToken::new()).await.unwrap();
+            while all(&app).render_due(&post).await.unwrap().more {}
+            all(&app).send_due(&post, &CancellationToken::new()).await.unwrap();
         }
         let mut mails: BTreeMap<(String, String), usize> = BTreeMap::new();
         for mail in memory.mails() {
@@ -309,7 +309,7 @@ async fn after_any_downtime_each_person_gets_one_mail_for_each_deadline_and_the_
             *mails.entry((mail.to, about)).or_default() += 1;
         }
         assert!(mails.values().all(|count| *count == 1), "down for {down}: {mails:?}");
-        assert_eq!(mails.is_empty(), all.iter().all(|told| *told == 0), "down for {down}: {mails:?}");
+        assert_eq!(mails.is_empty(), counts.iter().all(|told| *told == 0), "down for {down}: {mails:?}");
         app.store.clone().close().await;
     }
 }
@@ -333,9 +333,9 @@ async fn a_jump_ahead_is_held_until_it_is_confirmed_and_a_night_of_sleep_is_not(
     let app = office(folder.path(), begun, "Asia/Shanghai", "0 8 1 1 *").await;
     app.act(&submit("r1")).await.unwrap();
     let (memory, post) = post();
-    let (pulse, stop) = (Arc::new(Pulse::new(&app)), CancellationToken::new());
-    let engine = tokio::spawn(run_engine(app.clone(), pulse.clone(), stop.clone()));
-    let mailer = tokio::spawn(run_mail(app.clone(), post, pulse.clone(), stop.clone()));
+    let (pulse, stop) = (Arc::new(Pulse::new(&app.clock)), CancellationToken::new());
+    let engine = tokio::spawn(run_engine(all(&app), pulse.clone(), stop.clone()));
+    let mailer = tokio::spawn(run_mail(all(&app), post, pulse.clone(), stop.clone()));
     let count = async || fired(&app, "r1").await.len();
     until("it looks", async || pulse.state().last_tick.is_some() && pulse.state().last_mail.is_some()).await;
 
@@ -372,7 +372,7 @@ async fn a_jump_ahead_is_held_until_it_is_confirmed_and_a_night_of_sleep_is_not(
     pulse.wake();
     until("it is held", async || pulse.state().held.is_some()).await;
     assert_eq!((count().await, memory.mails().len()), (1, 1));
-    assert!(pulse.confirm_clock(&app));
+    assert!(pulse.confirm_clock(&app.clock));
     until("all is told", async || count().await == 5 && memory.mails().len() >= 3).await;
     stop.cancel();
     pulse.wake();
