@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -104,6 +105,7 @@ struct Seen {
     mails: usize,
     /// Those that got a 250 after the final dot.
     accepted: Vec<Received>,
+    arrived: watch::Sender<usize>,
     quits: usize,
 }
 
@@ -174,6 +176,13 @@ impl Sink {
     /// How many were accepted so far.
     pub fn count(&self) -> usize {
         self.seen.lock().unwrap().accepted.len()
+    }
+
+    /// Returns once so many were accepted.
+    pub async fn reaches(&self, count: usize) {
+        let mut arrived = self.seen.lock().unwrap().arrived.subscribe();
+        // It cannot fail: the sender lives as long as the sink.
+        let _ = arrived.wait_for(|arrived| *arrived >= count).await;
     }
 
     pub fn connections(&self) -> usize {
@@ -344,7 +353,10 @@ impl Talk {
                     };
                     let said = format!("250 accepted as {}", self.mail);
                     if matches!(self.act(Step::AfterDot), Act::Behave | Act::Slow | Act::Late | Act::Tardy | Act::Drip(_)) {
-                        self.seen.lock().unwrap().accepted.push(received);
+                        let mut seen = self.seen.lock().unwrap();
+                        seen.accepted.push(received);
+                        let count = seen.accepted.len();
+                        seen.arrived.send_replace(count);
                     }
                     self.say(stream, Step::AfterDot, &said).await?;
                 }
