@@ -3,6 +3,7 @@
 mod compose;
 mod matrix;
 mod peer;
+mod relay;
 mod send;
 mod smtp;
 mod transports;

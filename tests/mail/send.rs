@@ -10,7 +10,7 @@ use duban::clock::Clock;
 use duban::files::mail_frames;
 use duban::kernel::rules::RuleSet;
 use duban::mail::guard::Guard;
-use duban::mail::smtp::{Limits, Server, Smtp};
+use duban::mail::smtp::{Dial, Limits, Server, Smtp};
 use duban::mail::{Address, Memory, Outcome, Phase, Transport};
 use duban::store::outbox::NoticeStatus;
 use duban::store::{Opening, Store};
@@ -29,7 +29,7 @@ async fn office(now: &str) -> World {
 }
 
 /// The same under other rules.
-async fn office_with(rules: RuleSet, now: &str) -> World {
+pub(super) async fn office_with(rules: RuleSet, now: &str) -> World {
     let folder = tempfile::tempdir().unwrap();
     let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
     let store = Store::open(&folder.path().join("duban.db"), opening, moment("2026-03-02 09:00")).await.unwrap();
@@ -56,25 +56,34 @@ fn memory() -> (Memory, Arc<Post>) {
 /// To a scripted server, as from a machine that may mail example.com.
 fn smtp(sink: &Sink, allow: &[&str]) -> Arc<Post> {
     let server = Server::parse(&format!("smtp://127.0.0.1:{}?tls=none", sink.port), None).unwrap();
-    let transport = Transport::Smtp(Box::new(Smtp::new(server, Limits::default()).unwrap()));
-    let mut post = Arc::into_inner(post(transport)).unwrap();
+    allowed(Smtp::new(server, Limits::default()).unwrap(), allow)
+}
+
+/// The same without a socket.
+pub(super) fn smtp_over(dial: Dial) -> Arc<Post> {
+    let server = Server::parse("smtp://localhost?tls=none", None).unwrap();
+    allowed(Smtp::over(dial, server, Limits::default()).unwrap(), &["example.com"])
+}
+
+fn allowed(smtp: Smtp, allow: &[&str]) -> Arc<Post> {
+    let mut post = Arc::into_inner(post(Transport::Smtp(Box::new(smtp)))).unwrap();
     post.guard.allow = allow.iter().map(|allowed| allowed.to_string()).collect();
     Arc::new(post)
 }
 
-async fn send(world: &World, post: &Arc<Post>) -> Posted {
+pub(super) async fn send(world: &World, post: &Arc<Post>) -> Posted {
     all(&world.app).send_due(post, &CancellationToken::new()).await.unwrap()
 }
 
-async fn render(world: &World, post: &Post) -> Rendered {
+pub(super) async fn render(world: &World, post: &Post) -> Rendered {
     all(&world.app).render_due(post).await.unwrap()
 }
 
-async fn notices(world: &World, item: &str) -> Vec<NoticeStatus> {
+pub(super) async fn notices(world: &World, item: &str) -> Vec<NoticeStatus> {
     world.app.store.notices_of(item).await.unwrap()
 }
 
-async fn mail_counts(world: &World) -> Vec<(String, u64)> {
+pub(super) async fn mail_counts(world: &World) -> Vec<(String, u64)> {
     world.app.store.count_mails().await.unwrap()
 }
 
