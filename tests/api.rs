@@ -520,3 +520,40 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
     assert_eq!(count, 14);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
+
+/// Tokens of two offices of one database: the same paths, and nothing of the other is seen or touched.
+#[tokio::test]
+async fn a_token_opens_one_office_and_sees_no_other() {
+    let world = World::open("2026-03-02 10:00").await;
+    let people = |path: &str, text: String| match path {
+        "directory.yaml" => text.replace("ann:", "eve:").replace("Ann", "Eve"),
+        _ => text,
+    };
+    App::open(world.app.store.of("east"), Arc::new(rules(people)), world.app.clock.clone()).await.unwrap();
+    let server = Server::start(world).await;
+    let mut tokens = Tokens::clone(&server.tokens.lock().unwrap());
+    tokens.persons.insert(digest("eve"), ("east".into(), "eve".into()));
+    tokens.persons.insert(digest("ann of the east"), ("east".into(), "ann".into()));
+    tokens.office.insert(digest("office of the east"), "east".into());
+    tokens.office.insert(digest("office of nowhere"), "nowhere".into());
+    *server.tokens.lock().unwrap() = Arc::new(tokens);
+    server.submitted("r1").await;
+    let made = server.post("/items/r1/actions/submit", "eve", json!({ "input": { "title": "A bench for the east" } })).await;
+    assert_eq!(made.status, 200, "the id is free there: {}", made.body);
+    let titles = async |token: &str| {
+        let items = server.get("/items", token).await.json()["items"].clone();
+        items.as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(titles("ann").await, ["Request r1"]);
+    assert_eq!(titles("eve").await, ["A bench for the east"]);
+    assert_eq!(titles("office of the east").await, ["A bench for the east"]);
+    server.get("/items", "ann of the east").await.problem(403, "not_in_directory");
+    let shut = server.get("/items", "office of nowhere").await.problem(503, "office_shut");
+    assert_eq!(shut["values"]["jurisdiction"], "nowhere");
+    // The token of the lock file opens whichever office the command line names.
+    let named = async |name: &str| {
+        let header = format!("duban-jurisdiction: {name}");
+        server.ask("GET", "/items", "of the lock file", &[&header], "").await.json()["items"][0]["title"].clone()
+    };
+    assert_eq!((named("local").await, named("east").await), (json!("Request r1"), json!("A bench for the east")));
+}
