@@ -2,9 +2,10 @@
 
 use crate::api::{Api, BodyLimits, accept};
 use crate::app::send::Post;
-use crate::app::{App, Integrity, Offices, random_text};
+use crate::app::{Integrity, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
+use crate::kernel::rules::RuleSet;
 use crate::kernel::time::Instant;
 use crate::mail::guard::Guard;
 use crate::mail::smtp::{Limits, Server, ServerError, Smtp};
@@ -94,7 +95,7 @@ pub async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
     for app in offices.open() {
-        check_zone(&app, settings)?;
+        check_zone(&app.rules(), settings)?;
     }
     offices.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
     let offices = Arc::new(offices);
@@ -205,9 +206,9 @@ fn abstract_name(socket: &std::ffi::OsStr) -> Option<&[u8]> {
 }
 
 /// A wrong zone in the settings is noticed here, not by mails at the wrong hour.
-fn check_zone(app: &App, settings: &Settings) -> Result<(), ServeError> {
+pub fn check_zone(rules: &RuleSet, settings: &Settings) -> Result<(), ServeError> {
     let Some(zone) = &settings.zone else { return Ok(()) };
-    for (name, rules) in &app.rules().workflows {
+    for (name, rules) in &rules.workflows {
         let own = rules.setting.workflow.timezone.name();
         if own != zone {
             return Err(ServeError::Zone { settings: zone.clone(), workflow: name.to_string(), rules: own.to_string() });

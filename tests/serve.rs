@@ -391,3 +391,13 @@ async fn a_part_that_ends_by_itself_ends_the_server_with_a_fault() {
     stop.cancel();
     assert!(until_one_ends(parts, &stop).await.is_ok(), "told to stop is good order");
 }
+
+#[test]
+fn a_zone_that_is_not_the_rules_own_is_refused_before_a_database_is_made() {
+    let desk = Desk::new();
+    std::fs::write(desk.folder.path().join("duban.yaml"), "zone: Europe/Paris\n").unwrap();
+    let refused = desk.run(&["serve", "--port", "0"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("Europe/Paris") && refused.err.contains("Asia/Shanghai"), "{refused:?}");
+    assert!(!desk.folder.path().join("duban.db").exists());
+}

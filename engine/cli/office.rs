@@ -12,6 +12,7 @@ use crate::kernel::model::command::Command;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, refusal, say};
+use crate::serve::{ServeError, check_zone};
 use crate::store::{Opening, Place, Store, StoreError, lock};
 use std::fmt;
 use std::future::Future;
@@ -72,6 +73,10 @@ impl Stop {
             ActError::Store(error) => Stop::store(lang, error),
             ActError::Load(error) => Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]),
         }
+    }
+
+    pub fn zone(lang: Lang, settings: &str, workflow: &str, rules: &str) -> Stop {
+        Stop::usage(lang, "serve.zone", &[("settings", settings), ("workflow", workflow), ("rules", rules)])
     }
 
     pub fn client(lang: Lang, error: &ClientError) -> Stop {
@@ -282,6 +287,10 @@ fn from_folder(context: &Context) -> anyhow::Result<RuleSet> {
     let files = files::rule_set(&folder)?;
     let (rules, problems) = check::load(&files);
     if let Some(rules) = rules {
+        // Before a database is made.
+        if let Err(ServeError::Zone { settings, workflow, rules }) = check_zone(&rules, &context.settings) {
+            return Err(Stop::zone(context.lang, &settings, &workflow, &rules).into());
+        }
         return Ok(rules);
     }
     let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();

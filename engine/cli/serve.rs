@@ -57,9 +57,7 @@ fn stop(lang: Lang, error: ServeError) -> Stop {
     match error {
         ServeError::Address(text) => Stop::usage(lang, "serve.address", &[("text", &text)]),
         ServeError::InUse(address) => Stop::new(exit::ENVIRONMENT, lang, "serve.in_use", &[("address", &address.to_string())]),
-        ServeError::Zone { settings, workflow, rules } => {
-            Stop::usage(lang, "serve.zone", &[("settings", &settings), ("workflow", &workflow), ("rules", &rules)])
-        }
+        ServeError::Zone { settings, workflow, rules } => Stop::zone(lang, &settings, &workflow, &rules),
         ServeError::Part(part) => Stop::new(exit::ENVIRONMENT, lang, "serve.part", &[("part", &part)]),
         ServeError::Store(error) => Stop::store(lang, &error),
         error => {
