@@ -11,7 +11,7 @@ use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::value::Value;
 use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
-use duban::store::{LOCAL, News};
+use duban::store::{LOCAL, News, StoreError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeSet, HashMap};
@@ -19,6 +19,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Now};
+use tokio_util::sync::CancellationToken;
 
 const NODES: usize = 3;
 
@@ -358,4 +359,22 @@ async fn offices_that_share_a_server_work_each_for_itself() {
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(at("north", &words).0, Some(0));
     assert_eq!(at("east", &["offices", "add", "two words"]).0, Some(2));
+}
+
+/// A newer program has brought the database up to its schema while this one runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_the_database_has_outgrown_writes_nothing_any_more() {
+    let ground = Ground::server().await;
+    let app = app_on(ground.place(), "2026-03-02 10:00", None).await;
+    app.act(&submit("r1")).await.unwrap();
+    let (offices, pulse, stop) = (all(&app), duban::scheduler::Pulse::new(&app.clock), CancellationToken::new());
+    duban::scheduler::tick(&offices, &pulse, &stop).await.unwrap();
+    ground.tamper("insert into schema_version values (999, 0)").await;
+    app.clock.set(moment("2026-03-05 10:00"));
+    let outgrown = |error: &StoreError| matches!(error, StoreError::Newer { found: 999, .. });
+    let ticked = duban::scheduler::tick(&offices, &pulse, &stop).await.unwrap_err();
+    assert!(outgrown(&ticked), "{ticked}");
+    let acted = app.act(&submit("r2")).await.unwrap_err();
+    assert!(matches!(&acted, ActError::Store(error) if outgrown(error)), "{acted}");
+    assert_eq!(app.store.item("r1").await.unwrap().unwrap().facts.len(), 1, "nothing fired");
 }

@@ -146,11 +146,12 @@ impl Offices {
     }
 
     /// Where other processes work the same database: takes over the rule sets that they have put into use. An office whose new rules this
-    /// program cannot read is left to others. Gives how many have changed.
+    /// program cannot read is left to others. Gives how many have changed; an error once the database has outgrown this program.
     pub async fn follow_rules(&self) -> Result<usize, StoreError> {
         if !self.store.is_shared() {
             return Ok(0);
         }
+        self.store.check_schema().await?;
         let apps: IndexMap<Arc<str>, Arc<App>> = self.at_hand().apps.clone();
         let names: Vec<Arc<str>> = apps.keys().cloned().collect();
         let mut changed = 0;

@@ -256,6 +256,17 @@ fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&str) ->
     texts.collect::<Vec<_>>().join(between)
 }
 
+/// Where the database lies, for people.
+pub(super) fn place(readers: &Readers) -> String {
+    match readers {
+        Driver::Sqlite(pool) => pool.connect_options().get_filename().display().to_string(),
+        Driver::Postgres(pool) => {
+            let options = pool.connect_options();
+            format!("postgres://{}/{}", options.get_host(), options.get_database().unwrap_or_default())
+        }
+    }
+}
+
 /// Closes a connection that is still sound.
 pub(super) async fn close(connection: Connection) {
     // Nothing is lost when closing fails: all that was answered has been committed.

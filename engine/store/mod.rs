@@ -237,6 +237,19 @@ impl Store {
         }
     }
 
+    /// Whether another program has brought the database to a newer schema meanwhile: then this one writes nothing any more.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let (found,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await)?;
+        if found <= SCHEMA_VERSION {
+            return Ok(());
+        }
+        let newer = StoreError::Newer { path: dialect::place(&self.readers), found, known: SCHEMA_VERSION };
+        if let Some(writer) = &self.writer {
+            writer.give_up(newer.clone());
+        }
+        Err(newer)
+    }
+
     /// A setting kept in the database.
     pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
         let row: Option<(String,)> =

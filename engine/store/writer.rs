@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -63,6 +63,8 @@ pub(super) struct Writer {
     background: mpsc::Sender<Job>,
     counters: Arc<Counters>,
     name: String,
+    /// Why this program may not write to the database any more.
+    outgrown: Arc<OnceLock<StoreError>>,
     task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -78,6 +80,7 @@ impl Writer {
         let (background, background_jobs) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
         let name = format!("{:016x}", rand::random::<u64>());
+        let outgrown = Arc::new(OnceLock::new());
         let task = Task {
             address,
             connection: Some(connection),
@@ -85,13 +88,20 @@ impl Writer {
             heads: AllHeads::new(),
             down: false,
             poisoned: None,
+            outgrown: outgrown.clone(),
             news: News { name: name.clone(), untold: false, told: None },
             user: user_jobs,
             background: background_jobs,
             counters: counters.clone(),
         };
         let task = tokio::spawn(task.run());
-        Writer { user, background, counters, name, task: tokio::sync::Mutex::new(Some(task)) }
+        Writer { user, background, counters, name, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
+    }
+
+    /// From here on nothing is written: another program has brought the database to a schema that this one does not know.
+    pub fn give_up(&self, why: StoreError) {
+        // The first reason is the one that counts.
+        let _ = self.outgrown.set(why);
     }
 
     /// How this process calls itself before others.
@@ -159,6 +169,7 @@ struct Task {
     down: bool,
     /// Why nothing can be promised any more.
     poisoned: Option<String>,
+    outgrown: Arc<OnceLock<StoreError>>,
     news: News,
     user: mpsc::Receiver<Job>,
     background: mpsc::Receiver<Job>,
@@ -238,6 +249,9 @@ impl Task {
     /// again with one command at a time, so that a bad one leaves its neighbours alone. What was certainly not stored because a server
     /// went away or another process was in the way is tried again.
     async fn transaction(&mut self, units: &[Unit], works: &mut [Box<dyn Work>]) -> Result<Vec<Result<Vec<Saved>, Failed>>, StoreError> {
+        if let Some(why) = self.outgrown.get() {
+            return Err(why.clone());
+        }
         if let Some(why) = &self.poisoned {
             return Err(StoreError::NotDone(why.clone()));
         }
