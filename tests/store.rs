@@ -21,6 +21,7 @@ mod faults;
 mod jurisdictions;
 mod mails;
 mod outage;
+mod plans;
 mod several;
 mod whole;
 
