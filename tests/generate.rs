@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 const NOW: &str = "2026-11-02T02:00:00Z";
-const WISH: Wish = Wish { jurisdictions: 6, items: 60, facts: 300, seed: 7 };
+const WISH: Wish = Wish { jurisdictions: 6, items: 60, facts: 300, seed: 7, lives: generate::LIVES };
 
 fn now() -> Instant {
     NOW.parse().expect("a moment")

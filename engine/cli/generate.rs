@@ -45,7 +45,7 @@ pub fn run(args: &GenerateArgs, context: &Context) -> anyhow::Result<i32> {
         context.draw(&errors, &folder.display().to_string(), &texts);
         return Ok(exit::FINDINGS);
     };
-    let wish = Wish { jurisdictions: args.jurisdictions, items: args.items, facts: args.facts, seed: args.seed };
+    let wish = Wish { jurisdictions: args.jurisdictions, items: args.items, facts: args.facts, seed: args.seed, lives: generate::LIVES };
     let place = &context.settings.database;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = progress(context);

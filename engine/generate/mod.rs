@@ -8,10 +8,11 @@ mod life;
 mod values;
 
 use crate::app::{caches, random_text};
+use crate::kernel::calendar::cron::Cron;
 use crate::kernel::model::decision::{Notice, Refusal};
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::time::Instant;
-use crate::store::fill::{FillError, Filling, Stream};
+use crate::store::fill::{Begun, FillError, Filling, Stream};
 use crate::store::pattern::{Pattern, Recorded, Sheaf};
 use crate::store::{LOCAL, Place, StoreError};
 use chrono::{SubsecRound, TimeDelta};
@@ -27,8 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const TOKEN: u64 = 7_319_000_000;
 /// Numbers that a counter may give to one item.
 const NUMBERS_EACH: i64 = 100;
-/// Different lives, at most.
-const LIVES: u64 = 2_000;
+/// Different lives, unless something else is wished for.
+pub const LIVES: u64 = 2_000;
 /// A life that came to its end is lived again under another seed, so often.
 const ATTEMPTS: u64 = 60;
 /// Lives are lived in so many rows, each looking after its own average, whatever the number of processors.
@@ -49,6 +50,8 @@ pub struct Wish {
     /// Facts of all items, about.
     pub facts: u64,
     pub seed: u64,
+    /// Different lives behind the items, at most.
+    pub lives: u64,
 }
 
 /// What was written.
@@ -117,7 +120,7 @@ pub async fn generate(
     drop(lives);
 
     let all: Vec<String> = (0..wish.jurisdictions).map(jurisdiction).collect();
-    filling.rules(&all, rules, now).await?;
+    filling.rules(&all, rules, &sweeps(rules, now), now).await?;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..filling.streams(processors.max(1)) {
         let (stream, plan, told) = (filling.stream().await?, plan.clone(), told.clone());
@@ -136,6 +139,20 @@ pub async fn generate(
     Ok(made)
 }
 
+/// Every sweep as it stands in an office that has just been opened.
+fn sweeps(rules: &RuleSet, now: Instant) -> Vec<Begun> {
+    let mut begun = Vec::new();
+    for (workflow, rules) in &rules.workflows {
+        let zone = rules.setting.workflow.timezone;
+        for (name, sweep) in &rules.setting.workflow.sweeps {
+            let next = Cron::parse(&sweep.cron).ok().and_then(|cron| cron.next(zone, now)).map_or(now, |slot| slot.at);
+            let slot = now.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string();
+            begun.push(Begun { sweep: format!("{workflow}/{name}"), slot, next });
+        }
+    }
+    begun
+}
+
 /// Lives different lives, on all processors.
 async fn lives(
     rules: &Arc<RuleSet>,
@@ -146,7 +163,7 @@ async fn lives(
 ) -> Result<Vec<Life>, GenerateError> {
     let workflows: Vec<Arc<Rules>> =
         rules.workflows.values().filter(|rules| rules.setting.workflow.actions.values().any(|a| a.creates)).cloned().collect();
-    let all = wish.items.min(LIVES);
+    let all = wish.items.min(wish.lives.max(1));
     let (done, next) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..processors.max(1) {

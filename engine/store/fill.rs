@@ -25,6 +25,27 @@ const ROWS: usize = 250;
 /// So many bytes go to a PostgreSQL server at a time.
 const PIECE: usize = 1 << 20;
 
+/// So many jurisdictions get their rules at once.
+const PAGE: usize = 2_000;
+
+const IN_USE: &str = "insert into rule_set (jurisdiction, hash, revision, in_use_since)
+    select value ->> 0, value ->> 1, 1, cast(value ->> 2 as bigint) from json_each($1)";
+const OFFICES: &str = "insert into jurisdiction (id, revision, derived) select value ->> 0, 1, 1 from json_each($1)";
+const BEGUN: &str = "insert into slot (jurisdiction, sweep, slot, at, claimed_at, done_at)
+    select value ->> 0, value ->> 1, value ->> 2, cast(value ->> 3 as bigint), cast(value ->> 3 as bigint), cast(value ->> 3 as bigint) from json_each($1)";
+const NEXT: &str =
+    "insert into schedule (jurisdiction, sweep, next_at) select value ->> 0, value ->> 1, cast(value ->> 4 as bigint) from json_each($1)";
+
+/// A sweep that has been begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Workflow and sweep.
+    pub sweep: String,
+    /// The local civil minute of now.
+    pub slot: String,
+    pub next: Instant,
+}
+
 /// Why nothing, or not everything, was written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FillError {
@@ -103,18 +124,21 @@ impl Filling {
         Ok(Stream { connection })
     }
 
-    /// Puts a rule set into use for jurisdictions that have none.
-    pub async fn rules(&mut self, jurisdictions: &[String], rules: &RuleSet, now: Instant) -> Result<(), StoreError> {
+    /// Puts a rule set into use for jurisdictions that have none. Its sweeps begin now; each goes on at its next slot.
+    pub async fn rules(&mut self, jurisdictions: &[String], rules: &RuleSet, sweeps: &[Begun], now: Instant) -> Result<(), StoreError> {
         let files = serde_json::to_string(&rules.files).map_err(|error| StoreError::NotDone(error.to_string()))?;
-        let (sweeps, now) = (batch(&rules.sweeps().iter().map(|sweep| [sweep]).collect::<Vec<_>>()), now.timestamp_millis());
-        let connection = &mut self.connection;
-        on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(&*rules.hash).bind(&files).execute(&mut *c).await.map(|_| ()))?;
-        for here in jurisdictions {
-            on!(&mut *connection, c, sql => {
-                sqlx::query(sql(statements::RULES_PUT)).bind(&*rules.hash).bind(1_i64).bind(now).bind(here).execute(&mut *c).await?;
-                sqlx::query(sql(statements::JURISDICTION_PUT)).bind(1_i64).bind(here).execute(&mut *c).await?;
-                sqlx::query(sql(statements::SCHEDULE_ADD)).bind(&sweeps).bind(now).bind(here).execute(&mut *c).await.map(|_| ())
-            })?;
+        let now = now.timestamp_millis();
+        on!(&mut self.connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(&*rules.hash).bind(&files).execute(&mut *c).await.map(|_| ()))?;
+        for page in jurisdictions.chunks(PAGE) {
+            let rows: Vec<_> = page.iter().map(|here| (here, &rules.hash, now)).collect();
+            let swept: Vec<_> = page
+                .iter()
+                .flat_map(|here| sweeps.iter().map(move |begun| (here, &begun.sweep, &begun.slot, now, begun.next.timestamp_millis())))
+                .collect();
+            for (statement, rows) in [(IN_USE, batch(&rows)), (OFFICES, batch(&rows)), (BEGUN, batch(&swept)), (NEXT, batch(&swept))] {
+                let text = dialect::in_words_of(&self.connection, statement);
+                on!(&mut self.connection, c, _words => sqlx::query(AssertSqlSafe(text)).bind(rows).execute(&mut *c).await.map(|_| ()))?;
+            }
         }
         Ok(())
     }
