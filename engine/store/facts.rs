@@ -155,27 +155,34 @@ impl Store {
         let found: Option<(String, i64, String, Option<String>, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_LOAD)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let Some((_, rev, head, _, _)) = found else { return Err(StoreError::Damaged(format!("there is no item `{id}`"))) };
         let rows: Vec<(i64, String, Option<String>, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::FACTS_OF)).bind(id).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let mut last = String::new();
-        for ((seq, json, cause, hash), expected) in rows.iter().zip(1..) {
-            if *seq != expected {
-                return Err(StoreError::Damaged(format!("fact {expected} of `{id}` is missing")));
-            }
-            last = chain(&last, &own(id, *seq as u64, json));
-            if last != *hash {
-                return Err(StoreError::Damaged(format!("fact {seq} of `{id}` was changed")));
-            }
-            if parse(id, *seq, json)?.cause.key() != *cause {
-                return Err(StoreError::Damaged(format!("the cause of fact {seq} of `{id}` was changed")));
-            }
-            if *seq == rev && last != head {
-                return Err(StoreError::Damaged(format!("the last fact of `{id}` is not the one it was saved with")));
-            }
-        }
-        if (rows.len() as i64) < rev {
-            return Err(StoreError::Damaged(format!("fact {rev} of `{id}` is missing")));
-        }
-        Ok(())
+        sound(id, &rows, rev, &head).map(|_| ())
     }
+}
+
+/// The facts of an item, when they hang together: no gap, no change, and the last one is the one that the item carries.
+pub(super) fn sound(id: &str, rows: &[(i64, String, Option<String>, String)], rev: i64, head: &str) -> Result<Vec<Fact>, StoreError> {
+    let (mut last, mut facts) = (String::new(), Vec::with_capacity(rows.len()));
+    for ((seq, json, cause, hash), expected) in rows.iter().zip(1..) {
+        if *seq != expected {
+            return Err(StoreError::Damaged(format!("fact {expected} of `{id}` is missing")));
+        }
+        last = chain(&last, &own(id, *seq as u64, json));
+        if last != *hash {
+            return Err(StoreError::Damaged(format!("fact {seq} of `{id}` was changed")));
+        }
+        let fact = parse(id, *seq, json)?;
+        if fact.cause.key() != *cause {
+            return Err(StoreError::Damaged(format!("the cause of fact {seq} of `{id}` was changed")));
+        }
+        if *seq == rev && last != head {
+            return Err(StoreError::Damaged(format!("the last fact of `{id}` is not the one it was saved with")));
+        }
+        facts.push(fact);
+    }
+    if (rows.len() as i64) < rev {
+        return Err(StoreError::Damaged(format!("fact {rev} of `{id}` is missing")));
+    }
+    Ok(facts)
 }
 
 fn parse(item: &str, seq: i64, json: &str) -> Result<Fact, StoreError> {

@@ -67,7 +67,7 @@ pub struct SetAside {
     pub retry_at: Option<Instant>,
 }
 
-type Row = (
+pub(super) type Row = (
     String,
     String,
     i64,
@@ -205,7 +205,7 @@ impl Store {
     }
 }
 
-fn listed(row: Row) -> Result<Listed, StoreError> {
+pub(super) fn listed(row: Row) -> Result<Listed, StoreError> {
     let (id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev) = row;
     let damaged = |what: &str| StoreError::Damaged(format!("{what} of `{id}` cannot be read"));
     let day = |text: Option<String>| text.map(|text| text.parse().map_err(|_| damaged("a date"))).transpose();

@@ -18,6 +18,7 @@ pub mod pattern;
 mod place;
 mod postgres;
 pub mod posting;
+pub mod records;
 pub mod rulesets;
 pub mod save;
 mod schema;

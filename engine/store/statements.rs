@@ -78,6 +78,12 @@ statements! {
     FACTS_OF = "select seq, json, cause_key, hash from fact where jurisdiction = $j and item = $1 order by seq";
     FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.jurisdiction = $j and f.item = j.value ->> 0 order by f.item, f.seq";
     ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item where jurisdiction = $j and id = $1";
+    // A page of neighbours with all that is recorded of them.
+    RECORD_HEADS = "select id, rev, head from item where jurisdiction = $j and id > $1 order by id limit $2";
+    RECORD_ROWS = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
+        where jurisdiction = $j and id > $1 and id <= $2 order by id";
+    RECORD_FACTS = "select item, seq, json, cause_key, hash from fact where jurisdiction = $j and item > $1 and item <= $2 order by item, seq";
+    RECORD_NOTICES = "select item, seq, notice from notice where jurisdiction = $j and item > $1 and item <= $2 order by item, seq";
     ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
         where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
