@@ -86,7 +86,7 @@ fn main() -> Result<(), Error> {
             println!("    flushes per action, counted: {flushes:.3}");
         }
     }
-    runtime.block_on(idle::compare(folder.path(), if short { 10_000 } else { 100_000 }))
+    runtime.block_on(idle::compare(folder.path(), if short { 10_000 } else { 1_000_000 }))
 }
 
 fn report(callers: usize, runs: &[(Side, Run)]) -> Result<(), Error> {
