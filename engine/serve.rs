@@ -124,6 +124,13 @@ pub async fn serve(
     tasks.spawn(named("scheduler", scheduler::run_engine(offices.clone(), pulse.clone(), stop.clone())));
     tasks.spawn(named("news", scheduler::run_news(offices.clone(), pulse.clone(), stop.clone())));
     tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse, stop.clone())));
+    let (store, stopping) = (offices.store.clone(), stop.clone());
+    tasks.spawn(named("storage", async move {
+        tokio::select! {
+            () = store.given_up() => {}
+            () = stopping.cancelled() => {}
+        }
+    }));
     offices.store.announce(address.to_string(), token)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the local API can be reached from other machines, without encryption");

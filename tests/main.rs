@@ -11,6 +11,7 @@ mod crash;
 mod defects;
 mod docs;
 mod generate;
+mod iofault;
 mod kernel;
 mod mail;
 mod moving;

@@ -76,13 +76,53 @@ async fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
         assert!(steps.iter().any(|step| matches!(step, Step::Renamed { to, .. } if to.ends_with(".eml"))), "no mail has left");
         let wanted = (images - looked_at).min(OF_ONE_OFFICE);
         let mut chance = StdRng::seed_from_u64(seed + looked_at);
-        for (at, found) in look_at_images(&steps, wanted, &acknowledged, &mut chance).await {
+        for (at, found) in look_at_images(&steps, 0, wanted, &acknowledged, &mut chance).await {
             assert_eq!(found, Vec::<String>::new(), "seed {seed}, image of step {at} of {} after {looked_at} images", steps.len());
         }
         looked_at += wanted;
         answers += acknowledged.len();
     }
     println!("seed {seed}: {looked_at} images, {answers} acknowledged");
+}
+
+/// The system has forgotten what it could not write, while the process that comes next still reads it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_after_a_failed_flush_survives_a_power_cut_as_well() {
+    let seed = setting("DUBAN_POWER_SEED", 20_260_302);
+    for flush in [14, 18, 22] {
+        let office = Office::on_file();
+        let trace = Trace(office.folder.path().join("trace"));
+        let mut acknowledged = Vec::new();
+        let mut begun = 0;
+        for fault in [flush, 0] {
+            let started = office
+                .start(|command| {
+                    watched(command, &office.data(), &trace);
+                    command.env("DISK_FAULT", format!("flush:{fault}"));
+                })
+                .await;
+            let code = match started {
+                Ok(server) => {
+                    for command in (0..8).flat_map(|number| commands(&format!("r{number}"), number)) {
+                        let Reply::Done(done) = server.asking.act(&command).await else { break };
+                        trace.tell(&acknowledged.len().to_string());
+                        acknowledged.push((command, done));
+                    }
+                    if fault > 0 { server.ends().await } else { server.stop() }
+                }
+                Err(ended) => ended.code,
+            };
+            assert_eq!(code, Some(if fault > 0 { 4 } else { 0 }), "the first life ends with the flush: {}", office.log());
+            if fault > 0 {
+                begun = trace.steps().len();
+            }
+        }
+        assert!(acknowledged.len() >= 36, "the second life did all of it");
+        let mut chance = StdRng::seed_from_u64(seed + flush);
+        for (at, found) in look_at_images(&trace.steps(), begun, 15, &acknowledged, &mut chance).await {
+            assert_eq!(found, Vec::<String>::new(), "seed {seed}, flush {flush}, image of step {at}");
+        }
+    }
 }
 
 /// The control. This process starts itself again as an office whose commits are not flushed one by one, as that of a demo.
@@ -114,7 +154,7 @@ async fn commits_that_are_not_flushed_are_seen_to_be_lost() {
     let done = |number: u64| Done { item: format!("r{number}").as_str().into(), rev: 1, state: "open".into(), notices: 0, repeated: false };
     let acknowledged: Vec<_> = (0..COMMANDS).map(|number| (command(number), done(number))).collect();
     let mut chance = StdRng::seed_from_u64(1);
-    let looks = look_at_images(&trace.steps(), 20, &acknowledged, &mut chance).await;
+    let looks = look_at_images(&trace.steps(), 0, 20, &acknowledged, &mut chance).await;
     let lossy = looks.iter().filter(|(_, found)| found.iter().any(|what| what.starts_with("lost: "))).count();
     println!("{lossy} of {} images lack what was acknowledged", looks.len());
     assert!(lossy >= looks.len() / 2, "{looks:#?}");
@@ -134,9 +174,16 @@ fn is_whole(steps: &[Step], folder: &Path) {
     assert!(seen.contains_key("duban.db") && seen.contains_key("duban.db-wal"), "{:?}", seen.keys());
 }
 
-/// Images at random steps, each with what is wrong with it.
-async fn look_at_images(steps: &[Step], images: u64, acknowledged: &[(Command, Done)], chance: &mut StdRng) -> Vec<(usize, Vec<String>)> {
-    let places: BTreeSet<usize> = sample(chance, steps.len(), steps.len().min(images as usize)).into_iter().collect();
+/// Images at random steps from one on, each with what is wrong with it.
+async fn look_at_images(
+    steps: &[Step],
+    from: usize,
+    images: u64,
+    acknowledged: &[(Command, Done)],
+    chance: &mut StdRng,
+) -> Vec<(usize, Vec<String>)> {
+    let left = steps.len() - from;
+    let places: BTreeSet<usize> = sample(chance, left, left.min(images as usize)).into_iter().map(|place| from + place).collect();
     let (mut disk, mut known, mut left) = (Disk::default(), Vec::new(), BTreeSet::new());
     let mut looks = Vec::new();
     for (place, step) in steps.iter().enumerate() {

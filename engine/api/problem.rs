@@ -27,7 +27,8 @@ pub struct ProblemDetails {
     pub status: u16,
     /// The sentence for the person who asked: the rule author's, or the engine's own.
     pub detail: String,
-    /// What programs go by; `wrong_state`, `stale_revision`, `unknown_key` …
+    /// What programs go by; `wrong_state`, `stale_revision`, `unknown_key` … `in_doubt`: it may have been done; the same request under
+    /// the same key tells.
     pub code: String,
     /// Where the rule stands that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +110,10 @@ impl Failure {
                 let code = serde_json::to_value(no.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
                 (code, refusal(lang, no), no.rule.as_ref().map(|rule| rule.to_string()), crate::kernel::words::values(lang, no))
             }
-            Says::Store(error) => ("store".to_string(), error.sentence(lang), None, Vec::new()),
+            Says::Store(error) => {
+                let code = if matches!(error, StoreError::Unknown(_)) { "in_doubt" } else { "store" };
+                (code.to_string(), error.sentence(lang), None, Vec::new())
+            }
         };
         ProblemDetails {
             kind: format!("urn:duban:problem:{code}"),

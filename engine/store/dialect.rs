@@ -164,6 +164,11 @@ pub(super) fn is_failed_flush(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(Code::Sqlite(code)) if sqlite::is_failed_flush(code))
 }
 
+/// There was no room for what a commit had to write, so it is not there.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(Code::Sqlite(code)) if sqlite::is_full(code))
+}
+
 /// What the database said, in words for an administrator.
 pub(super) fn plain(error: &sqlx::Error) -> String {
     let known = match code(error) {

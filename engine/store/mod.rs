@@ -122,7 +122,10 @@ impl Store {
                 if let Some(kind) = sqlite::shared_file_system(path) {
                     return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
                 }
-                Some(Lock::take(path)?)
+                let lock = Lock::take(path)?;
+                let cannot = |error: std::io::Error| StoreError::Open { path: path.display().to_string(), what: error.to_string() };
+                sqlite::flush_log(path).map_err(cannot)?;
+                Some(lock)
             }
             None => None,
         };
@@ -204,6 +207,14 @@ impl Store {
         }
         on!(&*self.readers, pool, _words => pool.close().await);
         self.lock().take();
+    }
+
+    /// Returns when the disk failed to store what had been written: only another process, which reads what is there, can go on.
+    pub async fn given_up(&self) {
+        match &self.writer {
+            Some(writer) => writer.given_up().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Tells other processes where the local API of this one listens.

@@ -4,6 +4,7 @@ use super::{StoreError, statements};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -119,6 +120,11 @@ pub(super) fn is_storage_fault(code: u32) -> bool {
     matches!(code & 0xff, 10 | 11 | 13 | 26)
 }
 
+/// A frame of the log that was cut short is no part of it.
+pub(super) fn is_full(code: u32) -> bool {
+    code & 0xff == 13
+}
+
 /// A flush to the disk failed, so what earlier commits wrote may be lost as well: only a restart helps.
 pub(super) fn is_failed_flush(code: u32) -> bool {
     // SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
@@ -157,6 +163,29 @@ pub(super) async fn settle(file: &File) -> Result<(), StoreError> {
     match settled? {
         (0, ..) => Ok(()),
         _ => Err(StoreError::Failed("another program has the file open".into())),
+    }
+}
+
+/// Puts the log that another process has left onto the disk as it is read, before anybody relies on it: when a flush fails, the system
+/// forgets what it could not write, but goes on showing it. Nobody else may write to the database.
+pub(super) fn flush_log(file: &Path) -> std::io::Result<()> {
+    let mut name = file.as_os_str().to_os_string();
+    name.push("-wal");
+    let mut log = match std::fs::OpenOptions::new().read(true).write(true).open(name) {
+        Ok(log) => log,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let (mut block, mut at) = (vec![0; 1 << 20], 0);
+    loop {
+        log.seek(SeekFrom::Start(at))?;
+        let read = log.read(&mut block)?;
+        if read == 0 {
+            return log.sync_all();
+        }
+        log.seek(SeekFrom::Start(at))?;
+        log.write_all(&block[..read])?;
+        at += read as u64;
     }
 }
 

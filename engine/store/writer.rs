@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// At most so many commands share a commit, so that nobody waits long.
 const GROUP: usize = 256;
@@ -65,6 +66,7 @@ pub(super) struct Writer {
     name: String,
     /// Why this program may not write to the database any more.
     outgrown: Arc<OnceLock<StoreError>>,
+    given_up: CancellationToken,
     task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -81,21 +83,22 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let name = format!("{:016x}", rand::random::<u64>());
         let outgrown = Arc::new(OnceLock::new());
+        let given_up = CancellationToken::new();
         let task = Task {
             address,
             connection: Some(connection),
             high_water,
             heads: AllHeads::new(),
             down: false,
-            poisoned: None,
             outgrown: outgrown.clone(),
+            given_up: given_up.clone(),
             news: News { name: name.clone(), untold: false, told: None },
             user: user_jobs,
             background: background_jobs,
             counters: counters.clone(),
         };
         let task = tokio::spawn(task.run());
-        Writer { user, background, counters, name, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
+        Writer { user, background, counters, name, given_up, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
     /// From here on nothing is written: another program has brought the database to a schema that this one does not know.
@@ -120,6 +123,11 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.send(lane, Job::Write(Box::new(Pending { write, here, done: None, reply })))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Returns once nothing can be promised any more.
+    pub async fn given_up(&self) {
+        self.given_up.cancelled().await;
     }
 
     /// Finishes what waits and closes the connection.
@@ -167,9 +175,9 @@ struct Task {
     heads: AllHeads,
     /// The server was gone the last time: a group is tried once, so that callers are told soon.
     down: bool,
-    /// Why nothing can be promised any more.
-    poisoned: Option<String>,
     outgrown: Arc<OnceLock<StoreError>>,
+    /// A flush failed: nothing can be promised any more.
+    given_up: CancellationToken,
     news: News,
     user: mpsc::Receiver<Job>,
     background: mpsc::Receiver<Job>,
@@ -252,8 +260,8 @@ impl Task {
         if let Some(why) = self.outgrown.get() {
             return Err(why.clone());
         }
-        if let Some(why) = &self.poisoned {
-            return Err(StoreError::NotDone(why.clone()));
+        if self.given_up.is_cancelled() {
+            return Err(StoreError::NotDone("the disk failed to store earlier commands; restart after looking at it".into()));
         }
         let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.address.patience() }, next: FIRST_WAIT };
         let (mut apart, mut contended, mut statements) = (false, 0, 2);
@@ -320,10 +328,13 @@ impl Task {
         self.heads.clear();
         let what = dialect::plain(&fault.error);
         if dialect::is_failed_flush(&fault.error) {
-            self.poisoned = Some("the disk failed to store earlier commands; restart after looking at it".into());
+            self.given_up.cancel();
         }
         tracing::error!(error = %fault.error, "the database could not be written");
-        if fault.in_commit { StoreError::Unknown(what) } else { StoreError::NotDone(what) }
+        match fault.in_commit && !dialect::is_full(&fault.error) {
+            true => StoreError::Unknown(what),
+            false => StoreError::NotDone(what),
+        }
     }
 
     /// A server that does not answer any more is as good as gone.

@@ -130,7 +130,7 @@ static int flush(int fd, int (*flushing)(int)) {
   if (!name) return flushing(fd);
   pthread_mutex_lock(&one_at_a_time);
   int why = EIO, done = failing('f') ? -1 : flushing(fd);
-  if (!done) record('f', name, 0, "", 0);
+  record(done ? 'x' : 'f', name, 0, "", 0);
   pthread_mutex_unlock(&one_at_a_time);
   return done ? (int)no(why) : 0;
 }

@@ -41,6 +41,8 @@ pub enum Step {
     },
     /// Everything written to it before is on the disk; the folder itself has no name.
     Flushed(String),
+    /// The flush failed, and the system forgot what it could not write: the process still reads it, and no later flush writes it.
+    Forgotten(String),
     Removed(String),
     Renamed {
         from: String,
@@ -81,6 +83,7 @@ impl Trace {
                 b'w' => Step::Written { file, at, bytes: bytes.to_vec() },
                 b't' => Step::Cut { file, to: at },
                 b'f' => Step::Flushed(file),
+                b'x' => Step::Forgotten(file),
                 b'u' => Step::Removed(file),
                 b'r' => Step::Renamed { from: file, to: text(bytes) },
                 b'a' => Step::Told(text(bytes)),
@@ -132,6 +135,9 @@ enum Entry {
 
 #[derive(Clone, Default)]
 struct File {
+    /// As the process sees it.
+    seen: Vec<u8>,
+    /// As it is on the disk, and what has changed since.
     safe: Vec<u8>,
     open: Vec<Change>,
 }
@@ -154,8 +160,9 @@ impl Disk {
                 self.files.push(File::default());
                 self.change(Entry::Link(name.clone(), self.files.len() - 1));
             }
-            Step::Written { file, at, bytes } => self.file(file).open.push(Change::Write(*at, bytes.clone())),
-            Step::Cut { file, to } => self.file(file).open.push(Change::Cut(*to)),
+            Step::Written { file, at, bytes } => self.file(file).change(Change::Write(*at, bytes.clone())),
+            Step::Cut { file, to } => self.file(file).change(Change::Cut(*to)),
+            Step::Forgotten(name) => self.file(name).open.clear(),
             Step::Flushed(name) if name.is_empty() => {
                 for entry in std::mem::take(&mut self.open) {
                     entry.apply(&mut self.safe);
@@ -189,8 +196,7 @@ impl Disk {
 
     /// Every file as the process sees it.
     pub fn as_seen(&self) -> BTreeMap<String, Vec<u8>> {
-        let whole = |file: &File| kept(file, &file.open);
-        self.seen.iter().map(|(name, place)| (name.clone(), whole(&self.files[*place]))).collect()
+        self.seen.iter().map(|(name, place)| (name.clone(), self.files[*place].seen.clone())).collect()
     }
 
     /// What may be there once the power is back. Of the folder's changes the first so many have reached the disk; of each file's changes
@@ -216,6 +222,13 @@ impl Disk {
                 (name, kept(file, &changes))
             })
             .collect()
+    }
+}
+
+impl File {
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.seen);
+        self.open.push(change);
     }
 }
 

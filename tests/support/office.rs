@@ -169,6 +169,11 @@ impl Life {
         self.process.wait().expect("ends");
     }
 
+    /// Waits until it has ended by itself, and gives the exit code; nothing when a signal ended it.
+    pub async fn ends(mut self) -> Option<i32> {
+        tokio::task::spawn_blocking(move || self.process.wait().expect("ends").code()).await.expect("waits")
+    }
+
     /// Asks it to stop, and waits; gives the exit code, or nothing when a signal ended it.
     pub fn stop(mut self) -> Option<i32> {
         let asked = std::process::Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
