@@ -110,6 +110,12 @@ pub async fn serve(
 
     // After an unclean stop nothing is told before it is known what the facts say.
     let unclean = offices.store.unclean;
+    if offices.store.without_log {
+        tracing::error!(
+            "the log beside the database (its -wal file) is gone although the last process left one: what was done last may be lost; put \
+             the file back, or compare with the last backup"
+        );
+    }
     let integrity = match unclean {
         true => scheduler::look_through(&offices, &pulse, &stop).await,
         false => None,
@@ -127,7 +133,7 @@ pub async fn serve(
     let (store, stopping) = (offices.store.clone(), stop.clone());
     tasks.spawn(named("storage", async move {
         tokio::select! {
-            () = store.given_up() => {}
+            () = store.disk_failed() => {}
             () = stopping.cancelled() => {}
         }
     }));

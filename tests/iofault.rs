@@ -161,7 +161,7 @@ async fn meet(fault: &str) -> Outcome {
         return outcome;
     };
     assert_eq!(checker::of_records(&app, done).await, Vec::<String>::new(), "{fault}: {log}");
-    assert_eq!(app.store.quick_check().await.unwrap(), None, "{fault}");
+    assert_eq!(app.store.check_pages().await.unwrap(), None, "{fault}");
     let stored = async |command: &Command| app.store.answered(&command.by, &command.id).await.unwrap().is_some();
     for command in not_stored {
         assert!(!stored(command).await, "{fault}: it was told that nothing was stored: {command:?}");

@@ -19,6 +19,7 @@ mod nodes;
 mod offices;
 mod operations;
 mod power;
+mod restore;
 mod rules;
 mod sample;
 mod serve;

@@ -215,7 +215,7 @@ async fn look(files: &BTreeMap<String, Vec<u8>>, known: &[(Command, Done)], left
         Err(error) => return vec![format!("it does not open: {error}")],
     };
     let mut found = checker::of_records(&app, known).await;
-    found.extend(app.store.quick_check().await.unwrap().map(|what| format!("pages: {what}")));
+    found.extend(app.store.check_pages().await.unwrap().map(|what| format!("pages: {what}")));
     let mails: BTreeSet<String> = app.store.mails(None, None, "", 100_000).await.unwrap().into_iter().map(|mail| mail.id).collect();
     found.extend(left.difference(&mails).map(|id| format!("unrecorded: {id} has left")));
     app.store.clone().close().await;

@@ -47,7 +47,7 @@ impl Offices {
         stop: &CancellationToken,
         mut seen: impl FnMut(&App, &[Finding]) + Send,
     ) -> Result<Option<Integrity>, StoreError> {
-        let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
+        let mut integrity = Integrity { pages: self.store.check_pages().await?, ..Integrity::default() };
         let mut after = String::new();
         loop {
             let page = self.store.everywhere().jurisdictions(&after, PAGE).await?;
@@ -70,7 +70,7 @@ impl App {
         stop: &CancellationToken,
         seen: impl FnMut(&[Finding]) + Send,
     ) -> Result<Option<Integrity>, StoreError> {
-        let mut integrity = Integrity { pages: self.store.quick_check().await?, ..Integrity::default() };
+        let mut integrity = Integrity { pages: self.store.check_pages().await?, ..Integrity::default() };
         Ok(self.examine_items(stop, &mut integrity, seen).await?.then_some(integrity))
     }
 

@@ -111,12 +111,15 @@ pub struct Store {
     jurisdiction: Arc<str>,
     /// The last process that wrote to it did not end in good order.
     pub unclean: bool,
+    /// It left no log, which it should have: what it wrote last may be lost.
+    pub without_log: bool,
 }
 
 impl Store {
     /// Opens a database for reading and writing, makes its tables when they are missing, and brings it to this version's schema.
     pub async fn open(place: impl Into<Place>, opening: Opening, now: Instant) -> Result<Store, StoreError> {
         let place = place.into();
+        let mut without_log = false;
         let lock = match place.file() {
             Some(path) => {
                 if let Some(kind) = sqlite::shared_file_system(path) {
@@ -124,7 +127,8 @@ impl Store {
                 }
                 let lock = Lock::take(path)?;
                 let cannot = |error: std::io::Error| StoreError::Open { path: path.display().to_string(), what: error.to_string() };
-                sqlite::flush_log(path).map_err(cannot)?;
+                let found = sqlite::flush_log(path).map_err(cannot)?;
+                without_log = lock.unclean && !found && path.metadata().is_ok_and(|file| file.len() > 0);
                 Some(lock)
             }
             None => None,
@@ -160,7 +164,7 @@ impl Store {
         let unclean = lock.as_ref().is_some_and(|lock| lock.unclean);
         let writer = Writer::start(address, connection, high_water);
         let (writer, lock) = (Some(Arc::new(writer)), Arc::new(Mutex::new(lock)));
-        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), jurisdiction: LOCAL.into(), unclean })
+        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), jurisdiction: LOCAL.into(), unclean, without_log })
     }
 
     /// Opens a database that another process may be writing to.
@@ -182,7 +186,15 @@ impl Store {
         let instance: Option<(String,)> =
             on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_optional(pool).await)?;
         let instance = instance.map(|row| row.0).unwrap_or_default().into();
-        Ok(Store { readers: Arc::new(readers), writer: None, lock: Arc::default(), instance, jurisdiction: LOCAL.into(), unclean: false })
+        Ok(Store {
+            readers: Arc::new(readers),
+            writer: None,
+            lock: Arc::default(),
+            instance,
+            jurisdiction: LOCAL.into(),
+            unclean: false,
+            without_log: false,
+        })
     }
 
     /// The same database for another of its offices: nothing of this one is seen there, nor touched.
@@ -210,9 +222,9 @@ impl Store {
     }
 
     /// Returns when the disk failed to store what had been written: only another process, which reads what is there, can go on.
-    pub async fn given_up(&self) {
+    pub async fn disk_failed(&self) {
         match &self.writer {
-            Some(writer) => writer.given_up().await,
+            Some(writer) => writer.disk_failed().await,
             None => std::future::pending().await,
         }
     }
@@ -242,9 +254,9 @@ impl Store {
     }
 
     /// What the database says is wrong with its own pages; nothing when they are whole. A server looks after its own.
-    pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
+    pub async fn check_pages(&self) -> Result<Option<String>, StoreError> {
         match &*self.readers {
-            dialect::Driver::Sqlite(pool) => sqlite::quick_check(pool).await,
+            dialect::Driver::Sqlite(pool) => sqlite::check_pages(pool).await,
             dialect::Driver::Postgres(_) => Ok(None),
         }
     }

@@ -167,13 +167,13 @@ pub(super) async fn settle(file: &File) -> Result<(), StoreError> {
 }
 
 /// Puts the log that another process has left onto the disk as it is read, before anybody relies on it: when a flush fails, the system
-/// forgets what it could not write, but goes on showing it. Nobody else may write to the database.
-pub(super) fn flush_log(file: &Path) -> std::io::Result<()> {
+/// forgets what it could not write, but goes on showing it. Nobody else may write to the database. `false` when there is no log.
+pub(super) fn flush_log(file: &Path) -> std::io::Result<bool> {
     let mut name = file.as_os_str().to_os_string();
     name.push("-wal");
     let mut log = match std::fs::OpenOptions::new().read(true).write(true).open(name) {
         Ok(log) => log,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
     let (mut block, mut at) = (vec![0; 1 << 20], 0);
@@ -181,7 +181,8 @@ pub(super) fn flush_log(file: &Path) -> std::io::Result<()> {
         log.seek(SeekFrom::Start(at))?;
         let read = log.read(&mut block)?;
         if read == 0 {
-            return log.sync_all();
+            log.sync_all()?;
+            return Ok(true);
         }
         log.seek(SeekFrom::Start(at))?;
         log.write_all(&block[..read])?;
@@ -189,9 +190,9 @@ pub(super) fn flush_log(file: &Path) -> std::io::Result<()> {
     }
 }
 
-/// What SQLite finds wrong with the file, in its own words.
-pub(super) async fn quick_check(pool: &SqlitePool) -> Result<Option<String>, StoreError> {
-    let rows: Vec<(String,)> = match sqlx::query_as("pragma quick_check(10)").fetch_all(pool).await {
+/// What SQLite finds wrong with the file, in its own words; also when an index is not what its table is.
+pub(super) async fn check_pages(pool: &SqlitePool) -> Result<Option<String>, StoreError> {
+    let rows: Vec<(String,)> = match sqlx::query_as("pragma integrity_check(10)").fetch_all(pool).await {
         Ok(rows) => rows,
         Err(error) => match StoreError::from(error) {
             StoreError::Failed(what) => return Ok(Some(what)),

@@ -66,7 +66,7 @@ pub(super) struct Writer {
     name: String,
     /// Why this program may not write to the database any more.
     outgrown: Arc<OnceLock<StoreError>>,
-    given_up: CancellationToken,
+    disk_failed: CancellationToken,
     task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -83,7 +83,7 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let name = format!("{:016x}", rand::random::<u64>());
         let outgrown = Arc::new(OnceLock::new());
-        let given_up = CancellationToken::new();
+        let disk_failed = CancellationToken::new();
         let task = Task {
             address,
             connection: Some(connection),
@@ -91,14 +91,14 @@ impl Writer {
             heads: AllHeads::new(),
             down: false,
             outgrown: outgrown.clone(),
-            given_up: given_up.clone(),
+            disk_failed: disk_failed.clone(),
             news: News { name: name.clone(), untold: false, told: None },
             user: user_jobs,
             background: background_jobs,
             counters: counters.clone(),
         };
         let task = tokio::spawn(task.run());
-        Writer { user, background, counters, name, given_up, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
+        Writer { user, background, counters, name, disk_failed, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
     /// From here on nothing is written: another program has brought the database to a schema that this one does not know.
@@ -126,8 +126,8 @@ impl Writer {
     }
 
     /// Returns once nothing can be promised any more.
-    pub async fn given_up(&self) {
-        self.given_up.cancelled().await;
+    pub async fn disk_failed(&self) {
+        self.disk_failed.cancelled().await;
     }
 
     /// Finishes what waits and closes the connection.
@@ -177,7 +177,7 @@ struct Task {
     down: bool,
     outgrown: Arc<OnceLock<StoreError>>,
     /// A flush failed: nothing can be promised any more.
-    given_up: CancellationToken,
+    disk_failed: CancellationToken,
     news: News,
     user: mpsc::Receiver<Job>,
     background: mpsc::Receiver<Job>,
@@ -260,7 +260,7 @@ impl Task {
         if let Some(why) = self.outgrown.get() {
             return Err(why.clone());
         }
-        if self.given_up.is_cancelled() {
+        if self.disk_failed.is_cancelled() {
             return Err(StoreError::NotDone("the disk failed to store earlier commands; restart after looking at it".into()));
         }
         let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.address.patience() }, next: FIRST_WAIT };
@@ -328,7 +328,7 @@ impl Task {
         self.heads.clear();
         let what = dialect::plain(&fault.error);
         if dialect::is_failed_flush(&fault.error) {
-            self.given_up.cancel();
+            self.disk_failed.cancel();
         }
         tracing::error!(error = %fault.error, "the database could not be written");
         match fault.in_commit && !dialect::is_full(&fault.error) {

@@ -22,7 +22,7 @@ const TOKEN: &str = "of-the-office";
 pub struct Office {
     pub folder: tempfile::TempDir,
     /// On a PostgreSQL server, instead of a file in the folder.
-    server: Option<String>,
+    pub server: Option<String>,
 }
 
 /// One life of the server.
@@ -121,8 +121,8 @@ impl Office {
         });
         let ready = ready.await.expect("reads").expect("reads");
         let ready: serde_json::Value = serde_json::from_str(&ready).unwrap_or_default();
-        match ready["address"].as_str() {
-            Some(address) => Ok(Life { process, asking: Asking { address: address.to_string() } }),
+        match ready["address"].as_str().map(str::to_string) {
+            Some(address) => Ok(Life { process, asking: Asking { address } }),
             None => Err(Ended { code: process.wait().expect("ends").code(), told: self.log() }),
         }
     }
