@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod clocks;
 mod crash;
+mod damage;
 mod defects;
 mod docs;
 mod generate;

@@ -28,6 +28,8 @@ pub struct Office {
 /// One life of the server.
 pub struct Life {
     process: Child,
+    /// What it said of itself.
+    pub ready: serde_json::Value,
     pub asking: Asking,
 }
 
@@ -122,7 +124,7 @@ impl Office {
         let ready = ready.await.expect("reads").expect("reads");
         let ready: serde_json::Value = serde_json::from_str(&ready).unwrap_or_default();
         match ready["address"].as_str().map(str::to_string) {
-            Some(address) => Ok(Life { process, asking: Asking { address } }),
+            Some(address) => Ok(Life { process, ready, asking: Asking { address } }),
             None => Err(Ended { code: process.wait().expect("ends").code(), told: self.log() }),
         }
     }
