@@ -548,8 +548,12 @@ async fn a_token_opens_one_office_and_sees_no_other() {
     assert_eq!(titles("eve").await, ["A bench for the east"]);
     assert_eq!(titles("office of the east").await, ["A bench for the east"]);
     server.get("/items", "ann of the east").await.problem(403, "not_in_directory");
+    let unknown = server.get("/items", "office of nowhere").await.problem(404, "unknown_office");
+    assert_eq!(unknown["values"]["jurisdiction"], "nowhere");
+    let broken = indexmap::IndexMap::from([("a.yaml".to_string(), "workflow: [".to_string())]);
+    server.app.store.of("nowhere").use_rules("h9", &broken, &[], moment("2026-03-02 11:00")).await.unwrap();
     let shut = server.get("/items", "office of nowhere").await.problem(503, "office_shut");
-    assert_eq!(shut["values"]["jurisdiction"], "nowhere");
+    assert!(shut["detail"].as_str().unwrap().contains("h9"), "{shut}");
     // The token of the lock file opens whichever office the command line names.
     let named = async |name: &str| {
         let header = format!("duban-jurisdiction: {name}");

@@ -65,6 +65,7 @@ impl Api {
             OfficeError::Shut(here, why) => {
                 Failure::of(StatusCode::SERVICE_UNAVAILABLE, "office_shut").with("jurisdiction", here).with("what", why)
             }
+            OfficeError::Unknown(here) => Failure::of(StatusCode::NOT_FOUND, "unknown_office").with("jurisdiction", here),
         })
     }
 }

@@ -52,6 +52,8 @@ pub enum OfficeError {
     Store(StoreError),
     #[error("`{0}`: {1}")]
     Shut(Arc<str>, String),
+    #[error("the database has no office `{0}`")]
+    Unknown(Arc<str>),
 }
 
 impl From<StoreError> for OfficeError {
@@ -90,6 +92,7 @@ impl Offices {
         let in_use = match self.in_use(&store).await {
             Ok(in_use) => in_use,
             Err(RulesError::Store(error)) => return Err(error.into()),
+            Err(RulesError::None) => return Err(OfficeError::Unknown(here)),
             Err(error) => return Err(self.shut(here, error.to_string())),
         };
         let app = Arc::new(App::at(store, in_use, self.clock.clone(), self.tally.clone(), self.latest.clone()));
@@ -107,7 +110,7 @@ impl Offices {
     pub(super) async fn if_not_shut(&self, jurisdiction: &str) -> Result<Option<Arc<App>>, StoreError> {
         match self.app(jurisdiction).await {
             Ok(app) => Ok(Some(app)),
-            Err(OfficeError::Shut(..)) => Ok(None),
+            Err(OfficeError::Shut(..) | OfficeError::Unknown(_)) => Ok(None),
             Err(OfficeError::Store(error)) => Err(error),
         }
     }
