@@ -1,6 +1,6 @@
 //! The local API: what the command line would write itself if no server held the file. Every route wants a token.
 
-use super::Api;
+use super::{Api, problem};
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
 use crate::app::{ActError, Answer, App};
@@ -90,8 +90,11 @@ async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize
 
 /// The caller and the body. Nothing of the body is read before the caller is known.
 async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, Caller, T), Failure> {
-    let caller = api.caller(request.headers()).await;
-    let (app, caller) = caller.map_err(|_| Failure::of(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …"))?;
+    let said = problem::lang(request.headers());
+    let (app, caller) = api.caller(request.headers()).await.map_err(|no| {
+        let no = no.details(said);
+        Failure::of(StatusCode::from_u16(no.status).unwrap_or(StatusCode::UNAUTHORIZED), &no.detail)
+    })?;
     let body = tokio::time::timeout(BODY_TIME, to_bytes(Body::new(request.into_body()), largest)).await;
     let body = body.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "the body did not arrive"))?;
     let body = body.map_err(|_| Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
