@@ -20,6 +20,7 @@ stories!(
     one_scheduler_works_them_all,
     one_whose_rules_cannot_be_read_stands_in_nobodys_way,
     more_than_stay_at_hand_are_worked_all_the_same,
+    what_is_due_everywhere_at_one_moment_is_written_in_rounds,
 );
 
 /// The office's rules with another person in charge, so with another hash.
@@ -144,4 +145,28 @@ async fn more_than_stay_at_hand_are_worked_all_the_same(ground: Ground) {
     for name in names.iter().step_by(7) {
         assert_eq!(offices.store.of(name).item("r1").await.unwrap().unwrap().facts.len(), 2, "{name}");
     }
+}
+
+/// A common hour of sending: what is due at one moment in all of them is written office by office, and mails leave in between.
+async fn what_is_due_everywhere_at_one_moment_is_written_in_rounds(ground: Ground) {
+    const ITEMS: usize = 300;
+    let (offices, apps) = offices(&ground, &["east", "west"]).await;
+    tick_all(&offices).await;
+    offices.clock.set(moment("2026-03-31 10:00"));
+    for app in &apps[1..] {
+        let commands: Vec<_> = (0..ITEMS).map(|n| submit(&format!("r{n}"))).collect();
+        assert!(app.act_all(&commands).await.iter().all(Result::is_ok));
+    }
+    offices.clock.set(moment("2026-04-01 08:00"));
+    tick_all(&offices).await;
+    offices.clock.set(moment("2026-04-01 09:00"));
+    let from = Address::parse("duban@example.com").unwrap();
+    let guard = Guard { production: None, allow: vec!["@example.com".into()] };
+    let post = Post::new(Some(Transport::Memory(Memory::default())), mail_frames(None).unwrap(), from, guard, "test".into());
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        let rendered = offices.render_due(&post).await.unwrap();
+        rounds.push((rendered.notices, rendered.mails, rendered.more));
+    }
+    assert_eq!(rounds, [(ITEMS, 1, true), (ITEMS, 1, false)], "an office in each, and its list in one mail");
 }

@@ -73,9 +73,12 @@ impl Offices {
             if notices.len() < limit as usize {
                 return Ok((notices, false));
             }
-            // What shares the last moment may go on beyond the batch: it waits for the next, unless there is nothing else.
-            let last = notices.last().map(|(_, notice)| notice.not_before);
-            let whole = notices.iter().take_while(|(_, notice)| Some(notice.not_before) != last).count();
+            // They come moment by moment, and office by office within one, and no bundle spans two of either. Only what shares the last
+            // moment in the last office may go on beyond the batch: it waits for the next, unless there is nothing else.
+            let last = notices.last().map(|(here, notice)| (notice.not_before, here.clone()));
+            let differs =
+                |(here, notice): &&(Arc<str>, Notice)| last.as_ref().is_none_or(|(at, office)| (*at, office) != (notice.not_before, here));
+            let whole = notices.iter().take_while(differs).count();
             if whole > 0 {
                 notices.truncate(whole);
                 return Ok((notices, true));
