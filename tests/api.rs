@@ -561,3 +561,24 @@ async fn a_token_opens_one_office_and_sees_no_other() {
     };
     assert_eq!((named("local").await, named("east").await), (json!("Request r1"), json!("A bench for the east")));
 }
+
+/// A probe that took the server away would take away all its offices.
+#[tokio::test]
+async fn an_office_that_is_shut_is_counted_and_is_no_reason_to_leave_the_server() {
+    let server = Server::start(World::open("2026-03-02 10:00").await).await;
+    let unreadable = indexmap::IndexMap::from([("a.yaml".to_string(), "workflow: [".to_string())]);
+    server.app.store.of("east").use_rules("h9", &unreadable, &[], moment("2026-03-02 10:00")).await.unwrap();
+    let known = Tokens { office: [(digest("of east"), "east".into())].into(), ..Tokens::default() };
+    *server.tokens.lock().unwrap() = Arc::new(known);
+    let health = async || {
+        let answer = server.raw("GET /healthz HTTP/1.1\r\n", b"").await;
+        let told: Json = serde_json::from_str(&answer.body).unwrap();
+        assert!(!answer.body.contains("east"), "it names nobody: {}", answer.body);
+        (told["offices_shut"].clone(), told["reasons"].clone())
+    };
+    // No scheduler runs here, which is a reason by itself; the office is none.
+    let (shut, reasons) = health().await;
+    assert_eq!(shut, 0);
+    server.get("/items", "of east").await.problem(503, "office_shut");
+    assert_eq!(health().await, (json!(1), reasons));
+}
