@@ -23,6 +23,8 @@ const BATCHES: usize = 16;
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// The same where other processes work the database too, which may die with what they had taken.
 const LOOK_AGAIN_SHARED: Duration = Duration::from_secs(10);
+/// The least pause after a tick that found nothing to do.
+const PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 /// The first and the longest wait after a fault.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -274,7 +276,7 @@ fn told(app: &App, findings: &[Finding]) {
 pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
     offices.follow_rules().await?;
     offices.try_shut().await?;
-    let (mut derived, mut next) = (0, None);
+    let (mut derived, mut next, mut idle) = (0, None, true);
     for _ in 0..BATCHES {
         let (now, moments) = (offices.now(), offices.next_moments().await?);
         let has_come = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
@@ -301,11 +303,13 @@ pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) ->
         }
         // There may be more of it.
         next = Some(now);
+        idle = false;
     }
     if derived > 0 {
         tracing::info!(items = derived, "items were derived again under other rules, calendar or directory");
     }
-    Ok(next)
+    // What could not be worked although it seems due is not looked at again without a pause.
+    Ok(if idle { next.map(|next| next.max(offices.now() + PAUSE)) } else { next })
 }
 
 /// `true` when there was anything to look at.

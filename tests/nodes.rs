@@ -151,8 +151,16 @@ async fn a_directory_that_one_node_brings_holds_for_all() {
     let two = app_on(ground.place(), "2026-03-02 10:00", Some(more)).await;
     let by_dora = command("r2", "submit", "dora", [("title", Value::text("a bench"))]);
     assert!(one.act(&by_dora).await.is_err(), "nobody knows her here");
+    // What one still writes under the old rules is derived again, also when all was thought to be.
+    all(&two).refresh_stale(10).await.unwrap();
+    assert!(!all(&two).next_moments().await.unwrap().stale);
+    one.act(&submit("r3")).await.unwrap();
+    assert!(all(&two).next_moments().await.unwrap().stale);
+    assert_eq!(all(&two).refresh_stale(10).await.unwrap(), 1);
     assert_eq!(offices.follow_rules().await.unwrap(), 1);
     assert_eq!(one.rules().hash, two.rules().hash);
+    all(&two).refresh_stale(10).await.unwrap();
+    assert!(!offices.next_moments().await.unwrap().stale, "all are derived under the new rules");
     one.act(&by_dora).await.unwrap();
     one.act(&command("r1", "answer", "carl", [])).await.unwrap();
     let recorded = two.store.item("r1").await.unwrap().unwrap();

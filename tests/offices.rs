@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 stories!(
     one_scheduler_works_them_all,
     one_whose_rules_cannot_be_read_stands_in_nobodys_way,
+    one_whose_rows_are_damaged_stands_in_nobodys_way,
+    a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake,
     more_than_stay_at_hand_are_worked_all_the_same,
     what_is_due_everywhere_at_one_moment_is_written_in_rounds,
 );
@@ -120,6 +122,37 @@ async fn one_whose_rules_cannot_be_read_stands_in_nobodys_way(ground: Ground) {
     tick_all(&offices).await;
     assert_eq!(store.item("r1").await.unwrap().unwrap().facts.len(), 2, "it is worked again by itself");
     assert!(offices.shut_now().is_empty());
+}
+
+async fn one_whose_rows_are_damaged_stands_in_nobodys_way(ground: Ground) {
+    let (offices, apps) = offices(&ground, &["east", "west"]).await;
+    for app in &apps {
+        app.act(&submit("r1")).await.unwrap();
+    }
+    drop(apps);
+    ground.tamper("update rule_text set files = 'not JSON' where hash = (select hash from rule_set where jurisdiction = 'east')").await;
+    let offices = Offices::over(offices.store.clone(), Clock::set_to(moment("2026-03-05 00:00"))).await.unwrap();
+    tick_all(&offices).await;
+    for (name, facts) in [(LOCAL, 2), ("east", 1), ("west", 2)] {
+        assert_eq!(offices.store.of(name).item("r1").await.unwrap().unwrap().facts.len(), facts, "{name}");
+    }
+    assert_eq!(offices.shut_now().len(), 1);
+}
+
+async fn a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake(ground: Ground) {
+    let (offices, apps) = offices(&ground, &["east"]).await;
+    tick_all(&offices).await;
+    ground
+        .tamper("insert into schedule (jurisdiction, sweep, next_at) values ('east', 'request/gone', 0), ('nowhere', 'request/gone', 0)")
+        .await;
+    let (pulse, stop) = (Pulse::new(&offices.clock), CancellationToken::new());
+    for _ in 0..3 {
+        let next = tick(&offices, &pulse, &stop).await.unwrap();
+        assert!(next.is_some_and(|next| next > offices.now()), "{next:?}");
+    }
+    // A start under the same rules drops it.
+    let (store, rules) = (&apps[1].store, apps[1].rules());
+    assert_eq!(store.use_rules(&rules.hash, &rules.files, &rules.sweeps(), offices.now()).await.unwrap(), 1);
 }
 
 async fn more_than_stay_at_hand_are_worked_all_the_same(ground: Ground) {

@@ -1,8 +1,8 @@
 //! The local API: what the command line would write itself if no server held the file. Every route wants a token.
 
-use super::{Api, problem};
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
+use super::{Api, problem};
 use crate::app::{ActError, Answer, App};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;

@@ -158,9 +158,17 @@ impl App {
         Ok(item.map(|item| Arc::new(Held { rules, item })))
     }
 
+    fn is_in_use(&self, rules: &Arc<Rules>) -> bool {
+        self.rules().workflows.get(&rules.setting.workflow.name).is_some_and(|current| Arc::ptr_eq(current, rules))
+    }
+
     /// Puts an item on the desk unless somebody has put a newer one there meanwhile; gives what lies there.
     fn place(&self, id: &str, instead_of: Option<&Arc<Held>>, held: Arc<Held>) -> Arc<Held> {
         let mut desk = self.desk();
+        if !self.is_in_use(&held.rules) {
+            // Another rule set came into use meanwhile, and what was derived under this one is not kept.
+            return held;
+        }
         match desk.get(id) {
             Some(there) if !instead_of.is_some_and(|known| Arc::ptr_eq(known, &there)) => there,
             _ => {
@@ -184,7 +192,8 @@ impl App {
     ) -> Result<Option<Queued>, QueueError> {
         let in_use = self.in_use();
         // Another rule set came into use meanwhile: decide again under it.
-        if !in_use.rules.workflows.get(&rules.setting.workflow.name).is_some_and(|current| Arc::ptr_eq(current, rules)) {
+        if !self.is_in_use(rules) {
+            self.desk().forget(id);
             return Ok(None);
         }
         // Amended facts have to be read from the beginning.
@@ -207,6 +216,9 @@ impl App {
         let save = Save::new(about, accepted)?;
 
         let mut desk = self.desk();
+        if !self.is_in_use(rules) {
+            return Ok(None);
+        }
         let there = desk.get(id);
         let moved = match (&there, base) {
             (Some(there), Some(base)) => !Arc::ptr_eq(there, base),

@@ -91,7 +91,8 @@ impl Offices {
         let store = self.store.of(jurisdiction);
         let in_use = match self.in_use(&store).await {
             Ok(in_use) => in_use,
-            Err(RulesError::Store(error)) => return Err(error.into()),
+            // A fault of the database is everybody's; one of what it holds of this office, or of reading that, is its own.
+            Err(RulesError::Store(error)) if !matches!(error, StoreError::Damaged(_) | StoreError::NotDone(_)) => return Err(error.into()),
             Err(RulesError::None) => return Err(OfficeError::Unknown(here)),
             Err(error) => return Err(self.shut(here, error.to_string())),
         };
@@ -167,7 +168,7 @@ impl Offices {
                     app.store.doubt_derived(revision).await?;
                     changed += 1;
                 }
-                Err(RulesError::Store(error)) => return Err(error),
+                Err(RulesError::Store(error)) if !matches!(error, StoreError::Damaged(_) | StoreError::NotDone(_)) => return Err(error),
                 Err(error) => {
                     self.at_hand().apps.shift_remove(here.as_str());
                     self.shut(here.into(), error.to_string());

@@ -44,7 +44,7 @@ impl Offices {
     /// Carries out the slots that have come, of whichever office, and goes on with those that were left open.
     pub async fn sweep_due(&self) -> Result<Swept, StoreError> {
         let now = self.now();
-        let mut swept = Swept::default();
+        let (mut swept, mut failed) = (Swept::default(), None);
         let moments = self.next_moments().await?;
         if moments.open_slot.is_some_and(|claimed| claimed <= now - SLOT_LEASE) {
             for (here, slot) in self.store.everywhere().take_open_slots(now - SLOT_LEASE, now, OPEN_SLOTS, &self.except()).await? {
@@ -56,31 +56,43 @@ impl Offices {
         }
         if moments.slot.is_some_and(|next| next <= now) {
             for due in self.store.everywhere().sweeps_due(now, SWEEPS, &self.except()).await? {
-                if let Some(app) = self.if_not_shut(&due.jurisdiction).await? {
-                    swept.looked_at += 1;
-                    app.sweep(&due.sweep, now, &mut swept).await?;
+                let Some(app) = self.if_not_shut(&due.jurisdiction).await? else { continue };
+                match app.sweep(&due.sweep, now, &mut swept).await {
+                    Ok(known) => swept.looked_at += usize::from(known),
+                    // It comes first again at the next look, after all others had their turn.
+                    Err(error) => {
+                        tracing::error!(jurisdiction = %due.jurisdiction, sweep = due.sweep, %error, "a sweep failed");
+                        failed.get_or_insert(error);
+                    }
                 }
             }
         }
-        Ok(swept)
+        failed.map_or(Ok(swept), Err)
     }
 }
 
 impl App {
-    /// Carries out the slots of a sweep that have come, and says when the next one does.
-    async fn sweep(&self, key: &str, now: Instant, swept: &mut Swept) -> Result<(), StoreError> {
-        // Another process may know it by newer rules, which this one follows at its next tick.
-        let Some((workflow, sweep)) = key.split_once('/') else { return Ok(()) };
-        let Ok(rules) = self.workflow(workflow) else { return Ok(()) };
-        let Some(declared) = rules.setting.workflow.sweeps.get(sweep) else { return Ok(()) };
-        // A rule set in use has been checked: a schedule that cannot be read is not in it.
-        let Ok(cron) = Cron::parse(&declared.cron) else { return Ok(()) };
+    /// Carries out the slots of a sweep that have come, and says when the next one does; `false` when the rules in use have no such sweep.
+    async fn sweep(&self, key: &str, now: Instant, swept: &mut Swept) -> Result<bool, StoreError> {
+        let revision = self.in_use().revision;
+        let declared = key.split_once('/').and_then(|(workflow, sweep)| {
+            let rules = self.workflow(workflow).ok()?;
+            let declared = rules.setting.workflow.sweeps.get(sweep)?;
+            // A rule set in use has been checked: a schedule that cannot be read is not in it.
+            let (cron, if_missed) = (Cron::parse(&declared.cron).ok()?, declared.if_missed);
+            Some((rules, cron, if_missed))
+        });
+        let Some((rules, cron, if_missed)) = declared else {
+            // Unless another process knows it by newer rules, which this one follows at its next tick.
+            self.store.schedule(key, NEVER, revision).await?;
+            return Ok(false);
+        };
         let zone = rules.setting.workflow.timezone;
         let mut through = now;
         match self.store.last_slot(key).await? {
             None => self.begin(key, &rules, now).await?,
             Some(last) => {
-                let found = decide::due_slots(&cron, declared.if_missed, zone, last.at, now);
+                let found = decide::due_slots(&cron, if_missed, zone, last.at, now);
                 // When more were missed than are named at once, the next tick goes on after these.
                 through = found.last().map_or(now, |last| last.at);
                 for found in found {
@@ -92,7 +104,8 @@ impl App {
             }
         }
         let next = cron.next(zone, through).map_or(NEVER, |slot| slot.at);
-        self.store.schedule(key, next).await
+        self.store.schedule(key, next, revision).await?;
+        Ok(true)
     }
 
     /// A sweep begins when it is first seen: what its schedule says of the time before is not caught up.

@@ -93,11 +93,11 @@ impl App {
         let stale = self.store.stale(revision, limit).await?;
         let ids: Vec<_> = stale.iter().map(|(item, workflow)| (item.as_str(), workflow.as_str())).collect();
         let held = self.held_many(&ids, now).await.map_err(into_store)?;
+        let mut all = stale.len() < limit as usize;
         for ((item, _), held) in stale.iter().zip(held) {
             match held {
-                Ok(held) => {
-                    self.store.keep_derived(derived(item, &held, revision, now)).await?;
-                }
+                // One that moved meanwhile may have been written under the earlier revision.
+                Ok(held) => all &= self.store.keep_derived(derived(item, &held, revision, now)).await?,
                 Err(error) => match error.of_the_store() {
                     Some(error) => return Err(error),
                     // It is woken now, and set aside with its reason.
@@ -105,7 +105,7 @@ impl App {
                 },
             }
         }
-        if stale.len() < limit as usize {
+        if all {
             self.store.note_derived(revision).await?;
         }
         Ok(stale.len())

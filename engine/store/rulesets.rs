@@ -89,9 +89,9 @@ impl Write for Use {
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
                 .bind(&self.hash).bind(revision).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_PUT)).bind(revision).bind(here).execute(&mut *c).await.map(|_| ()))?;
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_DROP)).bind(&self.sweeps).bind(here).execute(&mut *c).await.map(|_| ()))?;
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_LOOK)).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_DROP)).bind(&self.sweeps).bind(here).execute(&mut *c).await.map(|_| ()))?;
         on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_ADD))
             .bind(&self.sweeps).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(revision as u64)

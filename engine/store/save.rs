@@ -46,6 +46,8 @@ pub struct Answered {
 pub struct Save {
     /// Whose it is.
     here: Arc<str>,
+    /// The revision of the rules it was decided under.
+    rules_rev: u64,
     item: String,
     /// The revision it was decided on; 0 makes the item.
     rev: u64,
@@ -204,6 +206,7 @@ impl Save {
         let numbers = accepted.numbers.into_iter().map(|number| (number.counter, number.from, number.to)).collect();
         Ok(Save {
             here: Arc::default(),
+            rules_rev: about.rules_rev,
             item,
             rev: about.rev,
             fence: about.fence,
@@ -261,6 +264,8 @@ struct Known {
     counters: HashMap<String, i64>,
     /// Which item holds a value.
     unique: HashMap<UniqueKey, String>,
+    /// The revision under which every open item is noted to have been derived.
+    derived: Option<u64>,
 }
 
 /// Rows to be written.
@@ -274,6 +279,8 @@ struct Rows {
     counters: BTreeMap<String, i64>,
     /// The holder by value.
     unique: BTreeMap<UniqueKey, String>,
+    /// What was decided under an earlier revision than it is noted for all.
+    derived: Option<u64>,
 }
 
 /// What a group came to.
@@ -302,6 +309,8 @@ pub(super) async fn write(
             written.heads.extend(added.0.items.iter().map(|(item, head)| (item.clone(), head.clone())));
             known.extend(added.0);
             rows.extend(added.1);
+            let earliest = unit.iter().map(|save| save.rules_rev).chain(rows.derived).min();
+            rows.derived = earliest.filter(|revision| known.derived.is_some_and(|derived| derived > *revision));
         }
         written.answers.push(answer);
     }
@@ -420,6 +429,8 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
         (statements::SAVE_NOTICES, keys(notices)),
         (statements::SAVE_COUNTERS, keys(counters)),
         (statements::SAVE_UNIQUE, keys(unique)),
+        // Where nobody else writes, nobody else changes the rules.
+        (statements::SAVE_DERIVED, keys(connection.is_shared().then_some((here,)))),
     ];
     let questions: Vec<_> = questions.into_iter().filter_map(|(question, keys)| Some((question, keys?))).collect();
     if questions.is_empty() {
@@ -441,6 +452,7 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
             "command" => drop(known.commands.insert((one, two), (three, four))),
             "cause" => drop(known.causes.insert((one, two))),
             "notice" => drop(known.notices.insert(one)),
+            "derived" => known.derived = Some(number(&two)),
             "counter" => drop(known.counters.insert(one, number(&two))),
             _ => drop(known.unique.insert((one, two, three), four)),
         }
@@ -471,6 +483,7 @@ async fn put(connection: &mut Connection, here: &str, rows: Rows, count: &mut u6
         (statements::COUNTER_PUT, rows.counters.len(), batch(&rows.counters.into_iter().collect::<Vec<_>>())),
         (statements::UNIQUE_DROP, unique.len(), batch(&unique)),
         (statements::UNIQUE_PUT, unique.len(), batch(&unique)),
+        (statements::JURISDICTION_BEHIND, usize::from(rows.derived.is_some()), batch(&[[rows.derived]])),
     ];
     let batches: Vec<_> = batches.into_iter().filter(|(_, rows, _)| *rows > 0).map(|(statement, _, rows)| (statement, rows)).collect();
     if batches.is_empty() {

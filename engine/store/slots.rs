@@ -30,9 +30,10 @@ impl Store {
         self.write(Lane::Background, Renew { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
-    /// A sweep is looked at again at this moment.
-    pub async fn schedule(&self, sweep: &str, next: Instant) -> Result<(), StoreError> {
-        self.write(Lane::Background, Next { sweep: sweep.to_string(), next: next.timestamp_millis() }).await
+    /// A sweep is looked at again at this moment, as the rules of this revision say; another revision has its own schedule.
+    pub async fn schedule(&self, sweep: &str, next: Instant, revision: u64) -> Result<(), StoreError> {
+        let next = Next { sweep: sweep.to_string(), next: next.timestamp_millis(), revision: revision as i64 };
+        self.write(Lane::Background, next).await
     }
 
     /// The latest slot of a sweep that was claimed.
@@ -91,6 +92,7 @@ impl Write for Finish {
 struct Next {
     sweep: String,
     next: i64,
+    revision: i64,
 }
 
 impl Write for Next {
@@ -98,6 +100,6 @@ impl Write for Next {
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
         on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_NEXT))
-            .bind(&self.sweep).bind(self.next).bind(here).execute(&mut *c).await.map(|_| ()))
+            .bind(&self.sweep).bind(self.next).bind(self.revision).bind(here).execute(&mut *c).await.map(|_| ()))
     }
 }

@@ -45,6 +45,9 @@ statements! {
     SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j
         cross join unique_value u where u.jurisdiction = $j and u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
+    SAVE_DERIVED = "select 'derived', id, cast(derived as text), '', '' from jurisdiction
+        where id = $j and id in (select value ->> 0 from json_each($1))";
+
     // What it writes.
     ITEM_PUT = "insert into item (jurisdiction, id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, head,
             quarantine, retries)
@@ -202,7 +205,9 @@ statements! {
     SCHEDULE_DROP = "delete from schedule where jurisdiction = $j and sweep not in (select value ->> 0 from json_each($1))";
     SCHEDULE_DUE = "select jurisdiction, sweep, next_at from schedule where next_at <= $1
         and jurisdiction not in (select value ->> 0 from json_each($3)) order by next_at, jurisdiction, sweep limit $2";
-    SCHEDULE_NEXT = "update schedule set next_at = $2 where jurisdiction = $j and sweep = $1";
+    /// Not by somebody who knows an earlier schedule.
+    SCHEDULE_NEXT = "update schedule set next_at = $2 where jurisdiction = $j and sweep = $1
+        and exists (select 1 from jurisdiction where id = $j and revision = $3)";
     /// Another rule set may have another schedule: each sweep is looked at.
     SCHEDULE_LOOK = "update schedule set next_at = $1 where jurisdiction = $j and next_at > $1";
 
@@ -231,5 +236,8 @@ statements! {
     JURISDICTION_STALE = "select id from jurisdiction where derived < revision and id not in (select value ->> 0 from json_each($1)) order by id limit $2";
     /// Somebody may have written under an earlier revision until now.
     JURISDICTION_DOUBTED = "update jurisdiction set derived = $1 - 1 where id = $j and derived = $1";
+    /// What was decided under an earlier revision came after all were derived.
+    JURISDICTION_BEHIND = "update jurisdiction set derived = (select min(cast(value ->> 0 as bigint)) from json_each($1))
+        where id = $j and derived > (select min(cast(value ->> 0 as bigint)) from json_each($1))";
     JURISDICTION_DERIVED = "update jurisdiction set derived = $1 where id = $j and derived < $1 and revision = $1";
 }

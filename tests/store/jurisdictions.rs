@@ -93,7 +93,7 @@ async fn offices_with_the_same_ids_see_nothing_of_each_other(ground: Ground) {
     let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
     assert!(west.renew_slot(&slot, at(1000)).await.expect("writes"));
     west.finish_slot(&slot, at(1001)).await.expect("writes");
-    west.schedule("suggestion/daily", at(2000)).await.expect("writes");
+    west.schedule("suggestion/daily", at(2000), 1).await.expect("writes");
     west.use_rules("h2", &indexmap::IndexMap::new(), &[], at(64)).await.expect("writes");
     assert_eq!(all_of(&east).await, lived);
     assert_ne!(all_of(&west).await, lived);
@@ -139,11 +139,16 @@ async fn what_is_due_is_found_in_all_of_them(ground: Ground) {
     assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"]);
     assert!(all.stale(10, &["west".into()]).await.expect("reads").is_empty());
     assert_eq!(all.sweeps_due(at(64), 10, &[]).await.expect("reads").len(), 1, "the new rules have no sweep");
+    west.use_rules("h3", &indexmap::IndexMap::new(), &["suggestion/daily".to_string()], at(65)).await.expect("writes");
+    west.schedule("suggestion/daily", at(3000), 2).await.expect("writes");
+    assert_eq!(all.sweeps_due(at(65), 10, &["east".into()]).await.expect("reads").len(), 1, "an earlier revision knows another schedule");
+    west.schedule("suggestion/daily", at(3000), 3).await.expect("writes");
+    assert!(all.sweeps_due(at(65), 10, &["east".into()]).await.expect("reads").is_empty());
     west.note_derived(1).await.expect("writes");
     assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"], "that was another revision");
-    west.note_derived(2).await.expect("writes");
+    west.note_derived(3).await.expect("writes");
     assert!(all.stale(10, &[]).await.expect("reads").is_empty());
-    west.doubt_derived(2).await.expect("writes");
+    west.doubt_derived(3).await.expect("writes");
     assert_eq!(all.stale(10, &[]).await.expect("reads"), ["west"]);
 }
 
@@ -231,6 +236,8 @@ fn no_statement_forgets_whose_rows_it_touches() {
                 "JURISDICTION_PUT",
                 "JURISDICTION_DERIVED",
                 "JURISDICTION_DOUBTED",
+                "JURISDICTION_BEHIND",
+                "SAVE_DERIVED",
             ]
             .contains(name)
         {
