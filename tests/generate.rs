@@ -8,7 +8,7 @@ use duban::clock::Clock;
 use duban::generate::{self, GenerateError, Wish};
 use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
-use duban::store::fill::FillError;
+use duban::store::fill::{FillError, Filling};
 use duban::store::{Opening, Store};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,28 @@ async fn on_a_file() {
 #[tokio::test]
 async fn on_a_server() {
     a_country_is_whole_and_goes_on(Ground::server().await).await;
+}
+
+/// Its keys and indexes are gone, and whoever filled it anew would not know them.
+async fn one_that_was_left_half_way_is_neither_filled_nor_looked_at(ground: Ground) {
+    let rules = office();
+    drop(Filling::begin(&ground.place(), "half", now()).await.expect("begins"));
+    let again = generate::generate(&ground.place(), &rules, WISH, now(), 2, |_| {}).await.expect_err("is refused");
+    assert!(matches!(again, GenerateError::Fill(FillError::HalfFilled { .. })), "{again}");
+    let read = Store::open_to_read(ground.place()).await.expect_err("is not looked at");
+    let written = Store::open(ground.place(), Opening::default(), now()).await.expect_err("is not opened");
+    assert_eq!(read.to_string(), written.to_string());
+    assert!(read.to_string().contains("never filled to its end"), "{read}");
+}
+
+#[tokio::test]
+async fn half_way_on_a_file() {
+    one_that_was_left_half_way_is_neither_filled_nor_looked_at(Ground::file()).await;
+}
+
+#[tokio::test]
+async fn half_way_on_a_server() {
+    one_that_was_left_half_way_is_neither_filled_nor_looked_at(Ground::server().await).await;
 }
 
 /// Keys and indexes that were taken away meanwhile are all there again.

@@ -70,6 +70,7 @@ fn stop(error: GenerateError, lang: Lang) -> anyhow::Error {
         GenerateError::Fill(FillError::NotEmpty { place, table }) => {
             Stop::usage(lang, "generate.not_empty", &[("place", &place), ("table", &table)]).into()
         }
+        GenerateError::Fill(FillError::HalfFilled { place }) => Stop::usage(lang, "generate.half_filled", &[("place", &place)]).into(),
         GenerateError::NoLife { why } => {
             let why = why.map(|why| refusal(lang, &why)).unwrap_or_default();
             Stop::new(exit::FINDINGS, lang, "generate.no_life", &[("why", &why)]).into()

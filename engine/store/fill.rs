@@ -53,6 +53,9 @@ pub enum FillError {
     Store(#[from] StoreError),
     #[error("`{place}` is not empty: it has rows in `{table}`")]
     NotEmpty { place: String, table: String },
+    /// Its keys and indexes may be gone, and nobody knows which they were.
+    #[error("`{place}` was left half-filled; remove it and begin anew")]
+    HalfFilled { place: String },
 }
 
 impl From<sqlx::Error> for FillError {
@@ -84,6 +87,9 @@ impl Filling {
         let address = Address::of(place, &Opening { throwaway: true, ..Opening::default() });
         let mut connection = address.writer().await?;
         schema::migrate(&mut connection, &place.to_string(), now).await?;
+        if is_marked(&mut connection).await? {
+            return Err(FillError::HalfFilled { place: place.to_string() });
+        }
         for table in ALL {
             let found: Option<(i64,)> = {
                 let text = format!("select cast(1 as bigint) from {table} limit 1");
@@ -230,6 +236,13 @@ impl Stream {
             let _ = tell.send(());
         }
     }
+}
+
+/// Whether a database is being filled, or was left half-way.
+pub(super) async fn is_marked(connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    let marked: Option<(String,)> =
+        on!(connection, c, sql => sqlx::query_as(sql(statements::META)).bind(FILLING).fetch_optional(&mut *c).await)?;
+    Ok(marked.is_some())
 }
 
 async fn set_meta(connection: &mut Connection, name: &str, value: &str) -> Result<(), sqlx::Error> {

@@ -93,6 +93,11 @@ pub struct Opening {
     pub throwaway: bool,
 }
 
+/// A database whose rows were not all put in, or whose keys were not made.
+fn never_filled(place: &Place) -> StoreError {
+    StoreError::Open { path: place.to_string(), what: "it was never filled to its end; remove it".into() }
+}
+
 /// Where the office of this database has gone.
 const MOVED_TO: &str = "moved_to";
 
@@ -144,10 +149,8 @@ impl Store {
         if let Some((to,)) = moved {
             return Err(StoreError::Moved { path: place.to_string(), to });
         }
-        let filling: Option<(String,)> =
-            on!(&mut connection, c, sql => sqlx::query_as(sql(statements::META)).bind(fill::FILLING).fetch_optional(&mut *c).await)?;
-        if filling.is_some() {
-            return Err(StoreError::Open { path: place.to_string(), what: "it was never filled to its end; remove it".into() });
+        if fill::is_marked(&mut connection).await? {
+            return Err(never_filled(&place));
         }
         on!(&mut connection, c, sql => sqlx::query(sql(statements::META_ADD)).bind("instance").bind(&opening.new_instance).execute(&mut *c).await.map(|_| ()))?;
         if lock.is_some() {
@@ -183,9 +186,15 @@ impl Store {
         if found < SCHEMA_VERSION {
             return Err(StoreError::Older { path: place.to_string(), found, known: SCHEMA_VERSION });
         }
-        let instance: Option<(String,)> =
-            on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind("instance").fetch_optional(pool).await)?;
-        let instance = instance.map(|row| row.0).unwrap_or_default().into();
+        let meta = async |name: &str| -> Result<Option<String>, StoreError> {
+            let row: Option<(String,)> =
+                on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind(name).fetch_optional(pool).await)?;
+            Ok(row.map(|row| row.0))
+        };
+        if meta(fill::FILLING).await?.is_some() {
+            return Err(never_filled(&place));
+        }
+        let instance = meta("instance").await?.unwrap_or_default().into();
         Ok(Store {
             readers: Arc::new(readers),
             writer: None,
