@@ -244,16 +244,17 @@ impl Settings {
     }
 }
 
-/// The tokens of the API as the settings file has them now. A file that cannot be read leaves them as they were.
+/// The tokens of the API as the settings file has them now. A file that cannot be read leaves them as they were. A token that names no
+/// office stays with the one that the process was started for, whoever named that.
 pub fn tokens_now(settings: &Settings) -> TokensNow {
     let known = Mutex::new((settings.file.as_deref().and_then(looks), Arc::new(tokens(settings))));
-    let file = settings.file.clone();
+    let (file, jurisdiction) = (settings.file.clone(), settings.jurisdiction.clone());
     Box::new(move || {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let looks = file.as_deref().and_then(looks);
         if looks != known.0 {
             match Settings::from(file.as_deref(), |_| None) {
-                Ok(settings) => *known = (looks, Arc::new(tokens(&settings))),
+                Ok(settings) => *known = (looks, Arc::new(tokens(&Settings { jurisdiction: jurisdiction.clone(), ..settings }))),
                 Err(error) => tracing::warn!(%error, "the settings were changed, but cannot be read"),
             }
         }

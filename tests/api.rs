@@ -4,6 +4,7 @@ use crate::support::world::{World, all, app_under, moment, rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
 use duban::app::App;
+use duban::config::{Settings, tokens_now};
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
 use serde_json::{Value as Json, json};
@@ -560,6 +561,34 @@ async fn a_token_opens_one_office_and_sees_no_other() {
         server.ask("GET", "/items", "of the lock file", &[&header], "").await.json()["items"][0]["title"].clone()
     };
     assert_eq!((named("local").await, named("east").await), (json!("Request r1"), json!("A bench for the east")));
+    // What concerns them all is for nobody's program, only for whoever may read the lock file.
+    for (path, body) in [("/local/clock", "null"), ("/local/restored", "false")] {
+        for (token, status) in [("office of the east", 403), (OFFICE, 403), ("ann", 403), ("guessed", 401), ("of the lock file", 200)] {
+            let answer = server.raw(&format!("POST {path} HTTP/1.1\r\nauthorization: Bearer {token}\r\n"), body.as_bytes()).await;
+            assert_eq!(answer.status, status, "{path} {token}: {}", answer.body);
+        }
+    }
+}
+
+/// Whoever names the office, the flag, the environment or the file: a change of the file opens no other one.
+#[test]
+fn tokens_stay_with_the_office_for_which_the_process_was_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("duban.yaml");
+    std::fs::write(&file, "jurisdiction: west\ntokens: { a1: ann }\noffice_tokens: [b1]\n").unwrap();
+    let settings = Settings::from(Some(&file), |name| (name == "DUBAN_JURISDICTION").then(|| "east".to_string())).unwrap();
+    let now = tokens_now(&settings);
+    let east = |person: &str| ("east".into(), person.into());
+    assert_eq!(now().persons, [("a1".to_string(), east("ann"))].into());
+    std::fs::write(
+        &file,
+        "jurisdiction: west\ntokens: { a1: ann, c1: { person: carl, jurisdiction: west }, d1: hu }\noffice_tokens: [b1, b2]\n",
+    )
+    .unwrap();
+    let tokens = now();
+    let west = ("west".into(), "carl".into());
+    assert_eq!(tokens.persons, [("a1".to_string(), east("ann")), ("c1".to_string(), west), ("d1".to_string(), east("hu"))].into());
+    assert_eq!(tokens.office, [("b1".to_string(), "east".into()), ("b2".to_string(), "east".into())].into());
 }
 
 /// A probe that took the server away would take away all its offices.

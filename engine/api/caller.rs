@@ -36,14 +36,23 @@ pub enum Caller {
     Person(Name),
 }
 
+/// SHA-256 of a request's token in hexadecimal.
+fn digest(headers: &HeaderMap) -> Option<String> {
+    let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    Some(hex(&Sha256::digest(token)))
+}
+
 impl Api {
+    /// Whether a request carries the token of the lock file.
+    pub(super) fn is_own(&self, headers: &HeaderMap) -> bool {
+        digest(headers).is_some_and(|digest| digest == hex(&Sha256::digest(&self.token)))
+    }
+
     /// Who has the token of a request, and the office that it opens. Digests are compared, so that the time it takes tells nothing.
     pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<(Arc<App>, Caller), Failure> {
-        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let token = token.ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "no_token"))?;
-        let digest = hex(&Sha256::digest(token));
+        let digest = digest(headers).ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "no_token"))?;
         let tokens = (self.tokens)();
-        if digest == hex(&Sha256::digest(&self.token)) {
+        if self.is_own(headers) {
             let named = headers.get(JURISDICTION).and_then(|value| percent_decode(value.as_bytes()).decode_utf8().ok());
             return Ok((self.office(named.as_deref().unwrap_or(LOCAL)).await?, Caller::Office));
         }

@@ -59,7 +59,7 @@ pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<C
 }
 
 pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered<LetGone> {
-    let (app, send) = office(&api, request, LARGEST).await?;
+    let (app, send) = installation(&api, request, LARGEST).await?;
     let how = if send { LetGo::Send } else { LetGo::Cancel };
     let held = app.let_go_restored(how).await.map_err(ActError::Store)?;
     api.pulse.wake();
@@ -74,7 +74,7 @@ pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Ve
 }
 
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
-    let (_, ()) = office(&api, request, LARGEST).await?;
+    let (_, ()) = installation(&api, request, LARGEST).await?;
     let confirmed = api.pulse.confirm_clock(&api.offices.clock);
     tracing::warn!(confirmed, "the clock was confirmed");
     Ok(Json(Changed { changed: u64::from(confirmed) }))
@@ -85,6 +85,16 @@ async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize
     match read(api, request, largest).await? {
         (app, Caller::Office, body) => Ok((app, body)),
         (_, Caller::Person(_), _) => Err(Failure::of(StatusCode::FORBIDDEN, "this needs the office's own token")),
+    }
+}
+
+/// The body, from whoever may read the lock file: what concerns all offices of the database is not for the program of one.
+async fn installation<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, T), Failure> {
+    let own = api.is_own(request.headers());
+    let asked = office(api, request, largest).await?;
+    match own {
+        true => Ok(asked),
+        false => Err(Failure::of(StatusCode::FORBIDDEN, "this concerns all offices of the database: it needs the token of the lock file")),
     }
 }
 
