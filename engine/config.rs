@@ -39,6 +39,9 @@ pub struct Settings {
     /// The file that was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// The office for which `rules` was written; nothing, if for whichever is meant.
+    #[serde(skip)]
+    pub rules_of: Option<String>,
     /// `text` or `json`
     pub log: String,
     /// At most so many accepted mails wait for their record; the most that a crash can send twice.
@@ -98,6 +101,7 @@ impl Default for Settings {
             office_tokens: Default::default(),
             largest_body: 2 << 20,
             file: None,
+            rules_of: None,
             log: "text".into(),
             unrecorded: 16,
             lease_seconds: 60,
@@ -154,7 +158,10 @@ impl Settings {
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(source) => return Err(ConfigError::Read { path, source }),
         };
-        settings.environment(variable)?;
+        let written = settings.rules.is_some().then(|| settings.jurisdiction.clone());
+        settings.environment(&variable)?;
+        let named = variable("DUBAN_RULES").is_some();
+        settings.rules_of = written.filter(|_| !named).or_else(|| Some(settings.jurisdiction.clone()));
         Ok(settings)
     }
 
@@ -207,6 +214,12 @@ impl Settings {
             self.mail.allow = value.split(',').map(|entry| entry.trim().to_string()).filter(|entry| !entry.is_empty()).collect();
         }
         Ok(())
+    }
+
+    /// Whether the folder is the meant office's own: what a file says of the rules holds for the office that it names, and for no other one
+    /// that a command line or the environment names over it.
+    pub fn own_rules(&self) -> bool {
+        self.rules_of.as_ref().is_none_or(|office| *office == self.jurisdiction)
     }
 
     /// The rule set's folder: as named, or the only one under `rules/`.

@@ -169,7 +169,7 @@ fn a_broken_rule_set_on_disk_is_refused_and_the_last_good_one_stays_in_use() {
     assert_eq!(desk.run(&["act", "a1", "accept", "--as", "曾海敏"]).code, 0, "what is good still works");
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

@@ -342,3 +342,56 @@ fn rules_that_no_longer_pass_can_be_looked_at_and_be_replaced() {
     assert_eq!(accepted.code, 0, "{accepted:?}");
     assert!(!without_folder(&["list"]).err.contains("只供查看"));
 }
+
+/// Rules in the settings are those of the settings' office. Another one that is named over it works under its own.
+#[test]
+fn rules_of_the_settings_are_not_put_to_work_in_another_office() {
+    let desk = Desk::new();
+    let say = |arguments: &[&str], east: bool| {
+        let mut command = desk.command(arguments);
+        command.env_remove("DUBAN_RULES");
+        if east {
+            command.env("DUBAN_JURISDICTION", "east");
+        }
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    };
+    let done = |arguments: &[&str], east: bool| {
+        let answer = say(arguments, east);
+        assert_eq!(answer.code, 0, "{arguments:?}: {answer:?}");
+        answer.out
+    };
+    let nothing = say(&["offices"], false);
+    assert!(nothing.code == 4 && nothing.err.contains("还没有数据库"), "{nothing:?}");
+    let rules = shipped("").display().to_string();
+    // The same workflow with another directory: what may change at any time, also while items are open.
+    let other = desk.folder.path().join("rules/other");
+    for (from, to) in [(shipped(""), other.clone()), (shipped("../calendars"), desk.folder.path().join("rules/calendars"))] {
+        crate::broken::copy(&from, &to);
+    }
+    let directory = std::fs::read_to_string(other.join("directory/deputies.yaml")).unwrap();
+    std::fs::write(other.join("directory/deputies.yaml"), format!("# of the east\n{directory}")).unwrap();
+    let other = other.display().to_string();
+    std::fs::write(desk.folder.path().join("duban.yaml"), format!("jurisdiction: west\nrules: {rules}\n")).unwrap();
+    let words = draft("a1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    done(&words, false);
+    done(&["offices", "add", "east", "--rules", &other], false);
+    let before = done(&["offices", "--json"], false);
+    assert_eq!(before.lines().count(), 2, "{before}");
+    assert_eq!(say(&["offices", "add", "east"], false).code, 5);
+    done(&[&words[..], &["--jurisdiction", "east"]].concat(), false);
+    done(&["act", "a1", "submit", "--on", "2024-03-03", "--as", "曾海敏"], true);
+    assert_eq!(done(&["offices", "--json"], false), before, "each goes on under its own");
+    for named in [&words[..], &["list"], &["quarantine", "retry"]] {
+        let unknown = say(&[named, &["--jurisdiction", "esat"]].concat(), false);
+        assert!(unknown.code == 2 && unknown.err.contains("没有单位“esat”，只有：east, west"), "{unknown:?}");
+    }
+    let unit = done(&["unit", "--jurisdiction", "east"], false);
+    assert!(unit.contains("\"--jurisdiction\" \"east\"") && !unit.contains("--rules"), "{unit}");
+    assert!(done(&["unit"], false).contains("\"--jurisdiction\" \"west\""));
+    // On the command line it is meant.
+    done(&["act", "a1", "accept", "--as", "曾海敏", "--jurisdiction", "east", "--rules", &rules], false);
+    assert_ne!(done(&["offices", "--json"], false), before);
+}

@@ -353,7 +353,14 @@ async fn offices_that_share_a_server_work_each_for_itself() {
     let words = draft("a1");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     assert_eq!(at("east", &words).0, Some(0));
-    assert_eq!(at("west", &["list"]).0, Some(2), "it has no rules yet");
+    for mistyped in [&words[..], &["list"], &["quarantine", "retry"], &["serve", "--listen", "127.0.0.1:0"]] {
+        let (code, told) = at("west", mistyped);
+        assert_eq!(code, Some(2), "only the first office is made by the way: {mistyped:?} {told}");
+        assert!(told.contains("没有单位“west”，只有：east"), "{told}");
+    }
+    for office in ["west", "south"] {
+        assert_eq!(at("east", &["offices", "add", office]).0, Some(0));
+    }
     assert_eq!(at("west", &words), at("south", &words), "the id is free, and so is the first number");
     assert_eq!(at("east", &["act", "a1", "submit", "--on", "2024-03-03", "--as", "曾海敏"]).0, Some(0));
     for (office, state) in [("east", "submitted"), ("west", "draft")] {
@@ -366,7 +373,10 @@ async fn offices_that_share_a_server_work_each_for_itself() {
     let (code, told) = at("east", &["offices", "add", "north"]);
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(at("north", &words).0, Some(0));
-    assert_eq!(at("east", &["offices", "add", "two words"]).0, Some(2));
+    assert_eq!(at("east", &["offices", "add", "north"]).0, Some(5), "it is there already");
+    for bad in ["two words", "", "a/b", &"n".repeat(65)] {
+        assert_eq!(at("east", &["offices", "add", bad]).0, Some(2), "{bad}");
+    }
 }
 
 /// A newer program has brought the database up to its schema while this one runs.

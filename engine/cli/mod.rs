@@ -167,6 +167,7 @@ impl Context {
         }
         if let Some(rules) = &global.rules {
             settings.rules = Some(rules.clone());
+            settings.rules_of = None;
         }
         if let Some(lang) = &global.lang {
             settings.lang = Some(lang.clone());

@@ -13,11 +13,14 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, refusal, say};
 use crate::serve::{ServeError, check_zone};
-use crate::store::{Opening, Place, Store, StoreError, lock};
+use crate::store::{LOCAL, Opening, Place, Store, StoreError, lock};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// At most so many offices are named to somebody who meant another one.
+const NAMED: u32 = 12;
 
 /// Why a command stops, in a sentence for people, with its exit code.
 #[derive(Debug)]
@@ -136,6 +139,9 @@ impl Office {
             return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }
         let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?.of(&context.settings.jurisdiction);
+        if let Some(others) = is_without(&store, lang).await?.filter(|others| !others.is_empty()) {
+            return Err(no_such(&store, &others, lang).into());
+        }
         let (rules, errors, hash) = app::rules_to_look(&store).await.map_err(|error| Stop::rules(lang, &error))?;
         if errors > 0 && !context.quiet {
             anstream::eprintln!("{}", say(lang, "office.old_rules", &[("hash", &short(&hash)), ("problems", &errors.to_string())]));
@@ -170,7 +176,8 @@ impl Office {
                 Err(Stop::store(lang, &held).into())
             }
             None => {
-                let app = open(&context.settings, context, context.settings.rules.is_some()).await?;
+                let offer = context.settings.rules.is_some() && context.settings.own_rules();
+                let app = open(&context.settings, context, offer).await?;
                 Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
             }
         }
@@ -229,46 +236,76 @@ impl Office {
     }
 }
 
-/// All offices of a database, to serve them. A folder that is there is offered to the office of the settings; an installation that has only
-/// its database goes on with what is in it, also when that is other offices.
+/// All offices of a database, to serve them. A folder that is there is offered to the office of the settings, when it is its own; an
+/// installation that names neither office nor rules goes on with what is in its database, also when that is other offices.
 pub async fn open_all(settings: &Settings, context: &Context) -> anyhow::Result<Offices> {
     let lang = context.lang;
-    if settings.rules_folder().is_ok() || settings.database.is_missing_file() {
-        return Ok(Offices::with(Arc::new(open(settings, context, true).await?)));
+    let offer = settings.own_rules() && settings.rules_folder().is_ok();
+    let (store, offered) = store_and_folder(settings, context, offer).await?;
+    let nobody_named = settings.rules.is_none() && settings.jurisdiction == LOCAL;
+    if nobody_named && is_without(&store, lang).await?.is_some_and(|others| !others.is_empty()) {
+        return Ok(Offices::over(store, Clock::Machine).await.map_err(|error| Stop::store(lang, &error))?);
     }
-    let store = open_store(settings, lang).await?;
-    let clock = Clock::Machine;
-    match app::rules_in_use(&store).await {
-        Ok(rules) => Ok(Offices::with(Arc::new(App::open(store, rules, clock).await.map_err(|error| Stop::open(lang, &error))?))),
-        Err(RulesError::None) => {
-            let others = store.everywhere().jurisdictions("", 1).await.map_err(|error| Stop::store(lang, &error))?;
-            match others.is_empty() {
-                true => Err(Stop::rules(lang, &RulesError::None).into()),
-                false => Ok(Offices::over(store, clock).await.map_err(|error| Stop::store(lang, &error))?),
-            }
+    Ok(Offices::with(Arc::new(go_on(store, offered, context).await?)))
+}
+
+/// Opens an office of a database for writing, or the first one of a database that has none. The folder's rule set is put to work when
+/// `offer` says so, and for the first office.
+pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<App> {
+    let (store, offered) = store_and_folder(settings, context, offer).await?;
+    go_on(store, offered, context).await
+}
+
+/// Puts one more office to work under the folder's rule set.
+pub async fn add(settings: &Settings, context: &Context) -> anyhow::Result<App> {
+    let lang = context.lang;
+    let (store, offered) = store_and_folder(settings, context, true).await?;
+    if is_without(&store, lang).await?.is_none() {
+        return Err(Stop::new(exit::POLICY, lang, "offices.exists", &[("name", store.jurisdiction())]).into());
+    }
+    put_to_work(store, offered, context).await
+}
+
+/// A rule set with mistakes is told before anything is made.
+async fn store_and_folder(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<(Store, Option<RuleSet>)> {
+    let offered = (offer || settings.database.is_missing_file()).then(|| from_folder(context)).transpose()?;
+    Ok((open_store(settings, context.lang).await?, offered))
+}
+
+async fn go_on(store: Store, offered: Option<RuleSet>, context: &Context) -> anyhow::Result<App> {
+    let lang = context.lang;
+    match is_without(&store, lang).await? {
+        Some(others) if !others.is_empty() => Err(no_such(&store, &others, lang).into()),
+        None if offered.is_none() => {
+            let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
+            Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
         }
-        Err(error) => Err(Stop::rules(lang, &error).into()),
+        _ => put_to_work(store, offered, context).await,
     }
 }
 
-/// Opens a database for writing. The folder's rule set is put to work when `offer` says so, and when the database has none yet.
-pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow::Result<App> {
-    let lang = context.lang;
-    // A rule set with mistakes is told before anything is made.
-    let mut offered = match offer || settings.database.is_missing_file() {
-        true => Some(Arc::new(from_folder(context)?)),
-        false => None,
-    };
-    let store = open_store(settings, lang).await?;
-    if offered.is_none() {
-        offered = match app::rules_in_use(&store).await {
-            Ok(rules) => Some(rules),
-            Err(RulesError::None) => Some(Arc::new(from_folder(context)?)),
-            Err(error) => return Err(Stop::rules(lang, &error).into()),
-        };
+async fn put_to_work(store: Store, offered: Option<RuleSet>, context: &Context) -> anyhow::Result<App> {
+    let rules = Arc::new(offered.map_or_else(|| from_folder(context), Ok)?);
+    Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(context.lang, &error))?)
+}
+
+/// Nothing, when the database has the office; otherwise the first others that it has.
+async fn is_without(store: &Store, lang: Lang) -> anyhow::Result<Option<Vec<String>>> {
+    let stop = |error| Stop::store(lang, &error);
+    if store.rules_hash().await.map_err(stop)?.is_some() {
+        return Ok(None);
     }
-    let rules = offered.ok_or_else(|| Stop::rules(lang, &RulesError::None))?;
-    Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
+    let others = store.everywhere().jurisdictions("", NAMED + 1).await.map_err(stop)?;
+    Ok(Some(others.into_iter().map(|office| office.id).collect()))
+}
+
+/// A database of other offices: one that is mistyped is not made.
+fn no_such(store: &Store, others: &[String], lang: Lang) -> Stop {
+    let mut known = others.iter().take(NAMED as usize).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if others.len() > NAMED as usize {
+        known.push_str(", …");
+    }
+    Stop::usage(lang, "office.no_such", &[("jurisdiction", store.jurisdiction()), ("known", &known)])
 }
 
 async fn open_store(settings: &Settings, lang: Lang) -> anyhow::Result<Store> {

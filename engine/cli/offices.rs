@@ -9,6 +9,8 @@ use serde_json::json;
 
 /// Offices that are read at once.
 const PAGE: u32 = 1_000;
+/// Characters of an office's name.
+const LONGEST: usize = 64;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban offices add yanhu --rules rules/yanhu")]
@@ -37,7 +39,11 @@ pub fn run(args: &OfficesArgs, context: &Context) -> anyhow::Result<i32> {
 async fn list(context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let stop = |error| Stop::store(lang, &error);
-    let store = Store::open_to_read(&context.settings.database).await.map_err(stop)?;
+    let place = &context.settings.database;
+    if place.is_missing_file() {
+        return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
+    }
+    let store = Store::open_to_read(place).await.map_err(stop)?;
     let (mut count, mut after) = (0, String::new());
     loop {
         let page = store.everywhere().jurisdictions(&after, PAGE).await.map_err(stop)?;
@@ -69,12 +75,13 @@ async fn list(context: &Context) -> anyhow::Result<i32> {
 
 async fn add(name: &str, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    if name.trim().is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.chars().count() > LONGEST || !name.chars().all(fits) {
         return Err(Stop::usage(lang, "offices.bad_name", &[("name", name)]).into());
     }
     let mut settings = context.settings.clone();
     settings.jurisdiction = name.to_string();
-    let app = office::open(&settings, context, true).await?;
+    let app = office::add(&settings, context).await?;
     let hash = app.rules().hash.to_string();
     match context.json {
         true => anstream::println!("{}", json!({ "jurisdiction": name, "rules": hash })),

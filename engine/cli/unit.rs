@@ -3,6 +3,7 @@
 use super::office::Stop;
 use super::{Context, exit};
 use crate::config;
+use crate::store::LOCAL;
 use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,11 @@ pub fn run(args: &UnitArgs, context: &Context) -> anyhow::Result<i32> {
         // Its URL may hold a password, so it stays where it was read from.
         None => writes.push(here.clone()),
     }
-    if let Ok(rules) = settings.rules_folder() {
+    if settings.jurisdiction != LOCAL {
+        command.extend(["--jurisdiction".to_string(), settings.jurisdiction.clone()]);
+    }
+    // Another office's rules would be put to work in this one at every start.
+    if let Some(rules) = settings.rules_folder().ok().filter(|_| settings.own_rules()) {
         command.extend(["--rules".to_string(), from_here(&rules).display().to_string()]);
     }
     command.push("serve".to_string());
