@@ -71,6 +71,40 @@ fn the_doctor_says_of_each_question_how_it_is_and_what_to_do() {
     assert!(shown.out.contains("✗ 记录：2件中有2件") || shown.out.contains("✗ 记录：2件中有1件"), "{shown:?}");
 }
 
+/// All offices of a database are looked through, also when none of them is `local`; and a copy of it is held and let go as a whole.
+#[test]
+fn a_copy_of_many_offices_is_whole_when_all_of_them_are() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("duban.yaml"), "jurisdiction: west\n").unwrap();
+    desk.submitted("a1");
+    std::fs::remove_file(desk.path("duban.yaml")).unwrap();
+    let added = desk.run(&["offices", "add", "east"]);
+    assert_eq!(added.code, 0, "{added:?}");
+
+    let (code, answer) = desk.coded(&["backup", "whole.db"]);
+    assert_eq!((code, &answer["found"]["items"], &answer["found"]["damaged"]), (0, &1.into(), &0.into()), "{answer}");
+    let restored = desk.json(&["restore", "whole.db", "--database", "new.db"]);
+    assert_eq!(restored["found"]["items"], 1, "{restored}");
+    let held = &restored["held"]["notices"];
+    assert_ne!(held, 0, "{restored}");
+    let released = desk.json(&["restore", "--release", "cancel", "--database", "new.db"]);
+    assert_eq!(&released["notices"], held, "{released}");
+    assert_eq!(desk.run(&["restore", "--mark", "--database", "new.db"]).code, 0);
+    assert_eq!(desk.run(&["restore", "--mark", "--database", "none.db"]).code, 4, "none is made");
+
+    desk.sql("update item set title = 'forged' where jurisdiction = 'west'");
+    let (code, answer) = desk.coded(&["backup", "damaged.db"]);
+    assert_eq!((code, &answer["found"]["damaged"]), (1, &1.into()), "{answer}");
+    let (code, answer) = desk.coded(&["restore", "--check", "damaged.db"]);
+    assert_eq!((code, &answer["found"]["damaged"]), (1, &1.into()), "{answer}");
+    let (_, answer) = desk.coded(&["doctor", "--jurisdiction", "east"]);
+    assert_eq!(found(&answer, "records"), pair("good", "good"), "that one is whole");
+    assert_eq!(desk.run(&["offices", "add", "local"]).code, 0);
+    let (code, answer) = desk.coded(&["doctor"]);
+    assert_eq!((code, found(&answer, "records")), (1, pair("damaged", "fault")), "{answer}");
+    assert!(asked(&answer, "records")[0]["which"].to_string().contains("west/a1"), "{answer}");
+}
+
 #[tokio::test]
 async fn the_doctor_greets_the_mail_server_and_sends_nothing() {
     let desk = Desk::new();

@@ -1,14 +1,15 @@
 //! Is what is stored what the facts say? One item at a time: its chain, its caches, its wake-up, its notices. It mends nothing.
 
-use super::{App, LoadError, Offices, caches, contained};
+use super::{App, LoadError, Offices, RulesError, caches, contained, rules_to_look};
+use crate::clock::Clock;
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide;
 use crate::kernel::derive;
 use crate::kernel::time::Instant;
 use crate::store::records::Record;
-use crate::store::{StoreError, items};
+use crate::store::{Store, StoreError, items};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
 /// Items whose ids are read at once.
@@ -27,7 +28,7 @@ pub struct Finding {
 pub struct Integrity {
     /// Items that were looked at.
     pub items: u64,
-    /// Items whose record is not what their facts say.
+    /// Items whose record is not what their facts say, and offices whose rules cannot be read at all.
     pub damaged: u64,
     /// What the database says is wrong with its own pages.
     pub pages: Option<String>,
@@ -36,6 +37,42 @@ pub struct Integrity {
 impl Integrity {
     pub fn is_whole(&self) -> bool {
         self.damaged == 0 && self.pages.is_none()
+    }
+}
+
+/// Looks through a database that was opened for looking: all its offices or only one, also those whose rules this program can no longer
+/// work under. `begun` gets how many items the next office has; `seen` whose item was looked at, and what was found.
+pub async fn examine_to_look(
+    store: &Store,
+    only: Option<&str>,
+    mut begun: impl FnMut(u64),
+    mut seen: impl FnMut(&str, &[Finding]) + Send,
+) -> Result<Integrity, StoreError> {
+    let mut integrity = Integrity { pages: store.check_pages().await?, ..Integrity::default() };
+    let (mut known, mut after) = (HashMap::new(), String::new());
+    loop {
+        let page = store.everywhere().jurisdictions(&after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(integrity) };
+        after.clone_from(&last.id);
+        for office in page.into_iter().filter(|office| only.is_none_or(|only| only == office.id)) {
+            let (here, store) = (&*office.id, store.of(&office.id));
+            let rules = match known.get(&office.rules).cloned() {
+                Some(rules) => rules,
+                None => match rules_to_look(&store).await {
+                    Ok((rules, _, hash)) => known.entry(hash).or_insert(rules).clone(),
+                    Err(RulesError::Store(error)) => return Err(error),
+                    Err(error) => {
+                        integrity.damaged += 1;
+                        seen(here, &[Finding { item: String::new(), what: error.to_string() }]);
+                        continue;
+                    }
+                },
+            };
+            begun(store.count_by_state().await?.iter().map(|(_, _, count)| count).sum());
+            let app = App::open_to_read(store, rules, Clock::Machine).await?;
+            // Nobody stops it.
+            app.examine_items(&CancellationToken::new(), &mut integrity, |findings| seen(here, findings)).await?;
+        }
     }
 }
 

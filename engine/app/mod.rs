@@ -24,7 +24,7 @@ mod wake;
 pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
 pub use checkup::{Check, Level, records};
-pub use doctor::{Finding, Integrity};
+pub use doctor::{Finding, Integrity, examine_to_look};
 pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
 pub use report::ReportError;

@@ -1,14 +1,15 @@
 //! `duban backup` and `duban restore`: a verified copy of the database while a server works it, and putting such a copy to work so that
 //! it mails nothing again.
 
-use super::office::{self, Office, Stop, wait_for};
+use super::office::{self, Stop, wait_for};
 use super::{Context, doctor, exit};
+use crate::api::client::Client;
 use crate::app::{Integrity, random_text};
 use crate::clock::Clock;
 use crate::kernel::words::say;
 use crate::store::backup::{self, LetGo};
 use crate::store::facts::hex;
-use crate::store::{Opening, Place, Store, StoreError, lock};
+use crate::store::{Opening, Store, StoreError, lock};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -112,10 +113,9 @@ async fn as_restored(copy: &Partial, to: &Path, context: &Context) -> anyhow::Re
 }
 
 async fn examine(copy: &Partial, context: &Context) -> anyhow::Result<Integrity> {
-    let look = context.at(&copy.0);
-    let office = Office::to_read(&look).await?;
-    let examined = doctor::examine(&office, &look).await;
-    office.close().await;
+    let store = Store::open_to_read(&copy.0).await.map_err(|error| Stop::store(context.lang, &error))?;
+    let examined = doctor::examine(&store, None, context).await;
+    store.close().await;
     Ok(examined?.0)
 }
 
@@ -173,16 +173,38 @@ async fn from_file(file: &Path, keep: bool, context: &Context) -> anyhow::Result
     Ok(if found.is_whole() { exit::DONE } else { exit::FINDINGS })
 }
 
+/// The database at hand, to write to it whichever offices it has; or the server that holds it.
+async fn at_hand(context: &Context) -> anyhow::Result<Result<Store, Client>> {
+    let (lang, place) = (context.lang, &context.settings.database);
+    if place.is_missing_file() {
+        return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
+    }
+    let stop = |error| Stop::store(lang, &error);
+    if let Some(lock::Holder { address: Some(address), token: Some(token), .. }) = place.file().and_then(lock::holder) {
+        // It asks for an office, and any will do.
+        let store = Store::open_to_read(place).await.map_err(stop)?;
+        let here = context.settings.jurisdiction.clone();
+        let here = match store.of(&here).rules_hash().await.map_err(stop)? {
+            Some(_) => here,
+            None => store.everywhere().jurisdictions("", 1).await.map_err(stop)?.pop().map_or(here, |first| first.id),
+        };
+        store.close().await;
+        return Ok(Err(Client::new(address, token, &here)));
+    }
+    let opening = Opening { new_instance: random_text(), ..Opening::default() };
+    Ok(Ok(Store::open(place, opening, Clock::Machine.now()).await.map_err(stop)?))
+}
+
 /// The database at hand was brought back by other means.
 async fn mark(context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let office = Office::to_write(context).await?;
-    if let Some(server) = office.server() {
-        return Err(Stop::new(exit::POLICY, lang, "restore.served", &[("address", server.address())]).into());
-    }
+    let store = match at_hand(context).await? {
+        Ok(store) => store,
+        Err(server) => return Err(Stop::new(exit::POLICY, lang, "restore.served", &[("address", server.address())]).into()),
+    };
     let instance = random_text();
-    let held = office.app.store.mark_restored(&instance, Clock::Machine.now()).await;
-    office.close().await;
+    let held = store.mark_restored(&instance, Clock::Machine.now()).await;
+    store.close().await;
     let held = held.map_err(|error| Stop::store(lang, &error))?;
     if context.json {
         anstream::println!("{}", json!({ "instance": instance, "held": { "notices": held.notices, "mails": held.mails } }));
@@ -194,20 +216,20 @@ async fn mark(context: &Context) -> anyhow::Result<i32> {
 
 async fn release(how: Release, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let office = Office::to_write(context).await?;
     let send = how == Release::Send;
-    let (notices, mails) = match office.server() {
-        Some(server) => {
+    let (notices, mails) = match at_hand(context).await? {
+        Err(server) => {
             let gone = server.let_go_restored(send).await.map_err(|error| Stop::client(lang, &error))?;
             (gone.notices, gone.mails)
         }
-        None => {
+        Ok(store) => {
             let how = if send { LetGo::Send } else { LetGo::Cancel };
-            let held = office.app.let_go_restored(how).await.map_err(|error| Stop::store(lang, &error))?;
+            let held = store.let_go_restored(how, Clock::Machine.now()).await;
+            store.close().await;
+            let held = held.map_err(|error| Stop::store(lang, &error))?;
             (held.notices, held.mails)
         }
     };
-    office.close().await;
     if context.json {
         anstream::println!("{}", json!({ "released": if send { "sent" } else { "cancelled" }, "notices": notices, "mails": mails }));
     } else {
@@ -288,14 +310,5 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         office::remove_database(&self.0);
-    }
-}
-
-impl Context {
-    /// The same over another database.
-    fn at(&self, file: &Path) -> Context {
-        let mut settings = self.settings.clone();
-        settings.database = Place::from(file);
-        Context { settings, config: self.config.clone(), lang: self.lang, json: self.json, quiet: self.quiet, colour: self.colour }
     }
 }

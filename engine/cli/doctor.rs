@@ -8,7 +8,7 @@ use crate::kernel::time::Instant;
 use crate::kernel::words::{Lang, has, say};
 use crate::mail::smtp::{Limits, Smtp};
 use crate::serve;
-use crate::store::lock;
+use crate::store::{LOCAL, Store, lock};
 use chrono_tz::Tz;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,7 +16,6 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Findings that are told one by one.
 const TOLD: usize = 50;
@@ -64,34 +63,38 @@ async fn look(office: &Office, args: &DoctorArgs, context: &Context) -> anyhow::
         0 => Check::new("rules", "good", Level::Good).with("hash", short(&hash)),
         errors => Check::new("rules", "mistakes", Level::Fault).with("hash", short(&hash)).with("problems", errors),
     });
-    let (integrity, findings) = examine(office, context).await?;
+    // Who names an office asks about that one.
+    let only = Some(&*context.settings.jurisdiction).filter(|here| *here != LOCAL);
+    let (integrity, findings) = examine(&office.app.store, only, context).await?;
     checks.extend(app::records(&integrity, findings));
     checks.extend(office.app.check_up().await.map_err(store)?);
     checks.push(mail(&context.settings, args.mail).await);
     Ok(checks)
 }
 
-/// Looks through all records, with a bar on a terminal.
-pub async fn examine(office: &Office, context: &Context) -> anyhow::Result<(app::Integrity, Vec<app::Finding>)> {
-    let store = |error| Stop::store(context.lang, &error);
-    let counted = office.app.store.count_by_state().await.map_err(store)?;
-    let bar = progress(counted.iter().map(|(_, _, count)| count).sum(), context);
-    let mut findings = Vec::new();
-    let seen = |found: &[app::Finding]| {
+/// Looks through the records of all offices or of one, with a bar on a terminal. What was found of another office than `local` names it.
+pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> anyhow::Result<(app::Integrity, Vec<app::Finding>)> {
+    let bar = progress(context);
+    let mut findings: Vec<app::Finding> = Vec::new();
+    let seen = |here: &str, found: &[app::Finding]| {
         bar.inc(1);
-        findings.extend(found.iter().take(TOLD.saturating_sub(findings.len())).cloned());
+        let named = found.iter().map(|finding| match (here, &*finding.item) {
+            (LOCAL, item) if !item.is_empty() => finding.clone(),
+            (here, "") => app::Finding { item: here.to_string(), ..finding.clone() },
+            (here, item) => app::Finding { item: format!("{here}/{item}"), ..finding.clone() },
+        });
+        findings.extend(named.take(TOLD.saturating_sub(findings.len())));
     };
-    let integrity = office.app.examine_all(&CancellationToken::new(), seen).await.map_err(store)?;
+    let integrity = app::examine_to_look(store, only, |items| bar.inc_length(items), seen).await;
     bar.finish_and_clear();
-    // Nobody stops it.
-    Ok((integrity.unwrap_or_default(), findings))
+    Ok((integrity.map_err(|error| Stop::store(context.lang, &error))?, findings))
 }
 
-fn progress(items: u64, context: &Context) -> ProgressBar {
+fn progress(context: &Context) -> ProgressBar {
     if context.quiet || context.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(items);
+    let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {eta}") {
         bar.set_style(style.progress_chars("██░"));
     }
