@@ -119,6 +119,7 @@ async fn the_schema_is_that_of_any_other_database() {
                     let question = "select sql from sqlite_master where sql is not null order by 1";
                     sqlx::query_as(question).fetch_all(&mut connection).await.expect("reads")
                 }
+                Ground::Model(_) => panic!("a model has no schema"),
                 Ground::Server(url) => {
                     let mut connection = sqlx::PgConnection::connect(url).await.expect("opens");
                     let question = "select indexdef from pg_indexes where schemaname = 'public'

@@ -1,8 +1,8 @@
 //! Several offices of one database in one process: one scheduler works them all, each under its own rules, and none sees another.
 
-use crate::store::stories;
+use crate::store::{stories, told};
 use crate::support::ground::Ground;
-use crate::support::world::{app_on, command, moment, rules, submit};
+use crate::support::world::{app_over, command, moment, rules, submit};
 use duban::app::send::Post;
 use duban::app::{App, OfficeError, Offices};
 use duban::clock::Clock;
@@ -37,7 +37,7 @@ fn rules_of(person: &str) -> RuleSet {
 
 /// A database with offices; the first is `local`.
 async fn offices(ground: &Ground, names: &[&str]) -> (Arc<Offices>, Vec<Arc<App>>) {
-    let first = app_on(ground.place(), "2026-03-02 10:00", None).await;
+    let first = app_over(ground, "2026-03-02 10:00").await;
     for name in names {
         let rules = Arc::new(rules_of(name));
         App::open(first.store.of(name), rules, first.clock.clone()).await.unwrap();

@@ -16,6 +16,7 @@ use duban::store::slots::Slot;
 use duban::store::{LOCAL, Lane, Opening, SCHEMA_VERSION, Store, StoreError};
 use sqlx::Connection as _;
 
+mod alike;
 mod crowd;
 mod faults;
 mod jurisdictions;
@@ -30,28 +31,49 @@ fn at(minutes: i64) -> Instant {
     "2026-03-02T08:00:00Z".parse::<Instant>().expect("an instant") + TimeDelta::minutes(minutes)
 }
 
-/// The stories that every database tells alike.
-macro_rules! stories {
-    ($($story:ident),* $(,)?) => {
-        mod sqlite {
+/// Stories told over one kind of ground.
+macro_rules! told {
+    ($module:ident over $ground:expr; $($story:ident),*) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
-                super::$story($crate::support::ground::Ground::file()).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story($crate::support::ground::Ground::server().await).await;
+                super::$story($ground).await;
             })*
         }
     };
 }
+pub(crate) use told;
+
+/// The stories that every store tells alike.
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {
+        told!(sqlite over $crate::support::ground::Ground::file(); $($story),*);
+        told!(postgres over $crate::support::ground::Ground::server().await; $($story),*);
+        told!(model over $crate::support::ground::Ground::model(); $($story),*);
+    };
+}
 pub(crate) use stories;
+
+/// Those about tables, which a model has none of, or about how a database is written.
+macro_rules! database_stories {
+    ($($story:ident),* $(,)?) => {
+        told!(on_sqlite over $crate::support::ground::Ground::file(); $($story),*);
+        told!(on_postgres over $crate::support::ground::Ground::server().await; $($story),*);
+    };
+}
+use database_stories;
+
+/// Those about several processes, which a file cannot tell.
+macro_rules! stories_of_many {
+    ($($story:ident),* $(,)?) => {
+        told!(postgres over $crate::support::ground::Ground::server().await; $($story),*);
+        told!(model over $crate::support::ground::Ground::model_of_many(); $($story),*);
+    };
+}
+use stories_of_many;
 
 stories!(
     an_item_is_read_back_as_it_was_written_also_after_a_restart,
-    a_changed_removed_or_added_fact_shows_in_the_chain,
     a_decision_on_an_old_revision_is_not_written,
     a_cause_happens_once,
     the_same_command_twice_is_the_same_answer,
@@ -63,13 +85,16 @@ stories!(
     lists_are_filtered_by_the_caches,
     a_slot_is_claimed_once_and_stays_open_until_it_was_carried_out,
     rule_sets_are_kept_with_their_texts,
+);
+database_stories!(
+    a_changed_removed_or_added_fact_shows_in_the_chain,
     every_statement_is_understood_by_the_database,
     a_database_of_a_newer_version_is_refused,
 );
 
 async fn open(ground: &Ground) -> Store {
     let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
-    Store::open(ground.place(), opening, at(0)).await.expect("opens")
+    ground.open(opening, at(0)).await.expect("opens")
 }
 
 fn fact(seq: u64, cause: Cause) -> Fact {
@@ -264,6 +289,17 @@ async fn a_unique_value_belongs_to_one_item_until_it_takes_another(ground: Groun
     save(&store, about("s1", 1), number(1, "2026-001")).await.expect("keeps its own");
     save(&store, about("s1", 2), number(2, "2026-002")).await.expect("takes another");
     save(&store, about("s2", 0), number(0, "2026-001")).await.expect("is free again");
+    // Queued one behind the other, what the first one gives up is free for the next, and it holds only what it took last.
+    let queued = [("s1", 3, "2026-003"), ("s1", 4, "2026-004"), ("s3", 0, "2026-003"), ("s4", 0, "2026-002")];
+    let queued = queued.map(|(item, rev, value)| Save::new(about(item, rev), number(rev, value)).expect("has a JSON form"));
+    let waiting = queued.map(|save| store.begin_save(Lane::User, vec![save]).expect("is queued"));
+    for saving in waiting {
+        saving.done().await.expect("is saved");
+    }
+    let keys = ["1", "2", "3", "4"].map(|n| format!("\"2026-00{n}\""));
+    let keys: Vec<(&str, &str, &str)> = keys.iter().map(|value| ("suggestion", "number", value.as_str())).collect();
+    let holders = store.holders_of(&keys).await.expect("reads");
+    assert_eq!(holders, ["s2", "s4", "s3", "s1"].map(|item| Some(item.to_string())));
 }
 
 async fn decisions_of_one_unit_stand_or_fall_together(ground: Ground) {

@@ -158,6 +158,21 @@ fn only_those_named_touch_the_outside() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What the databases are held against must not be made of what it measures.
+#[test]
+fn the_model_of_the_store_knows_no_sql() {
+    let model: Vec<_> = sources().into_iter().filter(|(file, _)| file.starts_with("store/model/")).collect();
+    assert!(model.len() > 3, "the model has moved");
+    let mut faults = Vec::new();
+    for (file, text) in &model {
+        for (line, source) in code(text) {
+            let never = ["sqlx", "statements", "dialect", "writer::", "save::write", "Prepared"];
+            faults.extend(never.iter().filter(|never| source.contains(**never)).map(|never| format!("{file}:{line}: `{never}`")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// Chinese stands in the catalogue, in the spellings of the language and of written dates, and nowhere else in the engine.
 #[test]
 fn no_word_of_a_procedure_in_the_engine() {

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// The setting that says since when a database has been a restored one; empty once a person has let it go.
 pub(super) const RESTORED: &str = "restored";
+/// When a mail is tried that is held: the last millisecond of the year 9999.
+pub(super) const HELD_UNTIL: i64 = 253_402_300_799_000;
 
 /// What was held, or let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,9 @@ pub async fn settle(file: &Path) -> Result<(), StoreError> {
 impl Store {
     /// From now on this is a restored database under a new identity; gives what had not gone out, which is held.
     pub async fn mark_restored(&self, instance: &str, now: Instant) -> Result<Held, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.all_mut().mark_restored(instance, now));
+        }
         self.write(Lane::User, Mark { instance: instance.to_string(), now: now.timestamp_millis() }).await
     }
 
@@ -58,6 +63,9 @@ impl Store {
 
     /// From now on notices are mailed as usual; gives what was held because of the restore, which is mailed or cancelled.
     pub async fn let_go_restored(&self, how: LetGo, now: Instant) -> Result<Held, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.all_mut().let_go_restored(how, now));
+        }
         self.write(Lane::User, Release { how, now: now.timestamp_millis() }).await
     }
 }
@@ -76,7 +84,7 @@ impl Write for Mark {
         }
         let notices =
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES)).execute(&mut *c).await?.rows_affected());
-        let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS)).execute(&mut *c).await?.rows_affected());
+        let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS)).bind(HELD_UNTIL).execute(&mut *c).await?.rows_affected());
         Ok(Held { notices, mails })
     }
 }

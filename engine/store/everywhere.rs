@@ -73,9 +73,12 @@ impl Everywhere<'_> {
     /// Items whose moment has come, the earliest first. It costs what is due, not what is open. Where other processes work the database
     /// too, nobody else works these before `until`; where there is nobody else they are only read.
     pub async fn take_due(&self, now: Instant, until: Instant, limit: u32, except: Except<'_>) -> Result<Vec<WakeUp>, StoreError> {
+        if let Some(mut model) = self.0.model_to_write().await? {
+            return Ok(model.all_mut().take_due(now, until, limit, except, self.0.is_shared()));
+        }
         let (now, except) = (now.timestamp_millis(), names(except));
         if !self.0.is_shared() {
-            let rows: Vec<(String, String, String, i64, i64)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
+            let rows: Vec<(String, String, String, i64, i64)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::WAKE_DUE))
                 .bind(now).bind(i64::from(limit)).bind(except).fetch_all(pool).await)?;
             let read = |(jurisdiction, item, workflow, at, retries): (String, String, String, i64, i64)| {
                 Ok(WakeUp { jurisdiction: jurisdiction.into(), item, workflow, at: instant(at)?, retries: retries as u32, fence: None })
@@ -94,8 +97,11 @@ impl Everywhere<'_> {
 
     /// The first moments at which there may be something to do, in one question; items that somebody works now are left out.
     pub async fn next_moments(&self, now: Instant, except: Except<'_>) -> Result<NextMoments, StoreError> {
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().next_moments(now, except));
+        }
         type Row = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<String>);
-        let (wake_up, notice, mail, slot, open, stale): Row = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS))
+        let (wake_up, notice, mail, slot, open, stale): Row = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::NEXT_MOMENTS))
             .bind(now.timestamp_millis()).bind(names(except)).fetch_one(pool).await)?;
         let mail = notice.into_iter().chain(mail).min();
         let moment = |at: Option<i64>| at.map(instant).transpose();
@@ -110,7 +116,10 @@ impl Everywhere<'_> {
 
     /// Notices whose moment has come, each with its jurisdiction, the earliest first.
     pub async fn notices_due(&self, now: Instant, limit: u32, except: Except<'_>) -> Result<Vec<(Arc<str>, Notice)>, StoreError> {
-        let rows: Vec<(String, String, String)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().notices_due(now, limit, except));
+        }
+        let rows: Vec<(String, String, String)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
             .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(names(except)).fetch_all(pool).await)?;
         rows.into_iter().map(|(jurisdiction, key, json)| Ok((jurisdiction.into(), super::outbox::notice((key, json))?))).collect()
     }
@@ -123,6 +132,9 @@ impl Everywhere<'_> {
         limit: u32,
         except: Except<'_>,
     ) -> Result<Vec<(Arc<str>, Slot)>, StoreError> {
+        if let Some(mut model) = self.0.model_to_write().await? {
+            return Ok(model.all_mut().take_open_slots(before, now, limit, except));
+        }
         let take = TakeSlots { before: before.timestamp_millis(), now: now.timestamp_millis(), limit, except: names(except) };
         let rows = self.write(Lane::Background, take).await?;
         let read = |(jurisdiction, sweep, slot, at): SlotRow| Ok((jurisdiction.into(), Slot { sweep, slot, at: instant(at)? }));
@@ -133,7 +145,10 @@ impl Everywhere<'_> {
 
     /// Sweeps whose next slot has come, or may have.
     pub async fn sweeps_due(&self, now: Instant, limit: u32, except: Except<'_>) -> Result<Vec<DueSweep>, StoreError> {
-        let rows: Vec<(String, String, i64)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::SCHEDULE_DUE))
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().sweeps_due(now, limit, except));
+        }
+        let rows: Vec<(String, String, i64)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::SCHEDULE_DUE))
             .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(names(except)).fetch_all(pool).await)?;
         let read =
             |(jurisdiction, sweep, at): (String, String, i64)| Ok(DueSweep { jurisdiction: jurisdiction.into(), sweep, at: instant(at)? });
@@ -142,14 +157,20 @@ impl Everywhere<'_> {
 
     /// Jurisdictions whose open items may have been derived under an earlier revision of their rules.
     pub async fn stale(&self, limit: u32, except: Except<'_>) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::JURISDICTION_STALE))
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().stale(limit, except));
+        }
+        let rows: Vec<(String,)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::JURISDICTION_STALE))
             .bind(names(except)).bind(i64::from(limit)).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// All jurisdictions behind `after` in the order of their names.
     pub async fn jurisdictions(&self, after: &str, limit: u32) -> Result<Vec<Jurisdiction>, StoreError> {
-        let rows: Vec<(String, i64, String, i64)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::JURISDICTIONS))
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().jurisdictions(after, limit));
+        }
+        let rows: Vec<(String, i64, String, i64)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::JURISDICTIONS))
             .bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
         let read = |(id, revision, rules, since): (String, i64, String, i64)| {
             Ok(Jurisdiction { id, revision: revision as u64, rules, in_use_since: instant(since)? })
@@ -159,7 +180,10 @@ impl Everywhere<'_> {
 
     /// The revisions of the rule sets in use in some of them.
     pub async fn revisions(&self, jurisdictions: &[Arc<str>]) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = on!(&*self.0.readers, pool, sql => sqlx::query_as(sql(statements::JURISDICTION_REVISIONS))
+        if let Some(model) = self.0.model().await? {
+            return Ok(model.all().revisions(jurisdictions));
+        }
+        let rows: Vec<(String, i64)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::JURISDICTION_REVISIONS))
             .bind(names(jurisdictions)).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(id, revision)| (id, revision as u64)).collect())
     }

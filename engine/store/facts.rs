@@ -121,9 +121,12 @@ pub fn hex(bytes: &[u8]) -> String {
 impl Store {
     /// All facts of an item; `None` when there is no such item.
     pub async fn item(&self, id: &str) -> Result<Option<Recorded>, StoreError> {
-        let found: Option<(String, i64, String, Option<String>, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_LOAD)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.item(id));
+        }
+        let found: Option<(String, i64, String, Option<String>, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_LOAD)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let Some((workflow, rev, _, reason, retries)) = found else { return Ok(None) };
-        let rows: Vec<(i64, String, Option<String>, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::FACTS_OF)).bind(id).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<(i64, String, Option<String>, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::FACTS_OF)).bind(id).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let mut facts = Vec::with_capacity(rows.len());
         // A fact written since the first question belongs to a later revision.
         for (seq, json, _, _) in rows.iter().take(rev as usize) {
@@ -135,8 +138,11 @@ impl Store {
 
     /// The facts of many items, by item; one that cannot be read fails alone.
     pub async fn items(&self, ids: &[&str]) -> Result<HashMap<String, Result<Vec<Fact>, StoreError>>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.facts_of(ids));
+        }
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
-        let rows: Vec<(String, i64, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::FACTS_OF_MANY)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<(String, i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::FACTS_OF_MANY)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let mut items: HashMap<String, Result<Vec<Fact>, StoreError>> = HashMap::with_capacity(ids.len());
         for (item, seq, json) in rows {
             let fact = parse(&item, seq, &json);
@@ -152,9 +158,12 @@ impl Store {
 
     /// Checks the chain of one item: no gap, no change, and the last hash is the one the item carries.
     pub async fn check_chain(&self, id: &str) -> Result<(), StoreError> {
-        let found: Option<(String, i64, String, Option<String>, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_LOAD)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return model.check_chain(id);
+        }
+        let found: Option<(String, i64, String, Option<String>, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_LOAD)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let Some((_, rev, head, _, _)) = found else { return Err(StoreError::Damaged(format!("there is no item `{id}`"))) };
-        let rows: Vec<(i64, String, Option<String>, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::FACTS_OF)).bind(id).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<(i64, String, Option<String>, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::FACTS_OF)).bind(id).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         sound(id, &rows, rev, &head).map(|_| ())
     }
 }

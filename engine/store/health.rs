@@ -39,12 +39,15 @@ impl Health {
 impl Store {
     /// What waits now, in one question.
     pub async fn health(&self, now: Instant) -> Result<Health, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.health(now));
+        }
         self.health_of(Some(&self.jurisdiction), now).await
     }
 
     /// The same of one jurisdiction, or of all.
     async fn health_of(&self, jurisdiction: Option<&str>, now: Instant) -> Result<Health, StoreError> {
-        let rows: Vec<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::HEALTH))
+        let rows: Vec<(String, i64, Option<i64>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::HEALTH))
             .bind(now.timestamp_millis()).bind(jurisdiction).fetch_all(pool).await)?;
         let mut health = Health::default();
         for (what, count, oldest) in rows {
@@ -65,7 +68,10 @@ impl Store {
 
     /// How many open items were last derived under older rules than `rules_rev`. It costs what is stored.
     pub async fn count_stale(&self, rules_rev: u64) -> Result<u64, StoreError> {
-        let (count,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_STALE))
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_stale(rules_rev));
+        }
+        let (count,): (i64,) = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_STALE))
             .bind(rules_rev as i64).bind(&*self.jurisdiction).fetch_one(pool).await)?;
         Ok(count as u64)
     }
@@ -74,6 +80,9 @@ impl Store {
 impl Everywhere<'_> {
     /// What waits now in all jurisdictions.
     pub async fn health(&self, now: Instant) -> Result<Health, StoreError> {
+        if let Some(model) = self.store().model().await? {
+            return Ok(model.all().health(now));
+        }
         self.store().health_of(None, now).await
     }
 }

@@ -87,14 +87,20 @@ pub(super) type Row = (
 impl Store {
     /// One item's line.
     pub async fn listed(&self, id: &str) -> Result<Option<Listed>, StoreError> {
-        let row: Option<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_ROW)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return model.listed(id);
+        }
+        let row: Option<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_ROW)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(listed).transpose()
     }
 
     /// At most `limit` items in the order of their ids.
     pub async fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Listed>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return model.list(filter, limit);
+        }
         let text = filter.text.as_ref().map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
-        let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_LIST))
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_LIST))
             .bind(&filter.workflow)
             .bind(&filter.state)
             .bind(i64::from(filter.open_only))
@@ -108,45 +114,67 @@ impl Store {
 
     /// Ids of all items (of a workflow, or only the open ones), a page at a time.
     pub async fn ids(&self, workflow: Option<&str>, open_only: bool, after: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_IDS))
+        if let Some(model) = self.model().await? {
+            return Ok(model.ids(workflow, open_only, after, limit));
+        }
+        let rows: Vec<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_IDS))
             .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// How many items stand in which state of which workflow.
     pub async fn count_by_state(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_by_state());
+        }
         let rows: Vec<(String, String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(workflow, state, count)| (workflow, state, count as u64)).collect())
     }
 
     /// How many items have not ended.
     pub async fn count_open(&self) -> Result<u64, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_open());
+        }
         let (count,): (i64,) =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_OPEN)).bind(&*self.jurisdiction).fetch_one(pool).await)?;
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_OPEN)).bind(&*self.jurisdiction).fetch_one(pool).await)?;
         Ok(count as u64)
     }
 
     /// The revisions at which items stand.
     pub async fn revisions(&self, ids: &[&str]) -> Result<HashMap<String, u64>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.revisions(ids));
+        }
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
-        let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<(String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_REVS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(id, rev)| (id, rev as u64)).collect())
     }
 
     /// Open items (id, workflow) whose wake-up was derived under older rules than `rules_rev`, the soonest first.
     pub async fn stale(&self, rules_rev: u64, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::WAKE_STALE))
+        if let Some(model) = self.model().await? {
+            return Ok(model.stale(rules_rev, limit));
+        }
+        Ok(on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::WAKE_STALE))
             .bind(rules_rev as i64).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?)
     }
 
     /// Keeps what follows from an item that was derived again, without a new fact; `false` when the item has moved since.
     pub async fn keep_derived(&self, derived: Derived) -> Result<bool, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.keep_derived(derived));
+        }
         self.write(Lane::Background, derived).await
     }
 
     /// Has an item looked at as soon as possible, whatever its revision.
     pub async fn wake_now(&self, item: &str, now: Instant, rules_rev: u64) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.wake_now(item, now, rules_rev);
+            return Ok(());
+        }
         self.write(Lane::Background, WakeNow { item: item.to_string(), at: now.timestamp_millis(), rules_rev }).await
     }
 
@@ -160,13 +188,19 @@ impl Store {
         reason: &str,
         retry_at: Instant,
     ) -> Result<bool, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.quarantine(item, rev, fence, reason, retry_at));
+        }
         let retry_at = retry_at.timestamp_millis();
         let quarantine = Quarantine { item: item.to_string(), rev, fence, reason: reason.to_string(), retry_at };
         self.write(Lane::Background, quarantine).await
     }
 
     pub async fn quarantined(&self, limit: u32) -> Result<Vec<SetAside>, StoreError> {
-        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
+        if let Some(model) = self.model().await? {
+            return Ok(model.quarantined(limit));
+        }
+        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
             .bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter()
             .map(|(item, workflow, reason, retries, at)| {
@@ -177,22 +211,31 @@ impl Store {
 
     /// What a command was answered, with the hash of its request.
     pub async fn answered(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.answered(actor, id));
+        }
         Ok(
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(actor).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?,
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(actor).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?,
         )
     }
 
     /// The same, once everything that was queued before has been written or refused.
     pub async fn answered_in_order(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
+        if let Some(model) = self.model_to_write().await? {
+            return Ok(model.answered(actor, id));
+        }
         self.write(Lane::User, AskAnswer { actor: actor.to_string(), id: id.to_string() }).await
     }
 
     /// The item that holds each of these unique values (workflow, field, value as JSON).
     pub async fn holders_of(&self, keys: &[(&str, &str, &str)]) -> Result<Vec<Option<String>>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.holders_of(keys));
+        }
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(String, String, String, String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE))
+        let rows: Vec<(String, String, String, String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE))
             .bind(super::batch(keys)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let holder = |key: &(&str, &str, &str)| rows.iter().find(|(_, w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
         Ok(keys.iter().map(|key| holder(key).map(|(.., item)| item.clone())).collect())
@@ -200,7 +243,10 @@ impl Store {
 
     /// The last number that was given.
     pub async fn counter(&self, name: &str) -> Result<i64, StoreError> {
-        let row: Option<(i64,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.counter(name));
+        }
+        let row: Option<(i64,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         Ok(row.map_or(0, |row| row.0))
     }
 }

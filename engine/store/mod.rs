@@ -10,6 +10,7 @@ pub mod fill;
 pub mod health;
 pub mod items;
 pub mod lock;
+pub mod model;
 pub mod moving;
 mod news;
 pub mod outbox;
@@ -107,7 +108,7 @@ pub const LOCAL: &str = "local";
 /// One database, as one of its offices sees it. Cheap to copy; every copy shares the writer and the readers.
 #[derive(Clone, Debug)]
 pub struct Store {
-    readers: Arc<Readers>,
+    behind: Behind,
     /// Empty when opened for reading only.
     writer: Option<Arc<Writer>>,
     lock: Arc<Mutex<Option<Lock>>>,
@@ -118,6 +119,13 @@ pub struct Store {
     pub unclean: bool,
     /// It left no log, which it should have: what it wrote last may be lost.
     pub without_log: bool,
+}
+
+/// What keeps the data.
+#[derive(Clone, Debug)]
+enum Behind {
+    Database(Arc<Readers>),
+    Model(model::Process),
 }
 
 impl Store {
@@ -167,7 +175,8 @@ impl Store {
         let unclean = lock.as_ref().is_some_and(|lock| lock.unclean);
         let writer = Writer::start(address, connection, high_water);
         let (writer, lock) = (Some(Arc::new(writer)), Arc::new(Mutex::new(lock)));
-        Ok(Store { readers: Arc::new(readers), writer, lock, instance: instance.into(), jurisdiction: LOCAL.into(), unclean, without_log })
+        let behind = Behind::Database(Arc::new(readers));
+        Ok(Store { behind, writer, lock, instance: instance.into(), jurisdiction: LOCAL.into(), unclean, without_log })
     }
 
     /// Opens a database that another process may be writing to.
@@ -195,15 +204,16 @@ impl Store {
             return Err(never_filled(&place));
         }
         let instance = meta("instance").await?.unwrap_or_default().into();
-        Ok(Store {
-            readers: Arc::new(readers),
-            writer: None,
-            lock: Arc::default(),
-            instance,
-            jurisdiction: LOCAL.into(),
-            unclean: false,
-            without_log: false,
-        })
+        let behind = Behind::Database(Arc::new(readers));
+        let (unclean, without_log) = (false, false);
+        Ok(Store { behind, writer: None, lock: Arc::default(), instance, jurisdiction: LOCAL.into(), unclean, without_log })
+    }
+
+    /// Opens a model instead of a database. No setting leads here: what it holds is gone with the program.
+    pub fn over(model: &model::Model, opening: Opening, now: Instant) -> Result<Store, StoreError> {
+        let model::Opened { process, instance, unclean } = model.open(opening.new_instance, now)?;
+        let (behind, instance, without_log) = (Behind::Model(process), instance.into(), false);
+        Ok(Store { behind, writer: None, lock: Arc::default(), instance, jurisdiction: LOCAL.into(), unclean, without_log })
     }
 
     /// The same database for another of its offices: nothing of this one is seen there, nor touched.
@@ -218,7 +228,10 @@ impl Store {
 
     /// Other processes may write to the same database.
     pub fn is_shared(&self) -> bool {
-        self.readers.is_shared()
+        match &self.behind {
+            Behind::Database(readers) => readers.is_shared(),
+            Behind::Model(process) => process.is_shared(),
+        }
     }
 
     /// Lets the writer finish what waits, then closes the file and gives the lock back.
@@ -226,7 +239,10 @@ impl Store {
         if let Some(writer) = &self.writer {
             writer.stop().await;
         }
-        on!(&*self.readers, pool, _words => pool.close().await);
+        match &self.behind {
+            Behind::Database(readers) => on!(&**readers, pool, _words => pool.close().await),
+            Behind::Model(process) => process.close(),
+        }
         self.lock().take();
     }
 
@@ -242,8 +258,8 @@ impl Store {
     pub fn announce(&self, address: String, token: String) -> Result<(), StoreError> {
         match &mut *self.lock() {
             Some(lock) => lock.announce(address, token).map_err(|error| StoreError::Failed(error.to_string())),
-            // Whoever wants to write to a server does so by himself.
-            None if self.is_shared() => Ok(()),
+            // Whoever wants to write to a server does so by himself, and to a model nobody can.
+            None if self.is_shared() || matches!(self.behind, Behind::Model(_)) => Ok(()),
             None => Err(StoreError::Closed),
         }
     }
@@ -264,7 +280,10 @@ impl Store {
 
     /// What the database says is wrong with its own pages; nothing when they are whole. A server looks after its own.
     pub async fn check_pages(&self) -> Result<Option<String>, StoreError> {
-        match &*self.readers {
+        if self.model().await?.is_some() {
+            return Ok(None);
+        }
+        match self.readers()? {
             dialect::Driver::Sqlite(pool) => sqlite::check_pages(pool).await,
             dialect::Driver::Postgres(_) => Ok(None),
         }
@@ -272,11 +291,14 @@ impl Store {
 
     /// Whether another program has brought the database to a newer schema meanwhile: then this one writes nothing any more.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let (found,): (i64,) = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await)?;
+        if self.model().await?.is_some() {
+            return Ok(());
+        }
+        let (found,): (i64,) = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SCHEMA_VERSION)).fetch_one(pool).await)?;
         if found <= SCHEMA_VERSION {
             return Ok(());
         }
-        let newer = StoreError::Newer { path: dialect::place(&self.readers), found, known: SCHEMA_VERSION };
+        let newer = StoreError::Newer { path: dialect::place(self.readers()?), found, known: SCHEMA_VERSION };
         if let Some(writer) = &self.writer {
             writer.give_up(newer.clone());
         }
@@ -285,18 +307,52 @@ impl Store {
 
     /// A setting kept in the database.
     pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.meta(name));
+        }
         let row: Option<(String,)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::META)).bind(name).fetch_optional(pool).await)?;
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::META)).bind(name).fetch_optional(pool).await)?;
         Ok(row.map(|row| row.0))
     }
 
     pub async fn set_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.set_meta(name, value);
+            return Ok(());
+        }
         self.write(Lane::User, SetMeta { name: name.to_string(), value: value.to_string() }).await
     }
 
     /// Commits and commands so far, for figures and for the test of group commit.
     pub fn counts(&self) -> Counts {
+        if let Behind::Model(process) = &self.behind {
+            return process.counts();
+        }
         self.writer.as_ref().map(|writer| writer.counts()).unwrap_or_default()
+    }
+
+    /// The connections that read.
+    fn readers(&self) -> Result<&Readers, StoreError> {
+        match &self.behind {
+            Behind::Database(readers) => Ok(readers),
+            Behind::Model(_) => Err(StoreError::Failed("a model answers no SQL".into())),
+        }
+    }
+
+    /// The model behind this store, for a question.
+    async fn model(&self) -> Result<Option<model::At<'_>>, StoreError> {
+        match &self.behind {
+            Behind::Database(_) => Ok(None),
+            Behind::Model(process) => process.look(&self.jurisdiction).await.map(Some),
+        }
+    }
+
+    /// The model behind this store, for a change: what was queued before has been written.
+    async fn model_to_write(&self) -> Result<Option<model::At<'_>>, StoreError> {
+        match &self.behind {
+            Behind::Database(_) => Ok(None),
+            Behind::Model(process) => process.change(&self.jurisdiction).await.map(Some),
+        }
     }
 
     async fn write<W: Write>(&self, lane: Lane, write: W) -> Result<W::Answer, StoreError> {

@@ -18,8 +18,8 @@ pub struct News {
 impl Store {
     /// Nothing where nobody else writes.
     pub fn news(&self) -> Option<News> {
-        match (&*self.readers, &self.writer) {
-            (Driver::Postgres(pool), Some(writer)) => Some(News { pool: pool.clone(), listener: None, own: writer.name().to_string() }),
+        match (self.readers(), &self.writer) {
+            (Ok(Driver::Postgres(pool)), Some(writer)) => Some(News { pool: pool.clone(), listener: None, own: writer.name().to_string() }),
             _ => None,
         }
     }

@@ -24,6 +24,9 @@ pub struct NewMail {
     pub notices: Vec<String>,
 }
 
+/// Why a notice is parked whose mail would bear the Message-ID of another.
+pub(super) const DOUBLED: &str = "there is a mail with this Message-ID already";
+
 /// Why a notice is not mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeEnd {
@@ -80,9 +83,12 @@ type MailRow = (String, String, String, String, i64, i64, Option<String>, i64, O
 impl Store {
     /// The notices of an item, in the order of their facts.
     pub async fn notices_of(&self, item: &str) -> Result<Vec<NoticeStatus>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.notices_of(item));
+        }
         type Row =
             (String, i64, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, Option<i64>, Option<String>);
-        let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
             let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
             let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
@@ -94,12 +100,18 @@ impl Store {
 
     /// The notices that a mail carries.
     pub async fn notices_in(&self, mail: &str) -> Result<Vec<Notice>, StoreError> {
-        let rows: Vec<(String, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_MAIL)).bind(mail).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.notices_in(mail));
+        }
+        let rows: Vec<(String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_MAIL)).bind(mail).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(notice).collect()
     }
 
     /// Ends or parks notices that are in no mail, with the reason; those that are in one already stay as they are.
     pub async fn end_notices(&self, keys: Vec<String>, end: NoticeEnd, reason: &str) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.end_notices(&keys, end, reason));
+        }
         let status = match end {
             NoticeEnd::Cancelled => "cancelled",
             NoticeEnd::Parked => "parked",
@@ -109,51 +121,75 @@ impl Store {
 
     /// Lets parked notices go.
     pub async fn release_notices(&self, keys: Vec<String>) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.release_notices(&keys));
+        }
         self.write(Lane::User, Release { keys: keyed(&keys) }).await
     }
 
     /// Puts notices off until a later moment.
     pub async fn put_off_notices(&self, keys: Vec<String>, until: Instant) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.put_off_notices(&keys, until));
+        }
         self.write(Lane::Background, PutOff { keys: keyed(&keys), until: until.timestamp_millis() }).await
     }
 
     /// Stores rendered mails and marks their notices as mailed, all together. A mail one of whose notices was taken meanwhile is left out;
     /// the answer says of each whether it was stored.
     pub async fn compose(&self, mails: Vec<NewMail>, now: Instant) -> Result<Vec<bool>, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.compose(mails, now));
+        }
         self.write(Lane::Background, Compose { mails, now: now.timestamp_millis() }).await
     }
 
     /// A mail with its bytes.
     pub async fn mail(&self, id: &str) -> Result<Option<(MailStatus, String)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.mail(id));
+        }
         type Row = (String, String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
-        let row: Option<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_GET)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        let row: Option<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::MAIL_GET)).bind(id).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let Some((id, person, address, bytes, status, attempts, next_try, reply, created_at, ended_at)) = row else { return Ok(None) };
         Ok(Some((mail((id, person, address, status, attempts, next_try, reply, created_at, ended_at))?, bytes)))
     }
 
     /// Mails (in a status, to a person) behind `after`, in the order of their ids.
     pub async fn mails(&self, status: Option<&str>, person: Option<&str>, after: &str, limit: u32) -> Result<Vec<MailStatus>, StoreError> {
-        let rows: Vec<MailRow> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_LIST))
+        if let Some(model) = self.model().await? {
+            return Ok(model.mails(status, person, after, limit));
+        }
+        let rows: Vec<MailRow> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::MAIL_LIST))
             .bind(status).bind(person).bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(mail).collect()
     }
 
     /// How many mails are in which status.
     pub async fn count_mails(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_mails());
+        }
         let rows: Vec<(String, i64)> =
-            on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::MAIL_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::MAIL_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(status, count)| (status, count as u64)).collect())
     }
 
     /// Escalations that were mailed, by the person who was told.
     pub async fn count_escalations(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_ESCALATIONS)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_escalations());
+        }
+        let rows: Vec<(String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_ESCALATIONS)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|(person, count)| (person, count as u64)).collect())
     }
 
     /// How many notices of which kind ended how.
     pub async fn count_notices(&self) -> Result<Vec<NoticeCount>, StoreError> {
-        let rows: Vec<(String, String, String, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.count_notices());
+        }
+        let rows: Vec<(String, String, String, String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_COUNT)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |(kind, notice, status, mail_status, count): (String, String, String, String, i64)| NoticeCount {
             kind,
             notice,
@@ -259,7 +295,7 @@ impl Write for Compose {
         }
         if !doubled.is_empty() {
             on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_END))
-                .bind(keyed(&doubled)).bind("parked").bind("there is a mail with this Message-ID already").bind(here).execute(&mut *c).await.map(|_| ()))?;
+                .bind(keyed(&doubled)).bind("parked").bind(DOUBLED).bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
         Ok(stored)
     }

@@ -19,6 +19,9 @@ pub struct OutboxFilter {
 impl Store {
     /// Notices with their item, the latest first.
     pub async fn notices(&self, filter: &OutboxFilter, limit: u32) -> Result<Vec<(String, NoticeStatus)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.notices(filter, limit));
+        }
         type Row = (
             String,
             String,
@@ -34,7 +37,7 @@ impl Store {
             Option<i64>,
             Option<String>,
         );
-        let rows: Vec<Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
             .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
             let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
@@ -49,7 +52,10 @@ impl Store {
 
     /// A notice as it was recorded.
     pub async fn notice(&self, key: &str) -> Result<Option<Notice>, StoreError> {
-        let row: Option<(String,)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::NOTICE_GET)).bind(key).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.notice(key));
+        }
+        let row: Option<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_GET)).bind(key).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         let read = |(json,): (String,)| {
             serde_json::from_str(&json).map_err(|error| StoreError::Damaged(format!("the notice `{key}` cannot be read: {error}")))
         };
@@ -58,11 +64,17 @@ impl Store {
 
     /// Mails that wait are tried at the next look; one that is under way, or has ended, stays as it is.
     pub async fn retry_mails(&self, ids: &[String], now: Instant) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.retry_mails(ids, now));
+        }
         self.write(Lane::User, Change { ids: keyed(ids), now: now.timestamp_millis(), cancel: None }).await
     }
 
     /// Mails that wait are given up, with the reason.
     pub async fn cancel_mails(&self, ids: &[String], reason: &str, now: Instant) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.cancel_mails(ids, reason, now));
+        }
         self.write(Lane::User, Change { ids: keyed(ids), now: now.timestamp_millis(), cancel: Some(reason.to_string()) }).await
     }
 }

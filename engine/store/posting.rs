@@ -53,7 +53,7 @@ pub enum MailEnd {
 }
 
 impl MailEnd {
-    fn status(self) -> &'static str {
+    pub(super) fn status(self) -> &'static str {
         match self {
             MailEnd::Sent => "sent",
             MailEnd::Refused => "refused",
@@ -68,6 +68,9 @@ impl MailEnd {
 impl Everywhere<'_> {
     /// Claims mails that may be tried now, until `until`. A claim that ran out is claimed again under a higher number.
     pub async fn claim_mails(&self, now: Instant, until: Instant, by: &str, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+        if let Some(mut model) = self.store().model_to_write().await? {
+            return Ok(model.all_mut().claim_mails(now, until, limit));
+        }
         let claim = Claim { now: now.timestamp_millis(), until: until.timestamp_millis(), by: by.to_string(), limit };
         let rows = self.write(Lane::Background, claim).await?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -82,11 +85,17 @@ impl Everywhere<'_> {
 
     /// Holds on to claimed mails (jurisdiction, id, fencing number) until a later moment; `false` for one whose claim was lost.
     pub async fn renew_mails(&self, claims: Vec<(Arc<str>, String, u64)>, until: Instant) -> Result<Vec<bool>, StoreError> {
+        if let Some(mut model) = self.store().model_to_write().await? {
+            return Ok(model.all_mut().renew_mails(&claims, until));
+        }
         self.write(Lane::User, Renew { claims, until: until.timestamp_millis() }).await
     }
 
     /// Records what became of claimed mails. `false` for one whose claim was lost: its result does not count.
     pub async fn finish_mails(&self, outcomes: Vec<Outcome>, now: Instant) -> Result<Vec<bool>, StoreError> {
+        if let Some(mut model) = self.store().model_to_write().await? {
+            return Ok(model.all_mut().finish_mails(&outcomes, now));
+        }
         self.write(Lane::Background, Finish { outcomes, now: now.timestamp_millis() }).await
     }
 }

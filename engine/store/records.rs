@@ -18,14 +18,17 @@ impl Store {
     /// At most `limit` items behind `after` in the order of their ids: each as it is recorded, or its id alone when it has to be looked at
     /// by itself, because its chain does not hold, it cannot be read, or it moved meanwhile.
     pub async fn records(&self, after: &str, limit: u32) -> Result<Vec<(String, Option<Record>)>, StoreError> {
-        let heads: Vec<(String, i64, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RECORD_HEADS))
+        if let Some(model) = self.model().await? {
+            return Ok(model.records(after, limit));
+        }
+        let heads: Vec<(String, i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RECORD_HEADS))
             .bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let Some((last, ..)) = heads.last() else { return Ok(Vec::new()) };
-        let rows: Vec<items::Row> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RECORD_ROWS))
+        let rows: Vec<items::Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RECORD_ROWS))
             .bind(after).bind(last).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let facts: Vec<(String, i64, String, Option<String>, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RECORD_FACTS))
+        let facts: Vec<(String, i64, String, Option<String>, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RECORD_FACTS))
             .bind(after).bind(last).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let notices: Vec<(String, i64, String)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RECORD_NOTICES))
+        let notices: Vec<(String, i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RECORD_NOTICES))
             .bind(after).bind(last).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let (mut rows, mut facts, mut notices) =
             (rows.into_iter().peekable(), facts.into_iter().peekable(), notices.into_iter().peekable());

@@ -20,18 +20,27 @@ pub struct StoredRules {
 impl Store {
     /// The rule set in use.
     pub async fn rules_in_use(&self) -> Result<Option<StoredRules>, StoreError> {
-        let row: Option<(String, i64, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.rules_in_use());
+        }
+        let row: Option<(String, i64, String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RULES_IN_USE)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
     /// Hash and revision of the rule set in use, without its texts.
     pub async fn rules_hash(&self) -> Result<Option<(String, u64)>, StoreError> {
-        let row: Option<(String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_HASH)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.rules_in_use().map(|rules| (rules.hash, rules.revision)));
+        }
+        let row: Option<(String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RULES_HASH)).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         Ok(row.map(|(hash, revision)| (hash, revision as u64)))
     }
 
     pub async fn rules(&self, hash: &str) -> Result<Option<StoredRules>, StoreError> {
-        let row: Option<(String, i64, String, i64)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.rules(hash));
+        }
+        let row: Option<(String, i64, String, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RULES_GET)).bind(hash).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(stored).transpose()
     }
 
@@ -43,6 +52,9 @@ impl Store {
         sweeps: &[String],
         now: Instant,
     ) -> Result<u64, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.use_rules(hash, files, sweeps, now));
+        }
         let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
         let sweeps = batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>());
         self.write(Lane::User, Use { hash: hash.to_string(), files, sweeps, now: now.timestamp_millis() }).await
@@ -50,11 +62,19 @@ impl Store {
 
     /// Every open item is known to have been derived under this revision, if it is still the one in use.
     pub async fn note_derived(&self, revision: u64) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.note_derived(revision);
+            return Ok(());
+        }
         self.write(Lane::Background, Note { statement: statements::JURISDICTION_DERIVED, revision: revision as i64 }).await
     }
 
     /// Some of them may not have been after all: this process wrote under the revision before until now.
     pub async fn doubt_derived(&self, revision: u64) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.doubt_derived(revision);
+            return Ok(());
+        }
         self.write(Lane::Background, Note { statement: statements::JURISDICTION_DOUBTED, revision: revision as i64 }).await
     }
 }

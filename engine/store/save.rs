@@ -5,14 +5,16 @@
 //! what was not there yet is guarded by its key.
 
 use super::dialect::{self, Connection};
+use super::model::Process;
 use super::writer::Lane;
-use super::{Store, StoreError, batch, facts, statements};
+use super::{Behind, Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
-use crate::kernel::model::decision::Accepted;
+use crate::kernel::model::decision::{Accepted, Number};
 use crate::kernel::model::definition::Flag;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// What lists filter by and show, derived from the item as it is after the decision.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,21 +48,16 @@ pub struct Answered {
 pub struct Save {
     /// Whose it is.
     here: Arc<str>,
-    /// The revision of the rules it was decided under.
-    rules_rev: u64,
+    /// What was decided, and about what.
+    pub(super) about: About,
+    pub(super) accepted: Accepted,
     item: String,
-    /// The revision it was decided on; 0 makes the item.
-    rev: u64,
-    /// The number under which the item was taken, if it was.
-    fence: Option<u64>,
     at: i64,
     /// The item's row as JSON, up to the hash of its last fact.
     row: String,
     facts: Vec<facts::Prepared>,
     /// Keys, and rows as JSON.
     notices: Vec<(String, String)>,
-    command: Option<Answered>,
-    numbers: Vec<(String, i64, i64)>,
     unique: Vec<UniqueKey>,
 }
 
@@ -127,12 +124,19 @@ impl Failed {
 
 /// A decision on its way to the disk.
 #[derive(Debug)]
-pub struct Saving(tokio::sync::oneshot::Receiver<Result<Vec<Saved>, Failed>>);
+pub struct Saving {
+    answer: oneshot::Receiver<Result<Vec<Saved>, Failed>>,
+    /// A model writes when somebody asks; a database has a task that does.
+    model: Option<Process>,
+}
 
 impl Saving {
     /// The answer after the commit.
     pub async fn done(self) -> Result<Vec<Saved>, Failed> {
-        self.0.await.unwrap_or(Err(Failed::all(StoreError::Closed)))
+        if let Some(process) = &self.model {
+            process.settle().await;
+        }
+        self.answer.await.unwrap_or(Err(Failed::all(StoreError::Closed)))
     }
 }
 
@@ -147,8 +151,11 @@ impl Store {
     /// before the commit.
     pub fn begin_save(&self, lane: Lane, mut unit: Unit) -> Result<Saving, NotSaved> {
         unit.iter_mut().for_each(|save| save.here = self.jurisdiction.clone());
+        if let Behind::Model(process) = &self.behind {
+            return Ok(Saving { answer: process.queue(unit)?, model: Some(process.clone()) });
+        }
         let writer = self.writer.as_ref().ok_or(StoreError::Closed)?;
-        Ok(Saving(writer.save(lane, unit)?))
+        Ok(Saving { answer: writer.save(lane, unit)?, model: None })
     }
 }
 
@@ -182,46 +189,32 @@ impl Save {
         for (field, value) in &accepted.unique {
             unique.push((about.workflow.to_string(), field.to_string(), serde_json::to_string(value).map_err(json)?));
         }
-        let caches = about.caches;
+        let caches = &about.caches;
         let rev = about.rev + facts.len() as u64;
         let at = about.now.timestamp_millis();
         let row = (
             &item,
             &about.workflow,
             rev,
-            caches.state,
+            &caches.state,
             caches.ended_on.map(|day| day.to_string()),
             caches.flag.map(flag),
             caches.due_on.map(|day| day.to_string()),
-            caches.title,
-            caches.search,
-            caches.fields,
-            caches.dues,
+            &caches.title,
+            &caches.search,
+            &caches.fields,
+            &caches.dues,
             accepted.wake_up.map(|wake_up| wake_up.timestamp_millis()),
             about.rules_rev,
             at,
         );
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
-        let numbers = accepted.numbers.into_iter().map(|number| (number.counter, number.from, number.to)).collect();
-        Ok(Save {
-            here: Arc::default(),
-            rules_rev: about.rules_rev,
-            item,
-            rev: about.rev,
-            fence: about.fence,
-            at,
-            row,
-            facts,
-            notices,
-            command: about.command,
-            numbers,
-            unique,
-        })
+        Ok(Save { here: Arc::default(), about, accepted, item, at, row, facts, notices, unique })
     }
 
-    fn rev_after(&self) -> u64 {
-        self.rev + self.facts.len() as u64
+    pub(super) fn rev_after(&self) -> u64 {
+        self.about.rev + self.facts.len() as u64
     }
 
     pub(super) fn here(&self) -> &Arc<str> {
@@ -262,8 +255,8 @@ struct Known {
     causes: HashSet<(String, String)>,
     notices: HashSet<String>,
     counters: HashMap<String, i64>,
-    /// Which item holds a value.
-    unique: HashMap<UniqueKey, String>,
+    /// Which item holds a value; nothing for one that was given up.
+    unique: HashMap<UniqueKey, Option<String>>,
     /// The revision under which every open item is noted to have been derived.
     derived: Option<u64>,
 }
@@ -277,8 +270,8 @@ struct Rows {
     notices: Vec<String>,
     commands: Vec<(String, String, String, String, String, i64)>,
     counters: BTreeMap<String, i64>,
-    /// The holder by value.
-    unique: BTreeMap<UniqueKey, String>,
+    /// By item and field: what it holds from then on.
+    unique: BTreeMap<(String, String), Vec<UniqueKey>>,
     /// What was decided under an earlier revision than it is noted for all.
     derived: Option<u64>,
 }
@@ -309,7 +302,7 @@ pub(super) async fn write(
             written.heads.extend(added.0.items.iter().map(|(item, head)| (item.clone(), head.clone())));
             known.extend(added.0);
             rows.extend(added.1);
-            let earliest = unit.iter().map(|save| save.rules_rev).chain(rows.derived).min();
+            let earliest = unit.iter().map(|save| save.about.rules_rev).chain(rows.derived).min();
             rows.derived = earliest.filter(|revision| known.derived.is_some_and(|derived| derived > *revision));
         }
         written.answers.push(answer);
@@ -329,7 +322,7 @@ fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Re
 
 /// Whether one decision still holds; then its rows are added.
 fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result<(), NotSaved> {
-    if let Some(command) = &save.command {
+    if let Some(command) = &save.about.command {
         let key = (command.actor.clone(), command.id.clone());
         if let Some((request_hash, answer)) = now.commands.get(&key).or_else(|| known.commands.get(&key)) {
             return Err(NotSaved::Answered { request_hash: request_hash.clone(), answer: answer.clone() });
@@ -340,11 +333,11 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         Some((rev, head)) => (*rev, head.clone()),
         None => (0, String::new()),
     };
-    let overtaken = save.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
-    if rev != save.rev || overtaken {
+    let overtaken = save.about.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
+    if rev != save.about.rev || overtaken {
         return Err(NotSaved::Moved { rev });
     }
-    for (counter, from, to) in &save.numbers {
+    for Number { counter, from, to } in &save.accepted.numbers {
         let value = now.counters.get(counter).or_else(|| known.counters.get(counter)).copied().unwrap_or(0);
         if value != *from {
             return Err(NotSaved::CounterMoved { counter: counter.clone(), value });
@@ -353,11 +346,23 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         rows.counters.insert(counter.clone(), *to);
     }
     for key in &save.unique {
-        if let Some(item) = now.unique.get(key).or_else(|| known.unique.get(key)).filter(|item| **item != save.item) {
+        let holder = now.unique.get(key).or_else(|| known.unique.get(key));
+        if let Some(Some(item)) = holder.filter(|holder| holder.as_ref() != Some(&save.item)) {
             return Err(NotSaved::Taken { field: key.1.clone(), value: key.2.clone(), item: item.clone() });
         }
-        now.unique.insert(key.clone(), save.item.clone());
-        rows.unique.insert(key.clone(), save.item.clone());
+    }
+    let fields: BTreeSet<&String> = save.unique.iter().map(|key| &key.1).collect();
+    if save.about.rev > 0 && !fields.is_empty() {
+        // What its fields held before is free, for others of the same group too.
+        let before = known.unique.iter().filter(|(key, _)| !now.unique.contains_key(key));
+        let held = before.chain(&now.unique).filter(|(_, holder)| holder.as_ref() == Some(&save.item));
+        let given_up: Vec<UniqueKey> = held.filter(|(key, _)| fields.contains(&key.1)).map(|(key, _)| key.clone()).collect();
+        now.unique.extend(given_up.into_iter().map(|key| (key, None)));
+    }
+    for field in fields {
+        let keys: Vec<UniqueKey> = save.unique.iter().filter(|key| key.1 == *field).cloned().collect();
+        now.unique.extend(keys.iter().map(|key| (key.clone(), Some(save.item.clone()))));
+        rows.unique.insert((save.item.clone(), field.clone()), keys);
     }
     for fact in &save.facts {
         if let Some(cause) = &fact.cause {
@@ -375,7 +380,7 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         }
         rows.notices.push(row.clone());
     }
-    if let Some(command) = &save.command {
+    if let Some(command) = &save.about.command {
         let Answered { actor, id, request_hash, answer } = command.clone();
         rows.commands.push((actor, id, request_hash, answer, save.item.clone(), save.at));
     }
@@ -417,10 +422,10 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
             None => drop(items.insert((&save.item,))),
         }
     }
-    let commands = saves().filter_map(|save| save.command.as_ref()).map(|command| (&command.actor, &command.id));
+    let commands = saves().filter_map(|save| save.about.command.as_ref()).map(|command| (&command.actor, &command.id));
     let causes = saves().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?))));
     let notices = saves().flat_map(|save| &save.notices).map(|(key, _)| (key,));
-    let counters = saves().flat_map(|save| &save.numbers).map(|(counter, _, _)| (counter,));
+    let counters = saves().flat_map(|save| &save.accepted.numbers).map(|number| (&number.counter,));
     let unique = saves().flat_map(|save| &save.unique);
     let questions = [
         (statements::SAVE_ITEMS, keys(items)),
@@ -454,7 +459,7 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
             "notice" => drop(known.notices.insert(one)),
             "derived" => known.derived = Some(number(&two)),
             "counter" => drop(known.counters.insert(one, number(&two))),
-            _ => drop(known.unique.insert((one, two, three), four)),
+            _ => drop(known.unique.insert((one, two, three), Some(four))),
         }
     }
     Ok(known)
@@ -473,7 +478,8 @@ fn number<N: std::str::FromStr + Default>(text: &str) -> N {
 
 /// Writes all rows, one statement for each table.
 async fn put(connection: &mut Connection, here: &str, rows: Rows, count: &mut u64) -> Result<(), sqlx::Error> {
-    let unique: Vec<_> = rows.unique.into_iter().map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
+    let held = rows.unique.into_iter().flat_map(|((item, _), keys)| keys.into_iter().map(move |key| (key, item.clone())));
+    let unique: Vec<_> = held.map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
     let joined = |rows: Vec<String>| format!("[{}]", rows.join(","));
     let batches = [
         (statements::ITEM_PUT, rows.items.len(), joined(rows.items.into_values().collect())),

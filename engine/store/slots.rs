@@ -17,28 +17,45 @@ pub struct Slot {
 impl Store {
     /// `true` for the one who claims it first.
     pub async fn claim_slot(&self, slot: &Slot, now: Instant) -> Result<bool, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.claim_slot(slot, now));
+        }
         self.write(Lane::Background, Claim { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
     /// The slot was carried out for every item.
     pub async fn finish_slot(&self, slot: &Slot, now: Instant) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.finish_slot(slot, now);
+            return Ok(());
+        }
         self.write(Lane::Background, Finish { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
     /// Says that a slot is still being carried out; `false` when it has been finished by another.
     pub async fn renew_slot(&self, slot: &Slot, now: Instant) -> Result<bool, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.renew_slot(slot, now));
+        }
         self.write(Lane::Background, Renew { slot: slot.clone(), now: now.timestamp_millis() }).await
     }
 
     /// A sweep is looked at again at this moment, as the rules of this revision say; another revision has its own schedule.
     pub async fn schedule(&self, sweep: &str, next: Instant, revision: u64) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.schedule(sweep, next, revision);
+            return Ok(());
+        }
         let next = Next { sweep: sweep.to_string(), next: next.timestamp_millis(), revision: revision as i64 };
         self.write(Lane::Background, next).await
     }
 
     /// The latest slot of a sweep that was claimed.
     pub async fn last_slot(&self, sweep: &str) -> Result<Option<Slot>, StoreError> {
-        let row: Option<(String, i64, Option<i64>)> = on!(&*self.readers, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        if let Some(model) = self.model().await? {
+            return Ok(model.last_slot(sweep));
+        }
+        let row: Option<(String, i64, Option<i64>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SLOT_LAST)).bind(sweep).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         row.map(|(slot, at, _)| Ok(Slot { sweep: sweep.to_string(), slot, at: instant(at)? })).transpose()
     }
 }

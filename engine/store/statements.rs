@@ -123,7 +123,7 @@ statements! {
     ITEM_STALE = "select count(*) from item where jurisdiction = $j and rules_rev < $1 and ended_on is null";
     // A restored database holds, for every jurisdiction, everything until a person lets it go; a mail that is held has no next try.
     RESTORED_NOTICES = "update notice set status = 'parked', reason = 'restored' where status = 'ready'";
-    RESTORED_MAILS = "update mail set status = 'held', next_try = 253402300799000, leased_by = null where ended_at is null";
+    RESTORED_MAILS = "update mail set status = 'held', next_try = $1, leased_by = null where ended_at is null";
     RESTORED_NOTICES_GO = "update notice set status = $1, reason = case when $1 = 'ready' then null else reason end
         where status = 'parked' and reason = 'restored'";
     RESTORED_MAILS_GO = "update mail set status = $1, next_try = $2, ended_at = cast($3 as bigint), reply = case when cast($3 as bigint) is null then reply else 'restored' end

@@ -418,7 +418,9 @@ impl Task {
                 run(connection, "release command").await?;
             }
         }
-        let latest = units.iter().flatten().map(save::Save::at).max().unwrap_or(0);
+        // A decision that was refused has written nothing.
+        let written = units.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).flat_map(|(unit, _)| unit);
+        let latest = written.map(save::Save::at).max().unwrap_or(0);
         // To the second is enough to see that a clock was set back.
         let high_water = if latest >= self.high_water.saturating_add(1000) { latest } else { self.high_water };
         if high_water > self.high_water {

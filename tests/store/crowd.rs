@@ -3,11 +3,11 @@
 use super::*;
 
 stories!(
-    waiting_commands_share_a_commit,
     the_same_item_from_many_sides_moves_once_for_each,
     a_decision_that_cannot_be_written_leaves_its_neighbours_alone,
     what_waits_when_the_store_closes_is_finished,
 );
+database_stories!(waiting_commands_share_a_commit);
 
 async fn waiting_commands_share_a_commit(ground: Ground) {
     let store = open(&ground).await;

@@ -10,8 +10,8 @@ stories!(
     offices_with_the_same_ids_see_nothing_of_each_other,
     a_unit_of_one_office_shares_its_commit_with_others,
     what_is_due_is_found_in_all_of_them,
-    what_was_there_before_stays
 );
+database_stories!(what_was_there_before_stays);
 
 /// Everything that can be read, as text; the same for two offices that did the same.
 async fn all_of(store: &Store) -> String {

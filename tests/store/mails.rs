@@ -112,9 +112,10 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail(ground: Ground) 
     assert_eq!(store.notices_of("s1").await.expect("reads")[0].mail_status.as_deref(), Some("sent"));
 }
 
-#[tokio::test]
-async fn what_a_process_had_claimed_when_it_died_is_tried_again_at_once() {
-    let ground = Ground::file();
+told!(alone_on_sqlite over crate::support::ground::Ground::file(); what_a_process_had_claimed_when_it_died_is_tried_again_at_once);
+told!(alone_on_a_model over crate::support::ground::Ground::model(); what_a_process_had_claimed_when_it_died_is_tried_again_at_once);
+
+async fn what_a_process_had_claimed_when_it_died_is_tried_again_at_once(ground: Ground) {
     let store = open(&ground).await;
     told(&store, "s1", &["n1", "n2"]).await;
     store.compose(vec![mail("m1", &["n1"]), mail("m2", &["n2"])], at(60)).await.expect("writes");

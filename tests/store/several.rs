@@ -3,6 +3,13 @@
 use super::*;
 use std::collections::BTreeSet;
 
+stories_of_many!(
+    numbers_items_and_values_are_given_to_one,
+    the_same_items_in_any_order_move_once_for_each,
+    mails_and_slots_are_taken_by_one,
+    what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent,
+);
+
 const WRITERS: usize = 4;
 
 async fn several(ground: &Ground) -> Vec<Store> {
@@ -42,9 +49,7 @@ async fn a_schema_is_made_once() {
     assert_eq!(names.len(), 1, "the first one names the office");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_items_and_values_are_given_to_one() {
-    let ground = Ground::server().await;
+async fn numbers_items_and_values_are_given_to_one(ground: Ground) {
     let stores = several(&ground).await;
     // Everybody gives numbers to items of his own, ten at once.
     let given = at_once(&stores, |store, place| async move {
@@ -84,9 +89,7 @@ async fn numbers_items_and_values_are_given_to_one() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_items_in_any_order_move_once_for_each() {
-    let ground = Ground::server().await;
+async fn the_same_items_in_any_order_move_once_for_each(ground: Ground) {
     let stores = several(&ground).await;
     for item in 0..6 {
         create(&stores[0], &format!("s{item}")).await;
@@ -125,9 +128,7 @@ async fn the_same_items_in_any_order_move_once_for_each() {
     assert_eq!(revisions as usize, pairs);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_and_slots_are_taken_by_one() {
-    let ground = Ground::server().await;
+async fn mails_and_slots_are_taken_by_one(ground: Ground) {
     let stores = several(&ground).await;
     let keys: Vec<String> = (0..40).map(|n| format!("n{n:02}")).collect();
     let notices = keys.iter().map(|key| notice("s1", key)).collect();
@@ -186,9 +187,7 @@ async fn mails_and_slots_are_taken_by_one() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent() {
-    let ground = Ground::server().await;
+async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent(ground: Ground) {
     let stores = several(&ground).await;
     for n in 0..30 {
         let item = format!("s{n:02}");

@@ -1,13 +1,17 @@
-//! An empty database for one test: a SQLite file in a temporary folder, or one of the PostgreSQL server that tests share.
+//! An empty database for one test: a SQLite file in a temporary folder, one of the PostgreSQL server that tests share, or a model.
 
 use super::postgres;
-use duban::store::Place;
+use duban::kernel::time::Instant;
+use duban::store::model::Model;
+use duban::store::{Opening, Place, Store, StoreError};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 use std::path::{Path, PathBuf};
 
 pub enum Ground {
     File(tempfile::TempDir),
     Server(String),
+    /// A model, worked by one process at a time or by many.
+    Model(Model),
 }
 
 impl Ground {
@@ -19,11 +23,40 @@ impl Ground {
         Ground::Server(postgres::SHARED.database().await)
     }
 
+    /// A model that one process works, as a file.
+    pub fn model() -> Ground {
+        Ground::Model(Model::of_one())
+    }
+
+    /// A model that several processes work, as a server.
+    pub fn model_of_many() -> Ground {
+        Ground::Model(Model::of_many())
+    }
+
+    /// Opens it as one more process.
+    pub async fn open(&self, opening: Opening, now: Instant) -> Result<Store, StoreError> {
+        match self {
+            Ground::Model(model) => Store::over(model, opening, now),
+            Ground::File(_) | Ground::Server(_) => Store::open(self.place(), opening, now).await,
+        }
+    }
+
+    /// Several processes may work it at once.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Ground::File(_) => false,
+            Ground::Server(_) => true,
+            Ground::Model(model) => model.is_of_many(),
+        }
+    }
+
     /// Another empty one of the same kind.
     pub async fn another(&self) -> Ground {
         match self {
             Ground::File(_) => Ground::file(),
             Ground::Server(_) => Ground::server().await,
+            Ground::Model(model) if model.is_of_many() => Ground::model_of_many(),
+            Ground::Model(_) => Ground::model(),
         }
     }
 
@@ -31,6 +64,7 @@ impl Ground {
         match self {
             Ground::File(folder) => Place::File(folder.path().join("duban.db")),
             Ground::Server(url) => url.parse().expect("an address"),
+            Ground::Model(_) => panic!("a model has no place"),
         }
     }
 
@@ -38,7 +72,7 @@ impl Ground {
     fn folder(&self) -> &Path {
         match self {
             Ground::File(folder) => folder.path(),
-            Ground::Server(_) => panic!("a server has no folder of ours"),
+            Ground::Server(_) | Ground::Model(_) => panic!("only a file lies in a folder"),
         }
     }
 
@@ -59,6 +93,7 @@ impl Ground {
                 connection.close().await.expect("closes");
             }
             Ground::Server(url) => postgres::run(url, statement).await,
+            Ground::Model(_) => panic!("a model knows no statement"),
         }
     }
 
@@ -74,6 +109,7 @@ impl Ground {
                 let mut connection = sqlx::PgConnection::connect(url).await?;
                 connection.prepare(text).await.map(|_| ())
             }
+            Ground::Model(_) => panic!("a model knows no statement"),
         }
     }
 

@@ -77,6 +77,13 @@ pub async fn app_on(place: Place, now: &str, rules: Option<RuleSet>) -> Arc<App>
     Arc::new(App::open(store, rules, Clock::set_to(moment(now))).await.unwrap())
 }
 
+/// The office on any ground.
+pub async fn app_over(ground: &super::ground::Ground, now: &str) -> Arc<App> {
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = ground.open(opening, moment(now)).await.unwrap();
+    Arc::new(App::open(store, OFFICE.clone(), Clock::set_to(moment(now))).await.unwrap())
+}
+
 /// The office in a folder, under rules of its own.
 pub async fn app_under(folder: &Path, now: &str, rules: RuleSet) -> Result<Arc<App>, OpenError> {
     let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };

@@ -1,0 +1,177 @@
+//! Items: what is recorded of them, what lists show, and what becomes of one that is derived again or set aside.
+
+use super::state::{ItemRow, Office};
+use crate::kernel::model::Name;
+use crate::kernel::model::fact::Fact;
+use crate::kernel::time::Instant;
+use crate::store::StoreError;
+use crate::store::facts::Recorded;
+use crate::store::items::{Derived, Filter, Listed, SetAside};
+use crate::store::records::Record;
+use crate::store::save;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+impl Office {
+    pub fn item(&self, id: &str) -> Option<Recorded> {
+        let item = self.items.get(id)?;
+        let facts: Vec<Fact> = item.facts.values().map(|fact| (**fact).clone()).collect();
+        let quarantine = item.quarantine.clone().map(|reason| (reason, item.retries));
+        Some(Recorded { workflow: item.workflow.to_string(), rev: facts.len() as u64, facts, quarantine })
+    }
+
+    pub fn facts_of(&self, ids: &[&str]) -> HashMap<String, Result<Vec<Fact>, StoreError>> {
+        let facts = |item: &ItemRow| item.facts.values().map(|fact| (**fact).clone()).collect::<Vec<_>>();
+        let known = ids.iter().filter_map(|id| self.items.get(*id).filter(|item| !item.facts.is_empty()).map(|item| (id, item)));
+        known.map(|(id, item)| (id.to_string(), Ok(facts(item)))).collect()
+    }
+
+    /// There is nothing here that could be changed behind its back, but a fact may have been given a wrong place.
+    pub fn check_chain(&self, id: &str) -> Result<(), StoreError> {
+        let Some(item) = self.items.get(id) else { return Err(StoreError::Damaged(format!("there is no item `{id}`"))) };
+        match (1..=item.rev).find(|seq| !item.facts.contains_key(seq)) {
+            Some(seq) => Err(StoreError::Damaged(format!("fact {seq} of `{id}` is missing"))),
+            None => Ok(()),
+        }
+    }
+
+    pub fn records(&self, after: &str, limit: u32) -> Vec<(String, Option<Record>)> {
+        let read = |(id, item): (&Name, &ItemRow)| {
+            let whole = self.check_chain(id).is_ok() && item.facts.len() as u64 == item.rev;
+            let row = item.listed(id).ok().filter(|_| whole);
+            let mut notices: Vec<_> = self.notices.values().map(|row| &row.notice).filter(|notice| notice.item == *id).collect();
+            notices.sort_by_key(|notice| (notice.seq, &notice.key));
+            let notices = notices.into_iter().map(|notice| (notice.seq, notice.notice.to_string())).collect();
+            let facts = item.facts.values().map(|fact| (**fact).clone()).collect();
+            (id.to_string(), row.map(|row| Record { row, facts, notices }))
+        };
+        self.behind(after).take(limit as usize).map(read).collect()
+    }
+
+    pub fn listed(&self, id: &str) -> Result<Option<Listed>, StoreError> {
+        self.items.get(id).map(|item| item.listed(id)).transpose()
+    }
+
+    pub fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Listed>, StoreError> {
+        let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+        let shown = self.behind(&filter.after).filter(|(_, item)| {
+            filter.workflow.as_ref().is_none_or(|workflow| *workflow == *item.workflow)
+                && filter.state.as_ref().is_none_or(|state| *state == item.caches.state)
+                && (!filter.open_only || item.is_open())
+                && text.as_ref().is_none_or(|text| item.caches.search.to_ascii_lowercase().contains(text))
+        });
+        shown.take(limit as usize).map(|(id, item)| item.listed(id)).collect()
+    }
+
+    pub fn ids(&self, workflow: Option<&str>, open_only: bool, after: &str, limit: u32) -> Vec<String> {
+        let found = self
+            .behind(after)
+            .filter(|(_, item)| workflow.is_none_or(|workflow| *workflow == *item.workflow) && (!open_only || item.is_open()));
+        found.take(limit as usize).map(|(id, _)| id.to_string()).collect()
+    }
+
+    fn behind(&self, after: &str) -> impl Iterator<Item = (&Name, &ItemRow)> {
+        self.items.range::<str, _>((Bound::Excluded(after), Bound::Unbounded))
+    }
+
+    pub fn count_by_state(&self) -> Vec<(String, String, u64)> {
+        let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for item in self.items.values() {
+            *counts.entry((item.workflow.to_string(), item.caches.state.clone())).or_default() += 1;
+        }
+        counts.into_iter().map(|((workflow, state), count)| (workflow, state, count)).collect()
+    }
+
+    pub fn count_open(&self) -> u64 {
+        self.items.values().filter(|item| item.is_open()).count() as u64
+    }
+
+    pub fn revisions(&self, ids: &[&str]) -> HashMap<String, u64> {
+        ids.iter().filter_map(|id| Some((id.to_string(), self.items.get(*id)?.rev))).collect()
+    }
+
+    /// Open items that were derived under older rules: those that are never woken, then the soonest.
+    pub fn stale(&self, rules_rev: u64, limit: u32) -> Vec<(String, String)> {
+        let mut stale: Vec<_> = self.items.iter().filter(|(_, item)| item.is_stale(rules_rev)).collect();
+        stale.sort_by_key(|(id, item)| (item.wake_at, *id));
+        stale.into_iter().take(limit as usize).map(|(id, item)| (id.to_string(), item.workflow.to_string())).collect()
+    }
+
+    pub fn count_stale(&self, rules_rev: u64) -> u64 {
+        self.items.values().filter(|item| item.is_stale(rules_rev)).count() as u64
+    }
+
+    pub fn keep_derived(&mut self, derived: Derived) -> bool {
+        let Some(item) = self.items.get_mut(derived.item.as_str()).filter(|item| item.rev == derived.rev) else { return false };
+        item.caches = derived.caches;
+        (item.wake_at, item.rules_rev, item.changed_at, item.leased_until) = (derived.wake_up, derived.rules_rev, derived.now, None);
+        true
+    }
+
+    pub fn wake_now(&mut self, item: &str, now: Instant, rules_rev: u64) {
+        if let Some(item) = self.items.get_mut(item) {
+            (item.wake_at, item.rules_rev, item.leased_until) = (Some(now), rules_rev, None);
+        }
+    }
+
+    pub fn quarantine(&mut self, item: &str, rev: Option<u64>, fence: Option<u64>, reason: &str, retry_at: Instant) -> bool {
+        let meant = |item: &&mut ItemRow| rev.is_none_or(|rev| rev == item.rev) && fence.is_none_or(|fence| fence == item.fence);
+        let Some(item) = self.items.get_mut(item).filter(meant) else { return false };
+        item.retries += 1;
+        (item.quarantine, item.wake_at, item.leased_until) = (Some(reason.to_string()), Some(retry_at), None);
+        true
+    }
+
+    pub fn quarantined(&self, limit: u32) -> Vec<SetAside> {
+        let aside = self.items.iter().filter_map(|(id, item)| {
+            let reason = item.quarantine.clone()?;
+            let (item, workflow) = ((id.to_string(), item.retries, item.wake_at), item.workflow.to_string());
+            let (item, retries, retry_at) = item;
+            Some(SetAside { item, workflow, reason, retries, retry_at })
+        });
+        aside.take(limit as usize).collect()
+    }
+
+    pub fn answered(&self, actor: &str, id: &str) -> Option<(String, String)> {
+        self.commands.get(&(actor.to_string(), id.to_string())).cloned()
+    }
+
+    pub fn holders_of(&self, keys: &[(&str, &str, &str)]) -> Vec<Option<String>> {
+        let holder = |(workflow, field, value): &(&str, &str, &str)| {
+            self.unique.get(&(Name::from(*workflow), Name::from(*field), value.to_string())).map(|item| item.to_string())
+        };
+        keys.iter().map(holder).collect()
+    }
+
+    pub fn counter(&self, name: &str) -> i64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl ItemRow {
+    fn is_stale(&self, rules_rev: u64) -> bool {
+        self.rules_rev < rules_rev && self.is_open()
+    }
+
+    fn listed(&self, id: &str) -> Result<Listed, StoreError> {
+        let json = |text: &str, what: &str| {
+            serde_json::from_str(text).map_err(|_| StoreError::Damaged(format!("{what} of `{id}` cannot be read")))
+        };
+        Ok(Listed {
+            id: id.to_string(),
+            workflow: self.workflow.to_string(),
+            rev: self.rev,
+            state: self.caches.state.clone(),
+            title: self.caches.title.clone(),
+            ended_on: self.caches.ended_on,
+            flag: self.caches.flag.map(|flag| save::flag(flag).to_string()),
+            due_on: self.caches.due_on,
+            fields: json(&self.caches.fields, "the fields")?,
+            dues: json(&self.caches.dues, "the due dates")?,
+            wake_at: self.wake_at,
+            quarantine: self.quarantine.clone(),
+            changed_at: self.changed_at,
+            rules_rev: self.rules_rev,
+        })
+    }
+}
