@@ -19,7 +19,7 @@ const PREHEADER_CHARACTERS: usize = 80;
 const IN_FULL: usize = 5;
 
 /// The frames of mails, ready to be filled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Frames {
     environment: Environment<'static>,
 }
