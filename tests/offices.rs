@@ -1,6 +1,6 @@
 //! Several offices of one database in one process: one scheduler works them all, each under its own rules, and none sees another.
 
-use crate::store::{stories, told};
+use crate::store::{database_stories, stories, told};
 use crate::support::ground::Ground;
 use crate::support::world::{app_over, command, moment, rules, submit};
 use duban::app::send::Post;
@@ -19,11 +19,10 @@ use tokio_util::sync::CancellationToken;
 stories!(
     one_scheduler_works_them_all,
     one_whose_rules_cannot_be_read_stands_in_nobodys_way,
-    one_whose_rows_are_damaged_stands_in_nobodys_way,
-    a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake,
     more_than_stay_at_hand_are_worked_all_the_same,
     what_is_due_everywhere_at_one_moment_is_written_in_rounds,
 );
+database_stories!(one_whose_rows_are_damaged_stands_in_nobodys_way, a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake);
 
 /// The office's rules with another person in charge, so with another hash.
 fn rules_of(person: &str) -> RuleSet {

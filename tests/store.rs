@@ -61,7 +61,7 @@ macro_rules! database_stories {
         told!(on_postgres over $crate::support::ground::Ground::server().await; $($story),*);
     };
 }
-use database_stories;
+pub(crate) use database_stories;
 
 /// Those about several processes, which a file cannot tell.
 macro_rules! stories_of_many {
