@@ -22,7 +22,11 @@ stories!(
     more_than_stay_at_hand_are_worked_all_the_same,
     what_is_due_everywhere_at_one_moment_is_written_in_rounds,
 );
-database_stories!(one_whose_rows_are_damaged_stands_in_nobodys_way, a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake);
+database_stories!(
+    a_notice_that_cannot_be_read_is_parked_and_stops_no_mail,
+    one_whose_rows_are_damaged_stands_in_nobodys_way,
+    a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake
+);
 
 /// The office's rules with another person in charge, so with another hash.
 fn rules_of(person: &str) -> RuleSet {
@@ -201,4 +205,20 @@ async fn what_is_due_everywhere_at_one_moment_is_written_in_rounds(ground: Groun
         rounds.push((rendered.notices, rendered.mails, rendered.more));
     }
     assert_eq!(rounds, [(ITEMS, 1, true), (ITEMS, 1, false)], "an office in each, and its list in one mail");
+}
+
+async fn a_notice_that_cannot_be_read_is_parked_and_stops_no_mail(ground: Ground) {
+    let (offices, apps) = offices(&ground, &["east"]).await;
+    for app in &apps {
+        app.act(&submit("r1")).await.unwrap();
+    }
+    offices.clock.set(moment("2026-03-05 10:00"));
+    tick_all(&offices).await;
+    ground.tamper("update notice set json = 'not JSON' where jurisdiction = 'east'").await;
+    let from = Address::parse("duban@example.com").unwrap();
+    let post = Post::new(None, mail_frames(None).unwrap(), from, Guard::default(), "test".into());
+    assert_eq!(offices.render_due(&post).await.unwrap().mails, 1);
+    let notices = apps[1].store.notices_of("r1").await.unwrap();
+    assert_eq!(notices[0].status, "parked");
+    assert!(notices[0].reason.as_ref().unwrap().contains("cannot be read"), "{notices:?}");
 }

@@ -69,7 +69,18 @@ impl Offices {
     async fn whole_bundles_due(&self, now: Instant) -> Result<(Vec<(Arc<str>, Notice)>, bool), StoreError> {
         let mut limit = BATCH;
         loop {
-            let mut notices = self.store.everywhere().notices_due(now, limit, &self.except()).await?;
+            let (everywhere, except) = (self.store.everywhere(), self.except());
+            let mut notices = match everywhere.notices_due(now, limit, &except).await {
+                // One that cannot be read stands in nobody's way.
+                Err(StoreError::Damaged(what)) => {
+                    tracing::error!(what, "a notice cannot be read and is parked");
+                    match everywhere.park_unreadable(now, limit, &except).await? {
+                        0 => return Err(StoreError::Damaged(what)),
+                        _ => continue,
+                    }
+                }
+                notices => notices?,
+            };
             if notices.len() < limit as usize {
                 return Ok((notices, false));
             }

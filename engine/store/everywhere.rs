@@ -5,6 +5,7 @@
 
 use super::dialect::{Connection, on};
 use super::items::WakeUp;
+use super::outbox::NoticeEnd;
 use super::slots::Slot;
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements};
@@ -119,9 +120,24 @@ impl Everywhere<'_> {
         if let Some(model) = self.0.model().await? {
             return Ok(model.all().notices_due(now, limit, except));
         }
-        let rows: Vec<(String, String, String)> = on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
-            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(names(except)).fetch_all(pool).await)?;
+        let rows = self.notice_rows(now, limit, except).await?;
         rows.into_iter().map(|(jurisdiction, key, json)| Ok((jurisdiction.into(), super::outbox::notice((key, json))?))).collect()
+    }
+
+    /// Parks the first notices that are due and cannot be read, each with the reason; gives how many.
+    pub async fn park_unreadable(&self, now: Instant, limit: u32, except: Except<'_>) -> Result<u64, StoreError> {
+        let mut parked = 0;
+        for (jurisdiction, key, json) in self.notice_rows(now, limit, except).await? {
+            if let Err(unreadable) = super::outbox::notice((key.clone(), json)) {
+                parked += self.0.of(&jurisdiction).end_notices(vec![key], NoticeEnd::Parked, &unreadable.to_string()).await?;
+            }
+        }
+        Ok(parked)
+    }
+
+    async fn notice_rows(&self, now: Instant, limit: u32, except: Except<'_>) -> Result<Vec<(String, String, String)>, StoreError> {
+        Ok(on!(self.0.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_DUE))
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).bind(names(except)).fetch_all(pool).await)?)
     }
 
     /// Takes over slots that were claimed by `before` and left open, the oldest first: a process died over them, or an item was set aside.
