@@ -272,7 +272,8 @@ fn told(app: &App, findings: &[Finding]) {
 }
 
 /// Works what is due in any office; gives the earliest moment at which there may be more. What was derived under other rules, another
-/// calendar or another directory is derived again beside it, batch by batch. With nothing to do it asks the database one question.
+/// calendar or another directory is derived again beside it, batch by batch. With nothing to do it asks a file one question, and a database
+/// that others write to also for its schema and for the rules in use.
 pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) -> Result<Option<Instant>, StoreError> {
     offices.follow_rules().await?;
     offices.try_shut().await?;
