@@ -3,14 +3,16 @@
 
 use crate::support::rule_set::files_of;
 use chrono::{DateTime, TimeDelta, Utc};
+use duban::kernel::calendar::window::start_of_day;
 use duban::kernel::model::Name;
 use duban::kernel::model::command::{BranchAddress, Command};
 use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::definition::Ask;
-use duban::kernel::model::fact::Cause;
+use duban::kernel::model::fact::{Cause, Fact};
 use duban::kernel::model::item::DueStep;
 use duban::kernel::model::value::{Fields, Type, Value};
 use duban::kernel::rules::Rules;
+use duban::kernel::simulate::idle::{Course, Fate};
 use duban::kernel::simulate::world::World;
 use duban::kernel::{check, decide, derive};
 use proptest::prelude::*;
@@ -206,6 +208,34 @@ fn live(mut world: World, walk: Vec<(usize, i64, bool)>) -> Result<(), TestCaseE
             prop_assert_eq!(world.items["walk"].facts.len(), before, "a refusal leaves nothing behind");
         }
         holds(&world)?;
+    }
+    foreseen(world)
+}
+
+/// A look ahead says what an office does when nobody comes in any more: the same facts, and the same notices at the same minutes.
+fn foreseen(mut world: World) -> Result<(), TestCaseError> {
+    let (from, until) = (world.now, world.today() + TimeDelta::days(300));
+    let kept = &world.items["walk"];
+    let (before, sent) = (kept.facts.len(), world.sent.len());
+    let course = Course::new(world.rules.clone(), from, until);
+    let life = course.life(&kept.item, &world.waiting, &mut course.left());
+    prop_assert!(life.stopped.is_none(), "{:?}", life.stopped);
+    let midnight = start_of_day(until + TimeDelta::days(1), world.rules.setting.workflow.timezone);
+    world.advance_to(midnight - TimeDelta::milliseconds(1));
+    let kept = &world.items["walk"];
+    let plain = |facts: &[Fact]| facts.iter().map(|fact| serde_json::to_value(fact).expect("facts are plain data")).collect::<Vec<_>>();
+    prop_assert_eq!(plain(&life.facts), plain(&kept.facts[before..]));
+    let mut left: Vec<_> =
+        life.told.iter().filter(|told| told.fate == Fate::Leaves).map(|told| (told.at, told.key.as_str(), told.bundle.as_str())).collect();
+    let mut mailed: Vec<_> =
+        world.sent[sent..].iter().map(|sent| (sent.at, sent.notice.key.as_str(), sent.notice.bundle.as_str())).collect();
+    left.sort();
+    mailed.sort();
+    prop_assert_eq!(left, mailed);
+    prop_assert_eq!(life.item.flag, kept.item.flag);
+    prop_assert!(life.flags.last().is_none_or(|change| change.to == kept.item.flag));
+    for told in life.told.iter().filter(|told| !told.rule.is_empty()) {
+        prop_assert!(world.rules.places.find(&told.rule).is_some(), "no line of the rules says `{}`", told.rule);
     }
     Ok(())
 }

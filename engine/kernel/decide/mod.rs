@@ -14,15 +14,16 @@ pub mod who;
 
 pub use addressing::{find, is_known, unknown_action};
 pub use amend::{AMEND, amend, is_amend};
+pub use notices::recipients;
 pub use perform::{Counter, sentence, windows_open};
-pub use sweep::{due_slots, sweep};
-pub use wake::wake;
+pub use sweep::{due_slots, foresee_sweep, sweep};
+pub use wake::{foresee, wake};
 
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::derive::fold;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
-use crate::kernel::model::decision::{Decision, OwedBy, Refusal, RefusalCode};
+use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
 use crate::kernel::model::definition::Action;
 use crate::kernel::model::fact::{Actor, Cause};
 use crate::kernel::model::item::Item;
@@ -101,15 +102,6 @@ fn follows(item: &Item, task: Option<u32>, on: Date) -> Result<(), Refusal> {
         return Err(refusal(RefusalCode::BadDate, &[("date", &on.to_string()), ("why", "before"), ("since", &since.to_string())]));
     }
     Ok(())
-}
-
-/// Whether a notice that waits is still owed: its deadline's cycle runs and is not paused.
-pub fn still_owed(item: &Item, owed_by: &OwedBy) -> bool {
-    let clock = item
-        .clocks
-        .iter()
-        .find(|clock| clock.deadline == owed_by.deadline && clock.branch == owed_by.branch && clock.cycle == owed_by.cycle);
-    clock.is_some_and(|clock| clock.is_running() && !clock.paused)
 }
 
 /// The first moment at which something more may be owed by the item.

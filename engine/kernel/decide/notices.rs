@@ -9,9 +9,11 @@ use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Notice, OwedBy};
 use crate::kernel::model::definition::{self, Recipient};
 use crate::kernel::model::fact::{Outcome, RungKey};
-use crate::kernel::rules::EvalError;
+use crate::kernel::model::item::Item;
+use crate::kernel::rules::{EvalError, Rules};
 use crate::kernel::time::Date;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A notice to be told, not yet addressed.
 #[derive(Clone, Debug)]
@@ -109,13 +111,14 @@ fn address(
     catch_up: bool,
     out: &mut Vec<Notice>,
 ) -> Result<(), EvalError> {
-    let to = persons(work, &declared.to, task)?;
+    let to = recipients(work.rules, &work.item, &declared.to, task, work.today)?;
     let main: Vec<Name> = to.iter().map(|(person, _)| person.clone()).collect();
-    let mut cc = persons(work, &declared.cc, task)?;
+    let mut cc = recipients(work.rules, &work.item, &declared.cc, task, work.today)?;
     cc.retain(|(person, _)| !main.contains(person));
     let fact = work.facts.iter().find(|fact| fact.seq == tell.seq);
     let rung = tell.rung.as_ref();
-    let base = capture::base(work.rules, &work.item, task, fact, rung.map(|(key, ..)| key), work.today, &declared.reads);
+    let base =
+        work.captures.then(|| capture::base(work.rules, &work.item, task, fact, rung.map(|(key, ..)| key), work.today, &declared.reads));
     let zone = work.rules.setting.workflow.timezone;
     let window = work.rules.setting.workflow.send_window;
     let not_before = next_opening(window, &work.rules.setting.calendar, zone, work.now);
@@ -138,7 +141,9 @@ fn address(
         let main_addressee =
             if copy_of.is_empty() { (&person, &role) } else { to.first().map_or((&person, &role), |(person, role)| (person, role)) };
         out.push(Notice {
-            values: capture::addressed(work.rules, &base, (&person, &role), main_addressee, &copy_of, work.today),
+            values: base.as_ref().map_or(serde_json::Value::Null, |base| {
+                capture::addressed(work.rules, base, (&person, &role), main_addressee, &copy_of, work.today)
+            }),
             key,
             item: work.item.id.clone(),
             workflow: work.item.workflow.clone(),
@@ -169,18 +174,24 @@ fn address(
     Ok(())
 }
 
-/// Whoever holds the roles today, each person once, a stand-in in place of who is away; `or` where nobody holds the role.
-fn persons(work: &Work, recipients: &[Recipient], task: Option<u32>) -> Result<Vec<(Name, Name)>, EvalError> {
+/// Whoever holds the roles on a day, each person once with the role, a stand-in in place of who is away; `or` where nobody holds the role.
+pub fn recipients(
+    rules: &Rules,
+    item: &Arc<Item>,
+    recipients: &[Recipient],
+    task: Option<u32>,
+    day: Date,
+) -> Result<Vec<(Name, Name)>, EvalError> {
     let mut out: Vec<(Name, Name)> = Vec::new();
     for recipient in recipients {
         let mut role = &recipient.role;
-        let mut holders = roles::holders(work.rules, &work.item, role, task, work.today)?;
+        let mut holders = roles::holders(rules, item, role, task, day)?;
         if let (true, Some(or)) = (holders.is_empty(), &recipient.or) {
             role = or;
-            holders = roles::holders(work.rules, &work.item, role, task, work.today)?;
+            holders = roles::holders(rules, item, role, task, day)?;
         }
         for holder in holders {
-            let person = work.rules.setting.directory.stand_in(&holder, work.today).cloned().unwrap_or(holder);
+            let person = rules.setting.directory.stand_in(&holder, day).cloned().unwrap_or(holder);
             if !out.iter().any(|(known, _)| *known == person) {
                 out.push((person, role.clone()));
             }

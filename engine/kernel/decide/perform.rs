@@ -32,6 +32,8 @@ pub struct Work<'a> {
     pub today: Date,
     pub facts: Vec<Fact>,
     pub tells: Vec<Tell>,
+    /// Notices get the values that their wording reads.
+    pub captures: bool,
     numbers: Vec<Number>,
     unique: Vec<(Name, Value)>,
     counter: Counter<'a>,
@@ -51,7 +53,24 @@ pub struct Doing<'a> {
 impl<'a> Work<'a> {
     pub fn new(rules: &'a Rules, item: Arc<Item>, now: Instant, counter: Counter<'a>) -> Self {
         let today = day_of(now, rules.setting.workflow.timezone);
-        Work { rules, item, now, today, facts: Vec::new(), tells: Vec::new(), numbers: Vec::new(), unique: Vec::new(), counter, depth: 0 }
+        Work {
+            rules,
+            item,
+            now,
+            today,
+            facts: Vec::new(),
+            tells: Vec::new(),
+            captures: true,
+            numbers: Vec::new(),
+            unique: Vec::new(),
+            counter,
+            depth: 0,
+        }
+    }
+
+    /// Of the engine, for a look ahead that words nothing.
+    pub fn ahead(rules: &'a Rules, item: Arc<Item>, now: Instant) -> Self {
+        Work { captures: false, ..Work::new(rules, item, now, &|_| 0) }
     }
 
     /// Checks the action's conditions, records its fact, and does what follows from it. Gives the number of its own fact.

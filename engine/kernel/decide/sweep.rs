@@ -37,16 +37,25 @@ pub fn due_slots(cron: &Cron, if_missed: IfMissed, zone: Tz, last: Instant, now:
 
 /// Decides a slot (`slot` is its local civil minute, `on` its day, however late it runs). No facts when the item is not concerned.
 pub fn sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, on: Date, now: Instant) -> Decision {
+    carry_out(Work::new(rules, item.clone(), now, &|_| 0), sweep, slot, on)
+}
+
+/// The same for a look ahead: its notices are without the values that a wording reads.
+pub fn foresee_sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, on: Date, now: Instant) -> Decision {
+    carry_out(Work::ahead(rules, item.clone(), now), sweep, slot, on)
+}
+
+fn carry_out(mut work: Work, sweep: &str, slot: &str, on: Date) -> Decision {
+    let (rules, item, now) = (work.rules, work.item.clone(), work.now);
     let Some((name, declared)) = rules.setting.workflow.sweeps.get_key_value(sweep) else {
         return Err(refusal(RefusalCode::UnknownAction, &[("action", sweep), ("near", "")]));
     };
-    let mut work = Work::new(rules, item.clone(), now, &|_| 0);
     let holders: Vec<Option<u32>> = match &declared.over {
         None => vec![None],
         Some(kind) => item.branches.iter().filter(|branch| branch.kind == *kind && !branch.ended).map(|branch| Some(branch.no)).collect(),
     };
     if on < item.created_on {
-        return Ok(Accepted { wake_up: super::wake_up(item), ..Accepted::default() });
+        return Ok(Accepted { wake_up: super::wake_up(&item), ..Accepted::default() });
     }
     for task in holders {
         if let Some(condition) = &declared.when {

@@ -18,7 +18,16 @@ const MOST_RUNGS: usize = 500;
 
 /// Derives what is owed now and decides it. No facts and a new wake-up when nothing is: a late, doubled or stale wake-up does no harm.
 pub fn wake(rules: &Rules, item: &Arc<Item>, now: Instant) -> Decision {
-    let mut work = Work::new(rules, item.clone(), now, &|_| 0);
+    work_through(Work::new(rules, item.clone(), now, &|_| 0))
+}
+
+/// The same for a look ahead: its notices say who is told and when, without the values that a wording reads.
+pub fn foresee(rules: &Rules, item: &Arc<Item>, now: Instant) -> Decision {
+    work_through(Work::ahead(rules, item.clone(), now))
+}
+
+fn work_through(mut work: Work) -> Decision {
+    let (rules, now, id) = (work.rules, work.now, work.item.id.clone());
     let mut left = MOST_RUNGS;
     'derived: loop {
         let owed = owed(rules, &work.item, now);
@@ -38,7 +47,7 @@ pub fn wake(rules: &Rules, item: &Arc<Item>, now: Instant) -> Decision {
     let accepted = work.finish()?;
     // Whoever saved this would wake the item again at once, and without end.
     if let Some(at) = accepted.wake_up.filter(|at| accepted.facts.is_empty() && *at <= now) {
-        return Err(refusal(RefusalCode::OwesNothing, &[("item", &item.id), ("at", &at.to_rfc3339())]));
+        return Err(refusal(RefusalCode::OwesNothing, &[("item", &id), ("at", &at.to_rfc3339())]));
     }
     Ok(accepted)
 }

@@ -2,6 +2,8 @@
 
 pub mod coverage;
 mod expect;
+pub mod forecast;
+pub mod idle;
 mod never;
 mod people;
 pub mod run;

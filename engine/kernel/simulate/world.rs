@@ -3,7 +3,7 @@
 use super::coverage::Coverage;
 use crate::kernel::calendar::cron::Cron;
 use crate::kernel::calendar::window::day_of;
-use crate::kernel::decide;
+use crate::kernel::decide::{self, mailing};
 use crate::kernel::derive;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
@@ -210,12 +210,8 @@ impl World {
             std::mem::take(&mut self.waiting).into_iter().partition(|notice| notice.parked.is_none() && notice.not_before <= self.now);
         self.waiting = later;
         for notice in due {
-            let owed = notice
-                .owed_by
-                .as_ref()
-                .is_none_or(|owed_by| self.items.get(&notice.item).is_some_and(|kept| decide::still_owed(&kept.item, owed_by)));
-            let timely = notice.before_day.is_none_or(|day| today < day);
-            if owed && timely {
+            let kept = self.items.get(&notice.item);
+            if kept.is_some_and(|kept| mailing::owed(&notice, &kept.item, today).is_ok()) {
                 self.coverage.notices.insert(notice.notice.clone());
                 self.sent.push(Sent { at: self.now, notice });
             } else {
