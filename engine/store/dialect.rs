@@ -166,7 +166,11 @@ pub(super) fn is_failed_flush(error: &sqlx::Error) -> bool {
 
 /// There was no room for what a commit had to write, so it is not there.
 pub(super) fn is_full(error: &sqlx::Error) -> bool {
-    matches!(code(error), Some(Code::Sqlite(code)) if sqlite::is_full(code))
+    match code(error) {
+        Some(Code::Sqlite(code)) => sqlite::is_full(code),
+        Some(Code::Postgres(code)) => postgres::is_full(&code),
+        None => false,
+    }
 }
 
 /// What the database said, in words for an administrator.

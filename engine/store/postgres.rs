@@ -133,6 +133,11 @@ pub(super) fn is_storage_fault(code: &str) -> bool {
     is_lost(code) || matches!(code, "25006" | "28P01" | "28000" | "3D000") || ["53", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 
+/// There was no room. A server that lacks it for the record of a commit ends every session; one that says so has taken everything back.
+pub(super) fn is_full(code: &str) -> bool {
+    code == "53100"
+}
+
 /// Another process was in the way: the same again may succeed.
 pub(super) fn is_contended(code: &str) -> bool {
     // Serialisation, deadlock, lock time-out, a key that somebody else has just inserted.

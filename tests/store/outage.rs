@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::support::postgres::{SHARED, Server, run};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_crashes_under_load_loses_nothing_that_was_acknowledged() {
@@ -128,4 +129,126 @@ async fn a_server_that_only_reads_stores_nothing_and_says_so_until_it_writes_aga
     run(&SHARED.url("postgres"), &format!("alter database {name} set default_transaction_read_only = off")).await;
     run(&SHARED.url("postgres"), &cut_off).await;
     create(&store, "s2").await;
+}
+
+/// How it goes with the server whose callers these are.
+#[derive(Default)]
+struct Day {
+    full: AtomicBool,
+    over: AtomicBool,
+    refused: AtomicUsize,
+}
+
+/// What callers were told while the server had no room, each of items of their own.
+#[derive(Default)]
+struct Told {
+    acknowledged: Vec<String>,
+    /// Certainly not stored, and not asked for again.
+    refused: Vec<String>,
+    doubts: usize,
+    words: BTreeSet<String>,
+}
+
+/// First the tables have no room: a statement fails, and the server lives. Then its log has none: it ends every session, recovers, and
+/// may not come up by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_room_stores_nothing_and_says_so_until_there_is_room_again() {
+    let server = Arc::new(tokio::task::spawn_blocking(Server::on_a_small_disk).await.expect("starts"));
+    let url = server.database().await;
+    let ground = Ground::Server(url.clone());
+    let store = open(&ground).await;
+    create(&store, "first").await;
+    server.fill_the_disk();
+    let mut stored = 1;
+    let refused = loop {
+        match save(&store, about(&format!("t{stored}"), 0), accepted(0, command("t"))).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 1_000, "there is no end to its room");
+    };
+    assert_eq!(refused.to_string(), "nothing was stored: the server's disk is full");
+    assert_eq!(store.count_open().await.expect("reads"), stored, "reading goes on, and what was refused is not there");
+    server.make_room();
+    create(&store, &format!("t{stored}")).await;
+
+    let day = Arc::new(Day::default());
+    let callers: Vec<_> = (0..4).map(|caller| tokio::spawn(call(store.clone(), caller, day.clone()))).collect();
+    let more = async |number: u64| {
+        let before = store.counts().commits;
+        while store.counts().commits < before + number {
+            let server = server.clone();
+            tokio::task::spawn_blocking(move || server.see_that_it_runs()).await.expect("looks");
+        }
+    };
+    more(20).await;
+    server.fill_the_disk();
+    day.full.store(true, Ordering::Relaxed);
+    while day.refused.load(Ordering::Relaxed) < 4 {
+        tokio::task::yield_now().await;
+    }
+    // The next record needs a new file of the log, which there is no room for.
+    let mut other = sqlx::PgConnection::connect(&url).await.expect("connects");
+    let _ = sqlx::raw_sql("select pg_switch_wal()").execute(&mut other).await;
+    while !server.log().contains("PANIC") {
+        // Where nobody else comes to it.
+        let _ = sqlx::raw_sql("select pg_logical_emit_message(true, 'x', 'y')").execute(&mut other).await;
+    }
+    server.make_room();
+    day.full.store(false, Ordering::Relaxed);
+    more(20).await;
+    day.over.store(true, Ordering::Relaxed);
+    let mut all = Told::default();
+    for caller in callers {
+        let told = caller.await.expect("ends well");
+        all.acknowledged.extend(told.acknowledged);
+        all.refused.extend(told.refused);
+        all.doubts += told.doubts;
+        all.words.extend(told.words);
+    }
+    println!("{} acknowledged, {} refused, {} doubts: {:?}", all.acknowledged.len(), all.refused.len(), all.doubts, all.words);
+    for item in &all.acknowledged {
+        store.check_chain(item).await.expect("was acknowledged");
+    }
+    assert!(all.words.contains("the server's disk is full"), "{:?}", all.words);
+    let refused: Vec<&str> = all.refused.iter().map(String::as_str).collect();
+    let there = store.items(&refused).await.expect("reads");
+    assert!(there.is_empty(), "was told that nothing was stored: {:?}", there.keys());
+    assert_eq!(store.count_open().await.expect("reads"), stored + 1 + all.acknowledged.len() as u64);
+    store.close().await;
+}
+
+/// Makes one item after the other. Who is in doubt asks until it is known; who was told that nothing was stored leaves it at that.
+async fn call(store: Store, caller: usize, day: Arc<Day>) -> Told {
+    let mut told = Told::default();
+    for n in 0.. {
+        let (item, mut doubt) = (format!("{caller}-{n}"), false);
+        loop {
+            let about = About { command: answered(&item), ..about(&item, 0) };
+            match save(&store, about, accepted(0, command(&item))).await {
+                Ok(_) => break told.acknowledged.push(item),
+                Err(NotSaved::Answered { .. }) if doubt => break told.acknowledged.push(item),
+                Err(NotSaved::Store(StoreError::Unknown(_))) => {
+                    doubt = true;
+                    told.doubts += 1;
+                }
+                Err(NotSaved::Store(StoreError::NotDone(what))) => {
+                    told.words.insert(what);
+                    day.refused.fetch_add(1, Ordering::Relaxed);
+                    if !doubt {
+                        break told.refused.push(item);
+                    }
+                }
+                Err(other) => panic!("{item}: {other}"),
+            }
+        }
+        // As a person would, who has read that there is no room.
+        while day.full.load(Ordering::Relaxed) && told.refused.len() > 20 {
+            tokio::task::yield_now().await;
+        }
+        if day.over.load(Ordering::Relaxed) {
+            return told;
+        }
+    }
+    told
 }

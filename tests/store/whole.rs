@@ -62,6 +62,23 @@ async fn a_commit_that_fails_is_told_as_unknown_and_asked_again() {
     assert!(matches!(again, NotSaved::Answered { .. }), "{again}");
 }
 
+/// A server that has no room while it commits has taken everything back, and says so.
+#[tokio::test]
+async fn a_commit_for_which_a_server_has_no_room_is_told_as_not_stored() {
+    let ground = Ground::server().await;
+    let Ground::Server(url) = &ground else { unreachable!("a server") };
+    let store = open(&ground).await;
+    let refuse = "create function refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'no room' using errcode = 'disk_full'; end $$";
+    run(url, refuse).await;
+    run(url, "create constraint trigger refused after insert on fact deferrable initially deferred for each row execute function refuse()")
+        .await;
+    let told = store.save(Lane::User, everything("s1")).await.expect_err("its commit is refused");
+    assert_eq!(told.to_string(), "nothing was stored: the server's disk is full");
+    run(url, "drop trigger refused on fact").await;
+    store.save(Lane::User, everything("s1")).await.expect("nothing of it was there");
+}
+
 /// A person closes the page, a request runs into its time limit: what is under way is brought to its end.
 async fn what_was_queued_is_written_though_nobody_waits_for_it(ground: Ground) {
     let store = open(&ground).await;

@@ -5,7 +5,7 @@
    DISK_TRACE    a file that gets a record of each step (see `disk.rs`).
    DISK_COUNT    a file that gets a byte for each step that may be made to fail: `w` for a write, `f` for a flush.
    DISK_FAULT    KIND:K, the K-th such step from 1 on fails: `write` with EIO, `short` with ENOSPC after 512 bytes, `flush` with EIO.
-   DISK_FULL     while this file is there, what would write finds no room.
+   DISK_FULL     while this file is there, no file grows: what would make it finds no room, and what is there can be written over.
 
    It leaves alone what our processes do not use on files of theirs: descriptors handed over, memory maps, asynchronous calls. */
 #define _GNU_SOURCE
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -44,7 +45,8 @@ __attribute__((constructor)) static void begin(void) {
   length = strlen(folder);
   if ((text = getenv("DISK_TRACE"))) trace = opening(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((text = getenv("DISK_COUNT"))) count = opening(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  full = getenv("DISK_FULL");
+  /* A copy: a server writes its titles over what it was given. */
+  if ((text = getenv("DISK_FULL"))) full = strdup(text);
   if ((text = getenv("DISK_FAULT")) && strchr(text, ':')) {
     fault = text[0];
     fault_at = atol(strchr(text, ':') + 1);
@@ -83,12 +85,18 @@ static const char *known(int fd) { return fd >= 0 && fd < FILES ? names[fd] : NU
 /* Whether this step fails, and how. */
 static char failing(char step) {
   if (count >= 0 && REAL(ssize_t, write, int, const void *, size_t)(count, &step, 1) < 0) abort();
-  if (full && step == 'w' && !access(full, F_OK)) return 'x';
   if (step == 'w') return ++writes == fault_at && (fault == 'w' || fault == 's') ? fault : 0;
   return ++flushes == fault_at && fault == 'f' ? 'f' : 0;
 }
 
 static ssize_t no(int why) { errno = why; return -1; }
+
+/* Whether there is no room for so many bytes; `at` is where they go, or -1 for where the file stands. */
+static int no_room(int fd, size_t size, off64_t at) {
+  struct stat64 file;
+  if (!full || access(full, F_OK) || fstat64(fd, &file)) return 0;
+  return (at < 0 ? lseek64(fd, 0, SEEK_CUR) : at) + (off64_t)size > file.st_size;
+}
 
 /* `at` is where it goes, or -1 for where the file stands. */
 static ssize_t put(int fd, const void *bytes, size_t size, off64_t at) {
@@ -98,6 +106,7 @@ static ssize_t put(int fd, const void *bytes, size_t size, off64_t at) {
   if (!name) return at < 0 ? here(fd, bytes, size) : there(fd, bytes, size, at);
   pthread_mutex_lock(&one_at_a_time);
   char how = failing('w');
+  if (!how && no_room(fd, size, at)) how = 'x';
   ssize_t done = -1;
   int why = how == 'w' ? EIO : ENOSPC;
   if (how == 's' && size > 512) size = 512, how = 0, fault_at = writes + 1; /* the rest finds no room */
@@ -137,6 +146,12 @@ static int flush(int fd, int (*flushing)(int)) {
 
 int fsync(int fd) { return flush(fd, REAL(int, fsync, int)); }
 int fdatasync(int fd) { return flush(fd, REAL(int, fdatasync, int)); }
+
+int posix_fallocate(int fd, off_t at, off_t size) {
+  if (known(fd) && no_room(fd, size, at)) return ENOSPC;
+  return REAL(int, posix_fallocate, int, off_t, off_t)(fd, at, size);
+}
+int posix_fallocate64(int fd, off64_t at, off64_t size) { return posix_fallocate(fd, at, size); }
 
 static int cut(int fd, off64_t to) {
   const char *name = known(fd);

@@ -1,5 +1,6 @@
 //! A PostgreSQL server of our own: started once for the whole run from what is installed, with a database for each test, gone with us.
 
+use super::disk::LIBRARY;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,8 @@ pub struct Server {
     tools: PathBuf,
     /// The user under whom it runs, when we are one whom it refuses.
     user: Option<String>,
+    /// Its disk can be made full.
+    small: bool,
     /// Waits for the end of its standard input, then cleans up.
     guard: Option<Child>,
 }
@@ -22,6 +25,15 @@ pub static SHARED: LazyLock<Server> = LazyLock::new(Server::start);
 impl Server {
     /// A server of one's own, for what would disturb others.
     pub fn start() -> Server {
+        Server::begin(false)
+    }
+
+    /// One on a disk that can be made full.
+    pub fn on_a_small_disk() -> Server {
+        Server::begin(true)
+    }
+
+    fn begin(small: bool) -> Server {
         let tools = tools();
         let root = text(Command::new("id").arg("-u")) == "0";
         let user = root.then(|| match Command::new("id").arg("postgres").output() {
@@ -32,7 +44,11 @@ impl Server {
         if let Some(user) = &user {
             succeeds(Command::new("chown").arg(user).arg(&folder));
         }
-        let mut server = Server { folder, tools, user, guard: None };
+        if small {
+            // Where the other user can read it.
+            std::fs::copy(&*LIBRARY, folder.join("libdisk.so")).expect("is copied");
+        }
+        let mut server = Server { folder, tools, user, small, guard: None };
         let mut initdb = server.command("initdb");
         initdb.args(["--username=duban", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]);
         succeeds(initdb.arg("--pgdata").arg(server.data()));
@@ -50,10 +66,21 @@ impl Server {
 
     /// Starts it again, after it was stopped.
     pub fn go(&self) {
+        succeeds(&mut self.starting());
+    }
+
+    fn starting(&self) -> Command {
         let options = format!("-k '{}' -c listen_addresses='' -c max_connections=400", self.folder.display());
         let mut start = self.command("pg_ctl");
         start.args(["--wait", "--silent", "--options", &options, "--pgdata"]).arg(self.data());
-        succeeds(start.arg("--log").arg(self.folder.join("log")).arg("start").stdout(Stdio::null()));
+        if self.small {
+            start
+                .env("LD_PRELOAD", self.folder.join("libdisk.so"))
+                .env("DISK_FOLDER", self.data())
+                .env("DISK_FULL", self.folder.join("full"));
+        }
+        start.arg("--log").arg(self.folder.join("log")).arg("start").stdin(Stdio::null()).stdout(Stdio::null());
+        start
     }
 
     /// Stops it as a crash would.
@@ -61,6 +88,29 @@ impl Server {
         succeeds(
             self.command("pg_ctl").arg("--pgdata").arg(self.data()).args(["--mode=immediate", "--silent", "stop"]).stdout(Stdio::null()),
         );
+    }
+
+    /// From now on there is no room left on its disk.
+    pub fn fill_the_disk(&self) {
+        assert!(self.small, "its disk is everybody's");
+        std::fs::write(self.folder.join("full"), "").expect("is written");
+    }
+
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.folder.join("full")).expect("was full");
+    }
+
+    /// As an administrator would: starts it when it is down. One that is just going down is left to the next look.
+    pub fn see_that_it_runs(&self) {
+        let asked = self.command("pg_ctl").arg("--pgdata").arg(self.data()).arg("status").stdin(Stdio::null()).output();
+        if !asked.expect("can be asked").status.success() {
+            let _ = self.starting().output().expect("can be tried");
+        }
+    }
+
+    /// What it has written into its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).expect("has a log")
     }
 
     /// From now on everybody but one needs a password.
