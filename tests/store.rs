@@ -18,6 +18,7 @@ use sqlx::Connection as _;
 
 mod alike;
 mod crowd;
+mod cuts;
 mod faults;
 mod jurisdictions;
 mod mails;

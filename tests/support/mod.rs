@@ -5,6 +5,7 @@ pub mod checker;
 pub mod disk;
 pub mod expressions;
 pub mod ground;
+pub mod line;
 pub mod office;
 pub mod postgres;
 pub mod rule_set;
