@@ -241,27 +241,13 @@ fn what_was_set_aside_is_listed_with_its_reason_and_tried_again() {
 /// The database as the first version of the program would have left it.
 fn as_first_version(desk: &Desk, to: &str) {
     use sqlx::{Connection as _, Executor as _};
-    let moved = "
-        attach 'DATABASE' as now;
-        create table schema_version (version bigint not null primary key, applied_at bigint not null);
-        insert into schema_version values (1, 0);
-        insert into meta select name, value from now.meta;
-        insert into rule_set select r.hash, r.revision, t.files, r.in_use_since from now.rule_set r join now.rule_text t on t.hash = r.hash;
-        insert into item select id, workflow, rev, head, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev,
-            quarantine, retries, changed_at from now.item;
-        insert into fact select item, seq, json, cause_key, hash from now.fact;
-        insert into notice select key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, mail, json
-            from now.notice;
-        insert into command select actor, id, request_hash, answer, item, done_at from now.command;
-        insert into counter select name, value from now.counter;
-        insert into unique_value select workflow, field, value, item from now.unique_value;
-        detach now";
+    let moved = format!("attach '{}' as now; {} detach now", desk.path("duban.db"), crate::support::old::MOVED);
     let url = format!("sqlite://{}?mode=rwc", desk.path(to));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
         connection.execute(include_str!("../engine/store/migrations/0001_first.sql")).await.unwrap();
-        connection.execute(sqlx::AssertSqlSafe(moved.replace("DATABASE", &desk.path("duban.db")))).await.unwrap();
+        connection.execute(sqlx::AssertSqlSafe(moved)).await.unwrap();
         connection.close().await.unwrap();
     });
 }

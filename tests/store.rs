@@ -13,7 +13,7 @@ use duban::store::outbox::{NewMail, NoticeEnd};
 use duban::store::posting::{MailEnd, Outcome as Attempt};
 use duban::store::save::{About, Answered, Caches, NotSaved, Save, Saved};
 use duban::store::slots::Slot;
-use duban::store::{LOCAL, Lane, Opening, SCHEMA_VERSION, Store, StoreError};
+use duban::store::{LOCAL, Lane, Opening, Place, SCHEMA_VERSION, Store, StoreError};
 use sqlx::Connection as _;
 
 mod alike;
@@ -25,6 +25,7 @@ mod mails;
 mod outage;
 mod plans;
 mod several;
+mod upgrade;
 mod whole;
 
 /// 2026-03-02T08:00:00Z and so many minutes.

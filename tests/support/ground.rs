@@ -113,7 +113,7 @@ impl Ground {
         }
     }
 
-    async fn sqlite(&self) -> sqlx::SqliteConnection {
+    pub async fn sqlite(&self) -> sqlx::SqliteConnection {
         sqlx::SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", self.path().display())).await.expect("opens")
     }
 }

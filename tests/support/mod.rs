@@ -7,6 +7,7 @@ pub mod expressions;
 pub mod ground;
 pub mod line;
 pub mod office;
+pub mod old;
 pub mod postgres;
 pub mod rule_set;
 pub mod smtp;
