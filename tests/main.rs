@@ -10,6 +10,7 @@ mod clocks;
 mod crash;
 mod damage;
 mod defects;
+mod descriptors;
 mod docs;
 mod generate;
 mod iofault;

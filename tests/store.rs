@@ -29,7 +29,7 @@ mod upgrade;
 mod whole;
 
 /// 2026-03-02T08:00:00Z and so many minutes.
-fn at(minutes: i64) -> Instant {
+pub fn at(minutes: i64) -> Instant {
     "2026-03-02T08:00:00Z".parse::<Instant>().expect("an instant") + TimeDelta::minutes(minutes)
 }
 
@@ -145,7 +145,7 @@ fn notice(item: &str, key: &str) -> Notice {
     }
 }
 
-fn about(item: &str, rev: u64) -> About {
+pub fn about(item: &str, rev: u64) -> About {
     let caches = Caches {
         state: "open".into(),
         title: format!("{item} 修路"),
@@ -161,15 +161,15 @@ fn answered(id: &str) -> Option<Answered> {
     Some(Answered { actor: "zhang".into(), id: id.into(), request_hash: format!("hash of {id}"), answer: r#"{"rev":1}"#.into() })
 }
 
-fn command(id: &str) -> Cause {
+pub fn command(id: &str) -> Cause {
     Cause::Command { id: id.into() }
 }
 
-fn accepted(rev: u64, cause: Cause) -> Accepted {
+pub fn accepted(rev: u64, cause: Cause) -> Accepted {
     Accepted { facts: vec![fact(rev + 1, cause)], ..Accepted::default() }
 }
 
-async fn save(store: &Store, about: About, accepted: Accepted) -> Result<Saved, NotSaved> {
+pub async fn save(store: &Store, about: About, accepted: Accepted) -> Result<Saved, NotSaved> {
     store.save(Lane::User, Save::new(about, accepted)?).await
 }
 

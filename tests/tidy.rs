@@ -173,6 +173,35 @@ fn the_model_of_the_store_knows_no_sql() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Nobody asks when, where or by whom it is built. One thing of it goes in all the same: `ahash`, which Rhai brings, takes random numbers
+/// while it is compiled, unless `CONST_RANDOM_SEED` names them.
+#[test]
+fn nothing_of_its_building_goes_into_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("has a manifest");
+    assert!(!root.join("build.rs").exists() && !manifest.contains("build-dependencies"), "nothing runs while it is built");
+    assert!(!manifest.lines().any(|line| line.trim_start().starts_with("build ")), "nothing runs while it is built");
+    let tell = ["compile-time", "build-time", "built", "vergen", "shadow-rs", "git-version", "chrono-build", "buildinfo"];
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).expect("has a lock file");
+    let packages = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let telling: Vec<&str> =
+        packages.filter(|name| tell.iter().any(|tell| *name == *tell || name.starts_with(&format!("{tell}-")))).collect();
+    assert!(telling.is_empty(), "{telling:?}");
+    let mut faults = Vec::new();
+    for (file, text) in sources() {
+        for (line, source) in code(&text) {
+            // `option_env!` ends so as well.
+            for (at, macro_of) in source.match_indices("env!(") {
+                let name = source[at + macro_of.len()..].split('"').nth(1).unwrap_or_default();
+                if !name.starts_with("CARGO_PKG_") {
+                    faults.push(format!("{file}:{line}: `{name}` is asked while it is built"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// Chinese stands in the catalogue, in the spellings of the language and of written dates, and nowhere else in the engine.
 #[test]
 fn no_word_of_a_procedure_in_the_engine() {

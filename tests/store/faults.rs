@@ -20,10 +20,10 @@ async fn a_full_disk_fails_the_group_and_nothing_more() {
     };
     assert_eq!(full.to_string(), "nothing was stored: the disk is full");
     assert!(stored > 0);
-    // The writer works on: this one needs no room. And so does a writer of another program.
-    store.set_meta("note", "behind").await.expect("writes");
+    // Nobody else is locked out by what failed, and the writer works on: these need no room.
     ground.tamper("update meta set value = value || '!' where name = 'note'").await;
-    assert_eq!(store.meta("note").await.expect("reads").as_deref(), Some("behind!"));
+    assert_eq!(store.meta("note").await.expect("reads").as_deref(), Some("before!"));
+    store.set_meta("note", "behind").await.expect("writes");
     assert_eq!(store.count_open().await.expect("reads"), stored);
     assert!(store.item(&format!("s{stored}")).await.expect("reads").is_none());
     store.close().await;
