@@ -30,3 +30,4 @@ mod simulation;
 mod store;
 mod support;
 mod tidy;
+mod unit;
