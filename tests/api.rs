@@ -7,6 +7,7 @@ use duban::app::App;
 use duban::config::{Settings, tokens_now};
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
+use duban::store::outbox::NewMail;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
@@ -325,6 +326,65 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
     assert_eq!(missing["errors"][0]["pointer"], "/reason");
 }
 
+/// Whoever reads the outbox page by page sees what was there when they began, each once, whatever comes in or goes out meanwhile.
+#[tokio::test]
+async fn the_outbox_and_its_mails_are_read_page_by_page_while_more_comes_in() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    let asked = async |item: &str| {
+        server.submitted(item).await;
+        let asked = json!({ "input": { "question": "why?" } });
+        assert_eq!(server.post(&format!("/items/{item}/actions/ask_back"), "carl", asked).await.status, 200);
+    };
+    for item in ["a1", "a2", "a3", "a4", "a5"] {
+        asked(item).await;
+    }
+    let items = |page: &Json| page["notices"].as_array().unwrap().iter().map(|row| row["item"].as_str().unwrap().to_string()).collect::<Vec<_>>();
+    let encoded = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let (mut read, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = server.get(&format!("/outbox?limit=2{after}"), OFFICE).await.json();
+        assert_eq!(page["counts"].is_null(), pages > 0, "the sums stand on the first page: {page}");
+        read.extend(items(&page));
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={}", encoded(next));
+        // One more comes in, and one that was not read yet is cancelled.
+        asked(&format!("b{pages}")).await;
+        let key = page["notices"][0]["key"].as_str().unwrap();
+        let other = key.replacen(page["notices"][0]["item"].as_str().unwrap(), "a1", 1);
+        server.post("/outbox/cancel", OFFICE, json!({ "ids": [other], "reason": "over" })).await;
+    }
+    read.sort();
+    assert_eq!((pages, read), (3, vec!["a1".into(), "a2".into(), "a3".into(), "a4".into(), "a5".to_string()]));
+    assert_eq!(items(&server.get("/outbox?limit=100", OFFICE).await.json()).len(), 7);
+    for wrong in ["x", "12", "%3A", "99999999999999999999%3Ax"] {
+        server.get(&format!("/outbox?after={wrong}"), OFFICE).await.problem(400, "bad_place");
+    }
+
+    let mail = |n: usize, notice: Option<String>| NewMail {
+        id: format!("<m{n}@example.com>"),
+        person: if n == 3 { "hu".into() } else { "ann".into() },
+        address: "ann@example.com".into(),
+        bytes: "Subject: x\r\n\r\ny\r\n".into(),
+        notices: notice.into_iter().collect(),
+    };
+    let ready = server.get("/outbox?status=ready&limit=100", OFFICE).await.json();
+    let keys = ready["notices"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_string());
+    let mails: Vec<NewMail> = (1..).zip(keys).map(|(n, key)| mail(n, Some(key))).take(5).collect();
+    assert_eq!(server.app.store.compose(mails, server.app.now()).await.unwrap(), [true; 5]);
+    let (mut read, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("/mails?limit=2{after}"), OFFICE).await.json();
+        read.extend(page["mails"].as_array().unwrap().iter().map(|mail| mail["id"].as_str().unwrap().to_string()));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={}", encoded(next));
+    }
+    assert_eq!(read, (1..=5).map(|n| format!("<m{n}@example.com>")).collect::<Vec<_>>());
+    assert_eq!(server.get("/mails?status=ready", "hu").await.json()["mails"].as_array().unwrap().len(), 1, "to each their own");
+    assert_eq!(server.get("/mails?status=sent", OFFICE).await.json(), json!({ "mails": [], "next": null }));
+    server.get("/mails?person=ann", "hu").await.problem(403, "not_yours");
+}
+
 /// The office, with a report and an import.
 const LISTS: &str = "
 reports:
@@ -518,7 +578,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 14);
+    assert_eq!(count, 15);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 

@@ -82,6 +82,7 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(outbox::release))
         .routes(routes!(outbox::cancel))
         .routes(routes!(outbox::show))
+        .routes(routes!(outbox::mails))
         .routes(routes!(reports::list))
         .routes(routes!(reports::show))
         .split_for_parts();

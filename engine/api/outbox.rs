@@ -12,8 +12,8 @@ use crate::kernel::model::Name;
 use crate::kernel::render::line_in;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, has, say};
-use crate::store::outbox::NoticeStatus;
-use crate::store::outbox_desk::OutboxFilter;
+use crate::store::outbox::{MailStatus, NoticeStatus};
+use crate::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -33,6 +33,7 @@ pub struct NoticeRow {
     kind: String,
     person: String,
     person_title: String,
+    recorded_at: DateTime<Utc>,
     not_before: DateTime<Utc>,
     /// The status of its mail, where it is in one, else its own.
     status: String,
@@ -57,6 +58,7 @@ pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) 
         notice: notice.notice,
         kind: notice.kind,
         person: notice.person,
+        recorded_at: notice.recorded_at,
         not_before: notice.not_before,
         mail: notice.mail,
         ended_at: notice.mail_ended_at,
@@ -83,6 +85,8 @@ pub struct OutboxParams {
     status: Option<String>,
     person: Option<String>,
     item: Option<String>,
+    /// Where the page begins: `next` of the page before.
+    after: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
@@ -90,24 +94,29 @@ pub struct OutboxParams {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OutboxPage {
-    /// The latest first.
+    /// The latest recorded first.
     notices: Vec<NoticeRow>,
-    /// There are more than were asked for.
-    more: bool,
-    /// How many there are of each status; told to the office only.
+    /// Give it as `after` for the next page; null when this is the last. What is recorded or sent meanwhile moves nothing.
+    #[schema(required)]
+    next: Option<String>,
+    /// How many there are of each status; told to the office only, on the first page.
     #[schema(required)]
     counts: Option<BTreeMap<String, u64>>,
 }
 
-/// Notices, the latest first
+/// Notices, the latest first, a page at a time
 #[utoipa::path(get, path = "/outbox", tag = "outbox", params(OutboxParams), responses((status = 200, body = OutboxPage)))]
 pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<Json<OutboxPage>, Failure> {
     let limit = page(params.limit)?;
     let person = asked.reader(params.person.as_deref())?.map(|person| person.to_string());
-    let filter = OutboxFilter { status: params.status, person, item: params.item };
+    let bad_place = || Failure::of(StatusCode::BAD_REQUEST, "bad_place").at("after", None);
+    let after = params.after.map(|text| text.parse::<OutboxPlace>().map_err(|()| bad_place())).transpose()?;
+    let first_page = after.is_none();
+    let filter = OutboxFilter { status: params.status, person, item: params.item, after };
     let mut found = asked.app.store.notices(&filter, limit as u32 + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(_, last)| OutboxPlace::of(last).to_string());
     let rules = asked.app.rules();
     let mut notices = Vec::with_capacity(found.len());
     for (item, notice) in found {
@@ -115,7 +124,7 @@ pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<
         let Some(rules) = rules.workflows.values().find(declares).or_else(|| rules.workflows.values().next()) else { continue };
         notices.push(notice_row(rules, &item.into(), notice, asked.lang));
     }
-    let counts = match asked.is_office() {
+    let counts = match asked.is_office() && first_page {
         false => None,
         true => {
             let mut counts = BTreeMap::new();
@@ -126,7 +135,67 @@ pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<
             Some(counts)
         }
     };
-    Ok(Json(OutboxPage { notices, more, counts }))
+    Ok(Json(OutboxPage { notices, next, counts }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MailParams {
+    /// `ready`, `claimed`, `deferred`, `unknown`, `held`, `sent`, `refused`, `expired`, `cancelled`
+    status: Option<String>,
+    person: Option<String>,
+    /// Where the page begins: `next` of the page before.
+    after: Option<String>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MailPage {
+    /// In the order of their ids.
+    mails: Vec<MailRow>,
+    /// Give it as `after` for the next page; null when this is the last.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// One envelope to one person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MailRow {
+    id: String,
+    person: String,
+    address: String,
+    status: String,
+    attempts: u32,
+    next_try: DateTime<Utc>,
+    /// What the server said.
+    #[schema(required)]
+    reply: Option<String>,
+    created_at: DateTime<Utc>,
+    #[schema(required)]
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<MailStatus> for MailRow {
+    fn from(mail: MailStatus) -> MailRow {
+        let MailStatus { id, person, address, status, attempts, next_try, reply, created_at, ended_at } = mail;
+        MailRow { id, person, address, status, attempts, next_try, reply, created_at, ended_at }
+    }
+}
+
+/// Mails, a page at a time
+#[utoipa::path(get, path = "/mails", tag = "outbox", params(MailParams), responses((status = 200, body = MailPage)))]
+pub async fn mails(asked: Asked, Params(params): Params<MailParams>) -> Result<Json<MailPage>, Failure> {
+    let limit = page(params.limit)?;
+    let person = asked.reader(params.person.as_deref())?;
+    let (status, after) = (params.status.as_deref(), params.after.as_deref().unwrap_or_default());
+    let mut mails = asked.app.store.mails(status, person.as_deref(), after, limit as u32 + 1).await?;
+    let more = mails.len() > limit;
+    mails.truncate(limit);
+    let next = mails.last().filter(|_| more).map(|last| last.id.clone());
+    Ok(Json(MailPage { mails: mails.into_iter().map(MailRow::from).collect(), next }))
 }
 
 /// A mail with its message, or a notice.
@@ -140,18 +209,8 @@ pub struct OutboxEntry {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MailView {
-    id: String,
-    person: String,
-    address: String,
-    status: String,
-    attempts: u32,
-    next_try: DateTime<Utc>,
-    /// What the server said.
-    #[schema(required)]
-    reply: Option<String>,
-    created_at: DateTime<Utc>,
-    #[schema(required)]
-    ended_at: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    mail: MailRow,
     /// Keys of the notices that it carries.
     notices: Vec<String>,
     /// As it is handed over.
@@ -185,15 +244,7 @@ pub async fn show(asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxE
         }
         let notices = asked.app.store.notices_in(&id).await?;
         let mail = MailView {
-            id: mail.id,
-            person: mail.person,
-            address: mail.address,
-            status: mail.status,
-            attempts: mail.attempts,
-            next_try: mail.next_try,
-            reply: mail.reply,
-            created_at: mail.created_at,
-            ended_at: mail.ended_at,
+            mail: mail.into(),
             notices: notices.into_iter().map(|notice| notice.key).collect(),
             message,
         };

@@ -55,8 +55,8 @@ const TABLES: &[Table] = &[
     Table {
         name: "notice",
         key: &["jurisdiction", "key"],
-        rest: &["item", "seq", "workflow", "notice", "kind", "person", "not_before", "bundle", "status", "reason", "mail", "json"],
-        numbers: &["seq", "not_before"],
+        rest: &["item", "seq", "workflow", "notice", "kind", "person", "not_before", "bundle", "status", "reason", "mail", "json", "recorded_at"],
+        numbers: &["seq", "not_before", "recorded_at"],
     },
     Table { name: "unique_value", key: &["jurisdiction", "workflow", "field", "value"], rest: &["item"], numbers: &[] },
     Table {

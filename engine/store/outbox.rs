@@ -43,6 +43,7 @@ pub struct NoticeStatus {
     pub notice: String,
     pub kind: String,
     pub person: String,
+    pub recorded_at: Instant,
     pub not_before: Instant,
     /// `ready`, `mailed`, `cancelled` or `parked`
     pub status: String,
@@ -86,14 +87,27 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.notices_of(item));
         }
-        type Row =
-            (String, i64, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, Option<i64>, Option<String>);
+        type Row = (
+            String,
+            i64,
+            String,
+            String,
+            String,
+            i64,
+            String,
+            Option<String>,
+            Option<String>,
+            Option<String>,
+            Option<i64>,
+            Option<String>,
+            i64,
+        );
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
-            let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
-            let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
+            let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) = row;
+            let (recorded_at, not_before, mail_ended_at) = (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
             let seq = seq as u64;
-            Ok(NoticeStatus { key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply })
+            Ok(NoticeStatus { key, seq, notice, kind, person, recorded_at, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply })
         };
         rows.into_iter().map(read).collect()
     }

@@ -6,6 +6,8 @@ use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
+use std::fmt;
+use std::str::FromStr;
 
 /// Which notices a list shows. Empty parts do not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,10 +16,41 @@ pub struct OutboxFilter {
     pub status: Option<String>,
     pub person: Option<String>,
     pub item: Option<String>,
+    /// Those behind this place.
+    pub after: Option<OutboxPlace>,
+}
+
+/// A notice's place in the list, which never moves: when it was recorded, and its key. Written as milliseconds, a colon, and the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxPlace {
+    pub recorded_at: Instant,
+    pub key: String,
+}
+
+impl OutboxPlace {
+    pub fn of(notice: &NoticeStatus) -> OutboxPlace {
+        OutboxPlace { recorded_at: notice.recorded_at, key: notice.key.clone() }
+    }
+}
+
+impl fmt::Display for OutboxPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.recorded_at.timestamp_millis(), self.key)
+    }
+}
+
+impl FromStr for OutboxPlace {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<OutboxPlace, ()> {
+        let (at, key) = text.split_once(':').ok_or(())?;
+        let recorded_at = at.parse().ok().and_then(|at| instant(at).ok()).ok_or(())?;
+        Ok(OutboxPlace { recorded_at, key: key.to_string() })
+    }
 }
 
 impl Store {
-    /// Notices with their item, the latest first.
+    /// Notices with their item, the latest recorded first.
     pub async fn notices(&self, filter: &OutboxFilter, limit: u32) -> Result<Vec<(String, NoticeStatus)>, StoreError> {
         if let Some(model) = self.model().await? {
             return Ok(model.notices(filter, limit));
@@ -36,15 +69,17 @@ impl Store {
             Option<String>,
             Option<i64>,
             Option<String>,
+            i64,
         );
+        let (at, key) = filter.after.as_ref().map_or((i64::MAX, ""), |place| (place.recorded_at.timestamp_millis(), &place.key));
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
-            .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+            .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(at).bind(key).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
-            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply) = row;
-            let (not_before, mail_ended_at) = (instant(not_before)?, ended_at.map(instant).transpose()?);
+            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) = row;
+            let (recorded_at, not_before, mail_ended_at) = (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
             let seq = seq as u64;
             let status =
-                NoticeStatus { key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply };
+                NoticeStatus { key, seq, notice, kind, person, recorded_at, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply };
             Ok((item, status))
         };
         rows.into_iter().map(read).collect()

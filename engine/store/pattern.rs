@@ -83,8 +83,9 @@ pub(super) const TABLES: [Table; 5] = [
             "status",
             "reason",
             "json",
+            "recorded_at",
         ],
-        numbers: &["seq", "not_before"],
+        numbers: &["seq", "not_before", "recorded_at"],
     },
     Table { name: "unique_value", columns: &["jurisdiction", "workflow", "field", "value", "item"], numbers: &[] },
     Table { name: "counter", columns: &["jurisdiction", "name", "value"], numbers: &["value"] },
@@ -177,6 +178,7 @@ impl Pattern {
                 text(status),
                 maybe(*reason),
                 text(&serde_json::to_string(notice).map_err(json)?),
+                Cell::Number(recorded.now.timestamp_millis()),
             ]);
         }
         let mut unique = Vec::with_capacity(recorded.unique.len());

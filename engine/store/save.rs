@@ -167,6 +167,7 @@ impl Save {
         let item = about.item.to_string();
         let json = |error: serde_json::Error| StoreError::NotDone(format!("the decision has no JSON form: {error}"));
         let facts = accepted.facts.iter().map(|fact| facts::prepare(&item, fact).map_err(json)).collect::<Result<Vec<_>, _>>()?;
+        let at = about.now.timestamp_millis();
         let mut notices = Vec::with_capacity(accepted.notices.len());
         for notice in &accepted.notices {
             let row = (
@@ -182,6 +183,7 @@ impl Save {
                 if notice.parked.is_some() { "parked" } else { "ready" },
                 &notice.parked,
                 serde_json::to_string(notice).map_err(json)?,
+                at,
             );
             notices.push((notice.key.clone(), serde_json::to_string(&row).map_err(json)?));
         }
@@ -191,7 +193,6 @@ impl Save {
         }
         let caches = &about.caches;
         let rev = about.rev + facts.len() as u64;
-        let at = about.now.timestamp_millis();
         let row = (
             &item,
             &about.workflow,

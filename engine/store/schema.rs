@@ -5,13 +5,14 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
     include_str!("migrations/0004_first_try.sql"),
     include_str!("migrations/0005_waiting.sql"),
     include_str!("migrations/0006_everywhere.sql"),
+    include_str!("migrations/0007_recorded.sql"),
 ];
 
 /// The version that this program reads and writes.

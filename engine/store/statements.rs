@@ -61,10 +61,11 @@ statements! {
             leased_until = null, changed_at = excluded.changed_at";
     FACT_PUT = "insert into fact (jurisdiction, item, seq, json, cause_key, hash)
         select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
-    NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json)
+    NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json, recorded_at)
         select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
             cast(value ->> 7 as bigint), value ->> 8, case when since is null then value ->> 9 else 'parked' end,
-            case when since is null or value ->> 9 <> 'ready' then value ->> 10 else 'restored' end, value ->> 11
+            case when since is null or value ->> 9 <> 'ready' then value ->> 10 else 'restored' end, value ->> 11,
+            cast(value ->> 12 as bigint)
         from json_each($1) left join (select value as since from meta where name = 'restored' and value <> '') held on true";
     COMMAND_PUT = "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
         select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
@@ -140,12 +141,14 @@ statements! {
     // Notices and mails.
     NOTICE_DUE = "select jurisdiction, key, json from notice where status = 'ready' and not_before <= $1
         and jurisdiction not in (select value ->> 0 from json_each($3)) order by not_before, jurisdiction, key limit $2";
-    NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
+    NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at
         from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail where n.jurisdiction = $j and n.item = $1 order by n.seq, n.key";
-    NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply
+    /// The latest first; the place from which a page goes on never moves.
+    NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at
         from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail
         where n.jurisdiction = $j and (cast($1 as text) is null or coalesce(m.status, n.status) = $1) and (cast($2 as text) is null or n.person = $2) and (cast($3 as text) is null or n.item = $3)
-        order by coalesce(m.ended_at, n.not_before) desc, n.key limit $4";
+            and (n.recorded_at, n.key) < ($5, $6)
+        order by n.recorded_at desc, n.key desc limit $4";
     NOTICE_GET = "select json from notice where jurisdiction = $j and key = $1";
     NOTICE_OF_MAIL = "select key, json from notice where jurisdiction = $j and mail = $1 order by key";
     NOTICE_READY = "select key from notice where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))

@@ -4,7 +4,7 @@
 use super::*;
 use duban::store::backup::LetGo;
 use duban::store::items::Filter;
-use duban::store::outbox_desk::OutboxFilter;
+use duban::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -329,6 +329,7 @@ async fn all_of(store: &Store, now: Instant) -> Vec<String> {
     let keys: Vec<(&str, &str, &str)> = values.iter().map(|value| ("suggestion", "number", value.as_str())).collect();
     let (open, text) = (Filter { open_only: true, ..Filter::default() }, Filter { text: Some("S1".into()), ..Filter::default() });
     let parked = OutboxFilter { status: Some("parked".into()), ..OutboxFilter::default() };
+    let behind = OutboxFilter { after: Some(OutboxPlace { recorded_at: now, key: "n20".into() }), ..OutboxFilter::default() };
     let mut lines = vec![
         format!("{:?}", store.list(&Filter::default(), 100).await),
         format!("{:?} {:?}", store.list(&open, 2).await, store.list(&text, 100).await),
@@ -338,7 +339,7 @@ async fn all_of(store: &Store, now: Instant) -> Vec<String> {
         format!("{:?} {:?}", store.quarantined(100).await, store.holders_of(&keys).await),
         format!("{:?} {:?}", store.counter("2026").await, store.answered("zhang", "c1").await),
         format!("{:?}", store.notices(&OutboxFilter::default(), 100).await),
-        format!("{:?} {:?}", store.notices(&parked, 3).await, store.notices_of("s1").await),
+        format!("{:?} {:?} {:?}", store.notices(&parked, 3).await, store.notices(&behind, 3).await, store.notices_of("s1").await),
         format!("{:?} {:?} {:?}", store.notice("n01").await, store.notices_in("m1").await, store.mail("m1").await),
         format!("{:?} {:?}", store.mails(None, None, "", 100).await, store.mails(Some("claimed"), Some("li"), "m1", 2).await),
         format!("{:?} {:?} {:?}", store.count_notices().await, store.count_escalations().await, store.count_mails().await),

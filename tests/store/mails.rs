@@ -2,7 +2,14 @@
 
 use super::*;
 
-stories!(a_notice_is_recorded_once_and_with_its_fact, a_notice_goes_into_one_mail, only_the_latest_claim_may_record_what_became_of_a_mail,);
+use duban::store::outbox_desk::{OutboxFilter, OutboxPlace};
+
+stories!(
+    a_notice_is_recorded_once_and_with_its_fact,
+    a_notice_goes_into_one_mail,
+    only_the_latest_claim_may_record_what_became_of_a_mail,
+    the_outbox_is_read_page_by_page_while_it_changes,
+);
 
 async fn told(store: &Store, item: &str, keys: &[&str]) {
     let notices = keys.iter().map(|key| notice(item, key)).collect();
@@ -21,6 +28,46 @@ fn mail(id: &str, notices: &[&str]) -> NewMail {
 
 fn attempt(id: &str, fence: u64, end: MailEnd) -> Attempt {
     Attempt { jurisdiction: LOCAL.into(), id: id.into(), fence, end, reply: "said so".into() }
+}
+
+/// Each notice that was there at the beginning is read once, in the order in which they were recorded, whatever becomes of it meanwhile.
+async fn the_outbox_is_read_page_by_page_while_it_changes(ground: Ground) {
+    let store = open(&ground).await;
+    for (item, minute, keys) in [("s1", 0, ["n4", "n1"]), ("s2", 1, ["n3", "n6"]), ("s3", 2, ["n2", "n5"]), ("s4", 3, ["n7", "n8"])] {
+        let notices = keys.iter().map(|key| notice(item, key)).collect();
+        let about = About { now: at(minute), ..about(item, 0) };
+        save(&store, about, Accepted { notices, ..accepted(0, command(item)) }).await.expect("is saved");
+    }
+    let (mut read, mut filter) = (Vec::new(), OutboxFilter::default());
+    for page in 0..4 {
+        let rows = store.notices(&filter, 2).await.expect("reads");
+        read.extend(rows.iter().map(|(_, row)| row.key.clone()));
+        let place = OutboxPlace::of(&rows.last().expect("there are more").1);
+        assert_eq!(place.to_string().parse(), Ok(place.clone()));
+        filter.after = Some(place);
+        match page {
+            0 => {
+                // One that is not read yet goes out late, one waits longer, one is cancelled; more come in.
+                assert_eq!(store.compose(vec![mail("m1", &["n1"])], at(100)).await.expect("writes"), [true]);
+                let claimed = store.everywhere().claim_mails(at(100), at(130), "one", 10).await.expect("writes");
+                let sent = vec![attempt("m1", claimed[0].fence, MailEnd::Sent)];
+                assert_eq!(store.everywhere().finish_mails(sent, at(101)).await.expect("writes"), [true]);
+                assert_eq!(store.put_off_notices(vec!["n3".into()], at(9000)).await.expect("writes"), 1);
+                assert_eq!(store.end_notices(vec!["n5".into()], NoticeEnd::Cancelled, "done").await.expect("writes"), 1);
+            }
+            1 => told(&store.of("elsewhere"), "s1", &["n1", "n9"]).await,
+            _ => {
+                let about = About { now: at(4), ..about(&format!("s{page}0"), 0) };
+                let more = Accepted { notices: vec![notice(&about.item, &format!("more{page}"))], ..accepted(0, command("more")) };
+                save(&store, about, more).await.expect("is saved");
+            }
+        }
+    }
+    assert_eq!(read, ["n8", "n7", "n5", "n2", "n6", "n3", "n4", "n1"]);
+    assert!(store.notices(&filter, 2).await.expect("reads").is_empty());
+    assert_eq!(store.notices(&OutboxFilter::default(), 100).await.expect("reads").len(), 10);
+    let of = OutboxFilter { status: Some("sent".into()), person: Some("li".into()), item: Some("s1".into()), ..OutboxFilter::default() };
+    assert_eq!(store.notices(&of, 10).await.expect("reads").len(), 1);
 }
 
 async fn a_notice_is_recorded_once_and_with_its_fact(ground: Ground) {

@@ -27,7 +27,7 @@ impl Office {
         self.notices.get(key).map(|row| row.notice.clone())
     }
 
-    /// Notices of any standing, the latest first.
+    /// Notices of any standing, the latest recorded first.
     pub fn notices(&self, filter: &OutboxFilter, limit: u32) -> Vec<(String, NoticeStatus)> {
         let mut shown: Vec<NoticeStatus> = Vec::new();
         let mut items = BTreeMap::new();
@@ -36,13 +36,14 @@ impl Office {
             let stands = status.mail_status.as_ref().unwrap_or(&status.status);
             let meant = filter.status.as_ref().is_none_or(|wanted| wanted == stands)
                 && filter.person.as_ref().is_none_or(|person| *person == status.person)
-                && filter.item.as_ref().is_none_or(|item| **item == *row.notice.item);
+                && filter.item.as_ref().is_none_or(|item| **item == *row.notice.item)
+                && filter.after.as_ref().is_none_or(|after| (row.recorded_at, &row.notice.key) < (after.recorded_at, &after.key));
             if meant {
                 items.insert(status.key.clone(), row.notice.item.to_string());
                 shown.push(status);
             }
         }
-        shown.sort_by_key(|status| (Reverse(status.mail_ended_at.unwrap_or(status.not_before)), status.key.clone()));
+        shown.sort_by_key(|status| Reverse((status.recorded_at, status.key.clone())));
         shown.truncate(limit as usize);
         shown.into_iter().map(|status| (items.remove(&status.key).unwrap_or_default(), status)).collect()
     }
@@ -55,6 +56,7 @@ impl Office {
             notice: row.notice.notice.to_string(),
             kind: save::kind(row.notice.kind).to_string(),
             person: row.notice.person.to_string(),
+            recorded_at: row.recorded_at,
             not_before: row.not_before,
             status: row.standing.word().to_string(),
             reason: row.reason.clone(),

@@ -171,7 +171,8 @@ impl Office {
                 None if held => (Standing::Parked, Some("restored".to_string())),
                 None => (Standing::Ready, None),
             };
-            let row = NoticeRow { notice: notice.clone(), not_before: notice.not_before, standing, reason, mail: None };
+            let (recorded_at, not_before) = (about.now, notice.not_before);
+            let row = NoticeRow { notice: notice.clone(), recorded_at, not_before, standing, reason, mail: None };
             self.notices.insert(notice.key.clone(), row);
         }
         if let Some(command) = &about.command {

@@ -84,6 +84,7 @@ impl ItemRow {
 #[derive(Clone, Debug)]
 pub(in crate::store) struct NoticeRow {
     pub notice: Notice,
+    pub recorded_at: Instant,
     /// As it stands now; the notice says how it was recorded.
     pub not_before: Instant,
     pub standing: Standing,
