@@ -14,12 +14,14 @@ use duban::scheduler::{Pulse, tick};
 use duban::store::LOCAL;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 stories!(
     one_scheduler_works_them_all,
     one_whose_rules_cannot_be_read_stands_in_nobodys_way,
     more_than_stay_at_hand_are_worked_all_the_same,
+    who_asks_for_an_office_at_the_same_time_waits_for_one_reading_of_its_rules,
     what_is_due_everywhere_at_one_moment_is_written_in_rounds,
 );
 database_stories!(
@@ -156,6 +158,26 @@ async fn a_sweep_that_no_rule_declares_does_not_keep_the_scheduler_awake(ground:
     // A start under the same rules drops it.
     let (store, rules) = (&apps[1].store, apps[1].rules());
     assert_eq!(store.use_rules(&rules.hash, &rules.files, &rules.sweeps(), offices.now()).await.unwrap(), 1);
+}
+
+async fn who_asks_for_an_office_at_the_same_time_waits_for_one_reading_of_its_rules(ground: Ground) {
+    let (offices, apps) = offices(&ground, &["east", "west"]).await;
+    let like_west = offices.store.of("like west");
+    App::open(like_west, apps[2].rules(), offices.clock.clone()).await.unwrap();
+    drop(apps);
+    // As after a start: nothing is open yet.
+    let offices = Arc::new(Offices::over(offices.store.clone(), offices.clock.clone()).await.unwrap());
+    let asked = ["east", "west", "like west"].repeat(8).into_iter().map(|name| {
+        let offices = offices.clone();
+        tokio::spawn(async move { offices.app(name).await.unwrap() })
+    });
+    let asked: Vec<_> = asked.collect();
+    let mut apps = Vec::new();
+    for app in asked {
+        apps.push(app.await.unwrap());
+    }
+    assert!(apps.iter().skip(3).zip(&apps).all(|(app, before)| Arc::ptr_eq(app, before)), "there is one desk for each office");
+    assert_eq!(offices.tally.rules_read.load(Ordering::Relaxed), 2, "of two rule sets");
 }
 
 async fn more_than_stay_at_hand_are_worked_all_the_same(ground: Ground) {

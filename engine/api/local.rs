@@ -11,7 +11,7 @@ use crate::store::backup::LetGo;
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -59,9 +59,9 @@ pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<C
 }
 
 pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered<LetGone> {
-    let (app, send) = installation(&api, request, LARGEST).await?;
+    let send = installation(&api, request, LARGEST).await?;
     let how = if send { LetGo::Send } else { LetGo::Cancel };
-    let held = app.let_go_restored(how).await.map_err(ActError::Store)?;
+    let held = api.offices.let_go_restored(how).await.map_err(ActError::Store)?;
     api.pulse.wake();
     Ok(Json(LetGone { notices: held.notices, mails: held.mails }))
 }
@@ -74,7 +74,7 @@ pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Ve
 }
 
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
-    let (_, ()) = installation(&api, request, LARGEST).await?;
+    let () = installation(&api, request, LARGEST).await?;
     let confirmed = api.pulse.confirm_clock(&api.offices.clock);
     tracing::warn!(confirmed, "the clock was confirmed");
     Ok(Json(Changed { changed: u64::from(confirmed) }))
@@ -89,28 +89,32 @@ async fn office<T: DeserializeOwned>(api: &Api, request: Request, largest: usize
 }
 
 /// The body, from whoever may read the lock file: what concerns all offices of the database is not for the program of one.
-async fn installation<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, T), Failure> {
-    let own = api.is_own(request.headers());
-    let asked = office(api, request, largest).await?;
-    match own {
-        true => Ok(asked),
-        false => Err(Failure::of(StatusCode::FORBIDDEN, "this concerns all offices of the database: it needs the token of the lock file")),
+async fn installation<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<T, Failure> {
+    if api.is_own(request.headers()) {
+        return body(request, largest).await;
     }
+    known(api, request.headers()).await?;
+    Err(Failure::of(StatusCode::FORBIDDEN, "this concerns all offices of the database: it needs the token of the lock file"))
 }
 
 /// The caller and the body. Nothing of the body is read before the caller is known.
 async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) -> Result<(Arc<App>, Caller, T), Failure> {
-    let said = problem::lang(request.headers());
-    let (app, caller) = api.caller(request.headers()).await.map_err(|no| {
-        let no = no.details(said);
+    let (app, caller) = known(api, request.headers()).await?;
+    Ok((app, caller, body(request, largest).await?))
+}
+
+async fn known(api: &Api, headers: &HeaderMap) -> Result<(Arc<App>, Caller), Failure> {
+    api.caller(headers).await.map_err(|no| {
+        let no = no.details(problem::lang(headers));
         Failure::of(StatusCode::from_u16(no.status).unwrap_or(StatusCode::UNAUTHORIZED), &no.detail)
-    })?;
+    })
+}
+
+async fn body<T: DeserializeOwned>(request: Request, largest: usize) -> Result<T, Failure> {
     let body = tokio::time::timeout(BODY_TIME, to_bytes(Body::new(request.into_body()), largest)).await;
     let body = body.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "the body did not arrive"))?;
     let body = body.map_err(|_| Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
-    let body = serde_json::from_slice(&body)
-        .map_err(|error| Failure::of(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")))?;
-    Ok((app, caller, body))
+    serde_json::from_slice(&body).map_err(|error| Failure::of(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")))
 }
 
 impl Failure {

@@ -49,12 +49,13 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     ];
     attempts.iter().for_each(|(status, count)| mails.one(&format!("status=\"{status}\""), count));
 
-    let Tally { done, refused, repeated, failed } = &*api.offices.tally;
+    let Tally { done, refused, repeated, failed, rules_read } = &*api.offices.tally;
     let mut commands = page.family("commands_total", "counter", "Commands by how they were answered.");
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     for (answer, counter) in [("done", done), ("refused", refused), ("repeated", repeated), ("failed", failed)] {
         commands.one(&format!("answer=\"{answer}\""), read(counter));
     }
+    page.family("rule_sets_read_total", "counter", "Rule sets that were read out of the database.").one("", read(rules_read));
     let counts = api.offices.store.counts();
     page.family("commits_total", "counter", "Transactions that were committed.").one("", counts.commits);
     page.family("writes_total", "counter", "Writes that shared them.").one("", counts.commands);

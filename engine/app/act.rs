@@ -70,6 +70,8 @@ pub struct Tally {
     /// Answered again, because the same command had been done before.
     pub repeated: AtomicU64,
     pub failed: AtomicU64,
+    /// Rule sets that were read out of the database.
+    pub rules_read: AtomicU64,
 }
 
 impl App {

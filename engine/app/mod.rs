@@ -104,6 +104,8 @@ pub enum OpenError {
     Store(#[from] StoreError),
     #[error("{open} items are open under another version of these rules; different are: {}", changed.join(", "))]
     OtherRules { open: u64, changed: Vec<String> },
+    #[error("there is an office `{0}` already")]
+    Exists(String),
 }
 
 /// People come and go, and the notice of a new year's holidays comes out, without a new version of the rules: the rows of the directory
@@ -125,6 +127,14 @@ impl App {
         }
         let revision = store.use_rules(&rules.hash, &rules.files, &rules.sweeps(), clock.now()).await?;
         Ok(App::over(store, rules, revision, clock).await?)
+    }
+
+    /// Makes an office under its first rule set; one that is there stays as it is.
+    pub async fn add(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, OpenError> {
+        if !store.add_office(&rules.hash, &rules.files, &rules.sweeps(), clock.now()).await? {
+            return Err(OpenError::Exists(store.jurisdiction().to_string()));
+        }
+        Ok(App::over(store, rules, 1, clock).await?)
     }
 
     /// For looking at a database that another process may be writing to. What would be written fails.

@@ -13,7 +13,8 @@ use crate::store::{Store, StoreError};
 use chrono::TimeDelta;
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// As long as nothing else is set.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -35,7 +36,11 @@ pub struct Offices {
     pub tally: Arc<Tally>,
     latest: Arc<Latest>,
     at_hand: Mutex<AtHand>,
+    /// Whose turn it is to read a rule set, by its hash; whoever comes meanwhile finds it read.
+    turns: Mutex<BTreeMap<String, Weak<Turn>>>,
 }
+
+type Turn = tokio::sync::Mutex<()>;
 
 #[derive(Debug, Default)]
 struct AtHand {
@@ -66,7 +71,7 @@ impl Offices {
     /// All offices of a database; none is opened before it is needed.
     pub async fn over(store: Store, clock: Clock) -> Result<Offices, StoreError> {
         let latest = Arc::new(Latest::of(&store).await?);
-        Ok(Offices { store, clock, lease: LEASE, tally: Arc::default(), latest, at_hand: Mutex::default() })
+        Ok(Offices { store, clock, lease: LEASE, tally: Arc::default(), latest, at_hand: Mutex::default(), turns: Mutex::default() })
     }
 
     /// All offices of the database of one that is open.
@@ -74,7 +79,7 @@ impl Offices {
         let (store, clock, tally, latest) = (app.store.clone(), app.clock.clone(), app.tally.clone(), app.latest.clone());
         let here = Arc::from(app.store.jurisdiction());
         let at_hand = AtHand { apps: IndexMap::from([(here, app)]), shut: BTreeMap::new() };
-        Offices { store, clock, lease: LEASE, tally, latest, at_hand: Mutex::new(at_hand) }
+        Offices { store, clock, lease: LEASE, tally, latest, at_hand: Mutex::new(at_hand), turns: Mutex::default() }
     }
 
     /// What the clock shows, and never a little less than what was recorded before.
@@ -89,6 +94,12 @@ impl Offices {
         }
         let here: Arc<str> = jurisdiction.into();
         let store = self.store.of(jurisdiction);
+        let Some((hash, _)) = store.rules_hash().await? else { return Err(OfficeError::Unknown(here)) };
+        let turn = self.turn(&hash);
+        let _mine = turn.lock().await;
+        if let Some(app) = self.known(jurisdiction)? {
+            return Ok(app);
+        }
         let in_use = match self.in_use(&store).await {
             Ok(in_use) => in_use,
             // A fault of the database is everybody's; one of what it holds of this office, or of reading that, is its own.
@@ -187,9 +198,21 @@ impl Offices {
         }
         let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
         let revision = stored.revision;
+        self.tally.rules_read.fetch_add(1, Ordering::Relaxed);
         let rules = tokio::task::spawn_blocking(move || read(&stored)).await;
         let rules = rules.map_err(|error| StoreError::NotDone(error.to_string()))??;
         Ok(InUse { rules, revision })
+    }
+
+    fn turn(&self, hash: &str) -> Arc<Turn> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(hash).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(hash.to_string(), Arc::downgrade(&turn));
+        turn
     }
 
     fn known(&self, jurisdiction: &str) -> Result<Option<Arc<App>>, OfficeError> {

@@ -2,10 +2,19 @@
 
 use super::together::HISTORIC;
 use super::wake::derived;
-use super::{ActError, App};
+use super::{ActError, App, Offices};
 use crate::store::StoreError;
 use crate::store::backup::{Held, LetGo};
 use crate::store::outbox::NoticeEnd;
+
+impl Offices {
+    /// A person has looked at what a restored database holds: it goes out or is cancelled, and what comes from now on goes out as usual.
+    pub async fn let_go_restored(&self, how: LetGo) -> Result<Held, StoreError> {
+        let held = self.store.let_go_restored(how, self.now()).await?;
+        tracing::warn!(notices = held.notices, mails = held.mails, ?how, "what was held after a restore was let go");
+        Ok(held)
+    }
+}
 
 impl App {
     /// Releases or cancels (with a reason) notices by key, mails by id, and everything that is held of items by id; answers how many could be.
@@ -19,13 +28,6 @@ impl App {
             }
         }
         Ok(changed + self.change_waiting(rest, cancel).await.map_err(ActError::Store)?)
-    }
-
-    /// A person has looked at what a restored database holds: it goes out or is cancelled, and what comes from now on goes out as usual.
-    pub async fn let_go_restored(&self, how: LetGo) -> Result<Held, StoreError> {
-        let held = self.store.let_go_restored(how, self.now()).await?;
-        tracing::warn!(notices = held.notices, mails = held.mails, ?how, "what was held after a restore was let go");
-        Ok(held)
     }
 
     async fn change_waiting(&self, ids: Vec<String>, cancel: Option<&str>) -> Result<u64, StoreError> {

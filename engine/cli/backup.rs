@@ -180,16 +180,8 @@ async fn at_hand(context: &Context) -> anyhow::Result<Result<Store, Client>> {
         return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
     }
     let stop = |error| Stop::store(lang, &error);
-    if let Some(lock::Holder { address: Some(address), token: Some(token), .. }) = place.file().and_then(lock::holder) {
-        // It asks for an office, and any will do.
-        let store = Store::open_to_read(place).await.map_err(stop)?;
-        let here = context.settings.jurisdiction.clone();
-        let here = match store.of(&here).rules_hash().await.map_err(stop)? {
-            Some(_) => here,
-            None => store.everywhere().jurisdictions("", 1).await.map_err(stop)?.pop().map_or(here, |first| first.id),
-        };
-        store.close().await;
-        return Ok(Err(Client::new(address, token, &here)));
+    if let Some(server) = office::server_of_all(context)? {
+        return Ok(Err(server));
     }
     let opening = Opening { new_instance: random_text(), ..Opening::default() };
     Ok(Ok(Store::open(place, opening, Clock::Machine.now()).await.map_err(stop)?))

@@ -1,6 +1,6 @@
 //! `duban clock confirm`: after the machine's clock jumped ahead, a person says that it is right, and the server goes on.
 
-use super::office::{Office, Stop, wait_for};
+use super::office::{Stop, server_of_all, wait_for};
 use super::{Context, exit};
 use crate::kernel::words::say;
 use clap::{Args, Subcommand};
@@ -22,8 +22,7 @@ pub fn run(args: &ClockArgs, context: &Context) -> anyhow::Result<i32> {
     let What::Confirm = args.what;
     let lang = context.lang;
     wait_for(async {
-        let office = Office::to_write(context).await?;
-        let confirmed = match office.server() {
+        let confirmed = match server_of_all(context)? {
             Some(server) => server.confirm_clock().await.map_err(|error| Stop::client(lang, &error))? > 0,
             // Without a server nothing is held: the next one begins with the clock as it is.
             None => false,
@@ -33,7 +32,6 @@ pub fn run(args: &ClockArgs, context: &Context) -> anyhow::Result<i32> {
         } else {
             anstream::println!("{}", say(lang, if confirmed { "clock.confirmed" } else { "clock.not_held" }, &[]));
         }
-        office.close().await;
         Ok(exit::DONE)
     })
 }

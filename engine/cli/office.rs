@@ -67,6 +67,7 @@ impl Stop {
                 let (open, changed) = (open.to_string(), changed.join(", "));
                 Stop::new(exit::POLICY, lang, "office.other_rules", &[("open", &open), ("changed", &changed)])
             }
+            OpenError::Exists(name) => Stop::new(exit::POLICY, lang, "offices.exists", &[("name", name)]),
         }
     }
 
@@ -93,6 +94,20 @@ impl Stop {
 /// The first characters of a hash, as people quote it.
 pub fn short(hash: &str) -> String {
     hash.chars().take(8).collect()
+}
+
+fn held(place: &Place, holder: lock::Holder, lang: Lang) -> Stop {
+    Stop::store(lang, &StoreError::Held { path: place.to_string(), holder: Box::new(holder) })
+}
+
+/// The server that holds the database, to ask it what concerns all offices; an error when another program holds it.
+pub fn server_of_all(context: &Context) -> anyhow::Result<Option<Client>> {
+    let place = &context.settings.database;
+    match place.file().and_then(lock::holder) {
+        Some(lock::Holder { address: Some(address), token: Some(token), .. }) => Ok(Some(Client::new(address, token, LOCAL))),
+        Some(holder) => Err(held(place, holder, context.lang).into()),
+        None => Ok(None),
+    }
 }
 
 /// Runs a command's asynchronous part.
@@ -139,9 +154,7 @@ impl Office {
             return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
         }
         let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?.of(&context.settings.jurisdiction);
-        if let Some(others) = is_without(&store, lang).await?.filter(|others| !others.is_empty()) {
-            return Err(no_such(&store, &others, lang).into());
-        }
+        let store = meant(store, lang).await?;
         let (rules, errors, hash) = app::rules_to_look(&store).await.map_err(|error| Stop::rules(lang, &error))?;
         if errors > 0 && !context.quiet {
             anstream::eprintln!("{}", say(lang, "office.old_rules", &[("hash", &short(&hash)), ("problems", &errors.to_string())]));
@@ -169,12 +182,10 @@ impl Office {
         match place.file().and_then(lock::holder) {
             Some(lock::Holder { address: Some(address), token: Some(token), .. }) => {
                 let office = Office::to_read(context).await?;
-                Ok(Office { server: Some(Client::new(address, token, &context.settings.jurisdiction)), ..office })
+                let server = Client::new(address, token, office.app.store.jurisdiction());
+                Ok(Office { server: Some(server), ..office })
             }
-            Some(holder) => {
-                let held = StoreError::Held { path: place.to_string(), holder: Box::new(holder) };
-                Err(Stop::store(lang, &held).into())
-            }
+            Some(holder) => Err(held(place, holder, lang).into()),
             None => {
                 let offer = context.settings.rules.is_some() && context.settings.own_rules();
                 let app = open(&context.settings, context, offer).await?;
@@ -260,10 +271,8 @@ pub async fn open(settings: &Settings, context: &Context, offer: bool) -> anyhow
 pub async fn add(settings: &Settings, context: &Context) -> anyhow::Result<App> {
     let lang = context.lang;
     let (store, offered) = store_and_folder(settings, context, true).await?;
-    if is_without(&store, lang).await?.is_none() {
-        return Err(Stop::new(exit::POLICY, lang, "offices.exists", &[("name", store.jurisdiction())]).into());
-    }
-    put_to_work(store, offered, context).await
+    let rules = Arc::new(offered.map_or_else(|| from_folder(context), Ok)?);
+    Ok(App::add(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
 }
 
 /// A rule set with mistakes is told before anything is made.
@@ -274,8 +283,17 @@ async fn store_and_folder(settings: &Settings, context: &Context, offer: bool) -
 
 async fn go_on(store: Store, offered: Option<RuleSet>, context: &Context) -> anyhow::Result<App> {
     let lang = context.lang;
+    let named = store.jurisdiction().to_string();
+    let store = meant(store, lang).await?;
+    let offered = match named == store.jurisdiction() {
+        true => offered,
+        // A folder that was named for this command is for the office that is named with it.
+        false if context.settings.rules_of.is_none() && offered.is_some() => {
+            return Err(no_such(&store.of(&named), &[store.jurisdiction().to_string()], lang).into());
+        }
+        false => None,
+    };
     match is_without(&store, lang).await? {
-        Some(others) if !others.is_empty() => Err(no_such(&store, &others, lang).into()),
         None if offered.is_none() => {
             let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
             Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
@@ -287,6 +305,16 @@ async fn go_on(store: Store, offered: Option<RuleSet>, context: &Context) -> any
 async fn put_to_work(store: Store, offered: Option<RuleSet>, context: &Context) -> anyhow::Result<App> {
     let rules = Arc::new(offered.map_or_else(|| from_folder(context), Ok)?);
     Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(context.lang, &error))?)
+}
+
+/// The office that is meant: the one that is named, or the only one of the database when none is. A database without any has to be told
+/// which it gets.
+async fn meant(store: Store, lang: Lang) -> anyhow::Result<Store> {
+    match is_without(&store, lang).await?.as_deref() {
+        Some([only]) if store.jurisdiction() == LOCAL => Ok(store.of(only)),
+        Some(others) if !others.is_empty() => Err(no_such(&store, others, lang).into()),
+        _ => Ok(store),
+    }
 }
 
 /// Nothing, when the database has the office; otherwise the first others that it has.

@@ -55,9 +55,25 @@ impl Store {
         if let Some(mut model) = self.model_to_write().await? {
             return Ok(model.use_rules(hash, files, sweeps, now));
         }
-        let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
-        let sweeps = batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>());
-        self.write(Lane::User, Use { hash: hash.to_string(), files, sweeps, now: now.timestamp_millis() }).await
+        self.write(Lane::User, Use::of(hash, files, sweeps, now)?).await
+    }
+
+    /// Makes the office under its first rule set; `false` when there is one already, also when somebody else makes it at this moment.
+    pub async fn add_office(
+        &self,
+        hash: &str,
+        files: &IndexMap<String, String>,
+        sweeps: &[String],
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            let is_new = model.revision == 0;
+            if is_new {
+                model.use_rules(hash, files, sweeps, now);
+            }
+            return Ok(is_new);
+        }
+        self.write(Lane::User, Add(Use::of(hash, files, sweeps, now)?)).await
     }
 
     /// Every open item is known to have been derived under this revision, if it is still the one in use.
@@ -89,6 +105,30 @@ struct Use {
     files: String,
     sweeps: String,
     now: i64,
+}
+
+impl Use {
+    fn of(hash: &str, files: &IndexMap<String, String>, sweeps: &[String], now: Instant) -> Result<Use, StoreError> {
+        let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        let sweeps = batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>());
+        Ok(Use { hash: hash.to_string(), files, sweeps, now: now.timestamp_millis() })
+    }
+}
+
+struct Add(Use);
+
+impl Write for Add {
+    type Answer = bool;
+
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
+        let _: Option<(String,)> =
+            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
+        let added = on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_ADD)).bind(1_i64).bind(here).execute(&mut *c).await?.rows_affected());
+        if added == 1 {
+            self.0.write(connection, here).await?;
+        }
+        Ok(added == 1)
+    }
 }
 
 impl Write for Use {

@@ -230,6 +230,8 @@ statements! {
         where r.jurisdiction = $j order by r.revision desc limit 1";
     RULES_GET = "select r.hash, r.revision, t.files, r.in_use_since from rule_set r join rule_text t on t.hash = r.hash
         where r.jurisdiction = $j and r.hash = $1";
+    /// Whose row it is decides who made the office.
+    JURISDICTION_ADD = "insert into jurisdiction (id, revision, derived) values ($j, $1, $1) on conflict (id) do nothing";
     /// Before there is anything to derive, all of it is derived.
     JURISDICTION_PUT = "insert into jurisdiction (id, revision, derived) values ($j, $1, $1)
         on conflict (id) do update set revision = excluded.revision";

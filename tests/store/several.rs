@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 stories_of_many!(
     numbers_items_and_values_are_given_to_one,
+    an_office_is_made_by_one,
     the_same_items_in_any_order_move_once_for_each,
     mails_and_slots_are_taken_by_one,
     what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent,
@@ -47,6 +48,23 @@ async fn a_schema_is_made_once() {
         names.insert(store.instance().to_string());
     }
     assert_eq!(names.len(), 1, "the first one names the office");
+}
+
+async fn an_office_is_made_by_one(ground: Ground) {
+    let stores = several(&ground).await;
+    for round in 0..10 {
+        let made = at_once(&stores, |store, place| async move {
+            let store = store.of(&format!("office{round}"));
+            let files = indexmap::IndexMap::from([("a.yaml".to_string(), format!("by {place}"))]);
+            store.add_office(&format!("h{place}"), &files, &["request/daily".to_string()], at(place as i64)).await.expect("writes")
+        })
+        .await;
+        let makers: Vec<usize> = made.iter().enumerate().filter(|(_, made)| **made).map(|(place, _)| place).collect();
+        let [maker] = makers[..] else { panic!("made by {makers:?}") };
+        let rules = stores[0].of(&format!("office{round}")).rules_in_use().await.expect("reads").expect("is there");
+        assert_eq!((rules.hash, rules.revision), (format!("h{maker}"), 1));
+    }
+    assert_eq!(stores[0].everywhere().jurisdictions("", 100).await.expect("reads").len(), 10);
 }
 
 async fn numbers_items_and_values_are_given_to_one(ground: Ground) {
