@@ -7,6 +7,7 @@ use duban::kernel::model::definition::NoticeKind;
 use duban::kernel::model::fact::{Actor, Cause, Fact, Outcome, RungKey};
 use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::time::Instant;
+use duban::store::health::Waiting;
 use duban::store::items::Derived;
 use duban::store::lock::{self, Holder};
 use duban::store::outbox::{NewMail, NoticeEnd};
@@ -365,10 +366,13 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
 async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a_decision(ground: Ground) {
     let store = open(&ground).await;
     save(&store, about("s1", 0), Accepted { wake_up: Some(at(10)), ..accepted(0, command("s1")) }).await.expect("is saved");
-    assert!(!store.quarantine("s1", Some(7), None, "other revision", at(20)).await.expect("writes"));
+    assert!(!store.quarantine("s1", Some(7), None, "other revision", at(20), at(11)).await.expect("writes"));
     for retries in 1..=2 {
-        assert!(store.quarantine("s1", Some(1), None, "a rule failed", at(20)).await.expect("writes"));
+        let now = at(10 + i64::from(retries));
+        assert!(store.quarantine("s1", Some(1), None, "a rule failed", at(20), now).await.expect("writes"));
         let aside = store.quarantined(10).await.expect("reads");
+        assert_eq!(aside[0].since, Some(at(11)), "since the first time");
+        assert_eq!(store.health(at(15)).await.expect("reads").set_aside, Waiting { count: 1, oldest: Some(at(11)) });
         assert_eq!((aside[0].reason.as_str(), aside[0].retries, aside[0].retry_at), ("a rule failed", retries, Some(at(20))));
     }
     assert!(store.everywhere().take_due(at(15), at(15), 10, &[]).await.expect("reads").is_empty());
@@ -376,6 +380,8 @@ async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a
     assert_eq!(store.item("s1").await.expect("reads").expect("is there").quarantine, Some(("a rule failed".into(), 2)));
     save(&store, about("s1", 1), accepted(1, rung(1))).await.expect("is saved");
     assert!(store.quarantined(10).await.expect("reads").is_empty());
+    assert!(store.quarantine("s1", None, None, "it failed again", at(90), at(80)).await.expect("writes"));
+    assert_eq!(store.quarantined(10).await.expect("reads")[0].since, Some(at(80)), "it had come back in between");
 }
 
 async fn lists_are_filtered_by_the_caches(ground: Ground) {

@@ -63,6 +63,7 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     page.family("due_items", "gauge", "Items whose moment has come.").one("", health.due.count);
     page.family("due_age_seconds", "gauge", "Since the first of those moments.").age(health.due.oldest, now);
     page.family("set_aside_items", "gauge", "Items that were set aside.").one("", health.set_aside.count);
+    page.family("set_aside_age_seconds", "gauge", "Since the first of them was.").age(health.set_aside.oldest, now);
     let mut waiting =
         page.family("notices_waiting", "gauge", "Notices that may be mailed (ready), and those that wait for a person (parked).");
     for (status, count) in [("ready", health.ready.count), ("parked", health.parked.count)] {

@@ -221,7 +221,7 @@ impl App {
         }
         tracing::warn!(item = id, %error, "a sweep set an item aside");
         self.desk().forget(&name(id));
-        self.store.quarantine(id, None, None, &error.to_string(), now + TimeDelta::minutes(10)).await?;
+        self.store.quarantine(id, None, None, &error.to_string(), now + TimeDelta::minutes(10), now).await?;
         swept.set_aside += 1;
         Ok(false)
     }

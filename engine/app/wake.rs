@@ -138,7 +138,7 @@ impl App {
     async fn set_aside(&self, due: &WakeUp, reason: &str, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
         tracing::warn!(item = %due.item, reason, "an item was set aside");
         self.desk().forget(&name(&due.item));
-        self.store.quarantine(&due.item, None, due.fence, reason, now + back_off(due.retries)).await?;
+        self.store.quarantine(&due.item, None, due.fence, reason, now + back_off(due.retries), now).await?;
         woken.set_aside += 1;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, table};
+use crate::kernel::time::Instant;
 use crate::kernel::words::say;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -14,7 +15,7 @@ pub struct QuarantineArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum What {
-    /// Items that were set aside, with the reason and the next try
+    /// Items that were set aside: since when, why, and the next try
     List {
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -44,7 +45,7 @@ async fn list(office: &Office, limit: u32, context: &Context) -> anyhow::Result<
     let aside = office.app.store.quarantined(limit).await.map_err(|error| Stop::store(lang, &error))?;
     if context.json {
         let rows = aside.iter().map(|row| {
-            json!({ "item": row.item, "workflow": row.workflow, "reason": row.reason, "tries": row.retries, "next_try": row.retry_at })
+            json!({ "item": row.item, "workflow": row.workflow, "reason": row.reason, "since": row.since, "tries": row.retries, "next_try": row.retry_at })
         });
         anstream::println!("{}", json!({ "items": rows.collect::<Vec<_>>() }));
         return Ok(exit::DONE);
@@ -52,8 +53,10 @@ async fn list(office: &Office, limit: u32, context: &Context) -> anyhow::Result<
     let rules = office.app.rules();
     let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
     let rows = aside.iter().map(|row| {
-        let next = row.retry_at.map(|at| table::moment(at, zone)).unwrap_or_default();
-        [row.item.clone(), say(lang, "quarantine.tries", &[("tries", &row.retries.to_string()), ("next", &next)]), row.reason.clone()]
+        let moment = |at: Option<Instant>| at.map(|at| table::moment(at, zone)).unwrap_or_default();
+        let values = [("since", moment(row.since)), ("tries", row.retries.to_string()), ("next", moment(row.retry_at))];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        [row.item.clone(), say(lang, "quarantine.tries", &values), row.reason.clone()]
     });
     anstream::print!("{}", table::columns(rows, 0, &[]));
     let key = if aside.is_empty() { "quarantine.none" } else { "quarantine.count" };

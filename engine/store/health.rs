@@ -22,7 +22,7 @@ pub struct Health {
     pub ready: Waiting,
     /// Notices that a person has to let go.
     pub parked: Waiting,
-    /// Items that were set aside.
+    /// Items that were set aside; since when the first has been.
     pub set_aside: Waiting,
     /// Mails that have not ended, by status; when the first was composed.
     pub mails: BTreeMap<String, Waiting>,

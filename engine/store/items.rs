@@ -65,6 +65,7 @@ pub struct SetAside {
     pub reason: String,
     pub retries: u32,
     pub retry_at: Option<Instant>,
+    pub since: Option<Instant>,
 }
 
 pub(super) type Row = (
@@ -187,12 +188,13 @@ impl Store {
         fence: Option<u64>,
         reason: &str,
         retry_at: Instant,
+        now: Instant,
     ) -> Result<bool, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
-            return Ok(model.quarantine(item, rev, fence, reason, retry_at));
+            return Ok(model.quarantine(item, rev, fence, reason, retry_at, now));
         }
-        let retry_at = retry_at.timestamp_millis();
-        let quarantine = Quarantine { item: item.to_string(), rev, fence, reason: reason.to_string(), retry_at };
+        let (retry_at, now) = (retry_at.timestamp_millis(), now.timestamp_millis());
+        let quarantine = Quarantine { item: item.to_string(), rev, fence, reason: reason.to_string(), retry_at, now };
         self.write(Lane::Background, quarantine).await
     }
 
@@ -200,11 +202,13 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.quarantined(limit));
         }
-        let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
+        type Row = (String, String, String, i64, Option<i64>, Option<i64>);
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_QUARANTINED))
             .bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter()
-            .map(|(item, workflow, reason, retries, at)| {
-                Ok(SetAside { item, workflow, reason, retries: retries as u32, retry_at: at.map(instant).transpose()? })
+            .map(|(item, workflow, reason, retries, at, since)| {
+                let (retry_at, since) = (at.map(instant).transpose()?, since.map(instant).transpose()?);
+                Ok(SetAside { item, workflow, reason, retries: retries as u32, retry_at, since })
             })
             .collect()
     }
@@ -330,6 +334,7 @@ struct Quarantine {
     fence: Option<u64>,
     reason: String,
     retry_at: i64,
+    now: i64,
 }
 
 impl Write for Quarantine {
@@ -338,7 +343,7 @@ impl Write for Quarantine {
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::QUARANTINE))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
-            .bind(self.fence.map(|fence| fence as i64))
+            .bind(self.fence.map(|fence| fence as i64)).bind(self.now)
             .bind(here).execute(&mut *c).await?.rows_affected());
         Ok(done == 1)
     }

@@ -48,8 +48,9 @@ const TABLES: &[Table] = &[
             "retries",
             "changed_at",
             "fence",
+            "set_aside_at",
         ],
-        numbers: &["rev", "wake_at", "rules_rev", "retries", "changed_at", "fence"],
+        numbers: &["rev", "wake_at", "rules_rev", "retries", "changed_at", "fence", "set_aside_at"],
     },
     Table { name: "fact", key: &["jurisdiction", "item", "seq"], rest: &["json", "cause_key", "hash"], numbers: &["seq"] },
     Table {

@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_waiting.sql"),
     include_str!("migrations/0006_everywhere.sql"),
     include_str!("migrations/0007_recorded.sql"),
+    include_str!("migrations/0008_set_aside.sql"),
 ];
 
 /// The version that this program reads and writes.

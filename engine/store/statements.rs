@@ -57,7 +57,7 @@ statements! {
         from json_each($1) where true
         on conflict (jurisdiction, id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
             flag = excluded.flag, due_on = excluded.due_on, title = excluded.title, search = excluded.search, fields = excluded.fields,
-            dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, retries = 0,
+            dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, set_aside_at = null, retries = 0,
             leased_until = null, changed_at = excluded.changed_at";
     FACT_PUT = "insert into fact (jurisdiction, item, seq, json, cause_key, hash)
         select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
@@ -96,7 +96,7 @@ statements! {
     ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";
     ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where jurisdiction = $j and ended_on is null";
-    ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at from item where jurisdiction = $j and quarantine is not null order by id limit $1";
+    ITEM_QUARANTINED = "select id, workflow, quarantine, retries, wake_at, set_aside_at from item where jurisdiction = $j and quarantine is not null order by id limit $1";
     WAKE_DUE = "select jurisdiction, id, workflow, wake_at, retries from item where wake_at is not null and wake_at <= $1
         and jurisdiction not in (select value ->> 0 from json_each($3)) order by wake_at, jurisdiction, id limit $2";
     WAKE_TAKE = "with free as materialized (select jurisdiction, id from item where wake_at is not null and wake_at <= $1
@@ -119,7 +119,7 @@ statements! {
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
         wake_at = $11, rules_rev = $12, changed_at = $13, leased_until = null
         where jurisdiction = $j and id = $1 and rev = $2";
-    QUARANTINE = "update item set quarantine = $3, retries = retries + 1, wake_at = $4, leased_until = null
+    QUARANTINE = "update item set quarantine = $3, set_aside_at = coalesce(set_aside_at, $6), retries = retries + 1, wake_at = $4, leased_until = null
         where jurisdiction = $j and id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
     ITEM_STALE = "select count(*) from item where jurisdiction = $j and rules_rev < $1 and ended_on is null";
     // A restored database holds, for every jurisdiction, everything until a person lets it go; a mail that is held has no next try.
@@ -133,7 +133,7 @@ statements! {
     HEALTH = "select 'due', count(*), min(wake_at) from item where (cast($2 as text) is null or jurisdiction = $2) and wake_at is not null and wake_at <= $1
         union all select 'ready', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'ready' and not_before <= $1
         union all select 'parked', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked'
-        union all select 'set aside', count(*), cast(null as bigint) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
+        union all select 'set aside', count(*), min(set_aside_at) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
         union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status";
     COMMAND_GET = "select request_hash, answer from command where jurisdiction = $j and actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where jurisdiction = $j and name = $1";

@@ -81,7 +81,7 @@ async fn offices_with_the_same_ids_see_nothing_of_each_other(ground: Ground) {
 
     // Whatever is done in the west leaves the east as it is.
     save(&west, about("s1", 2), accepted(2, rung(2))).await.expect("is saved");
-    assert!(west.quarantine("s1", None, None, "a rule failed", at(30)).await.expect("writes"));
+    assert!(west.quarantine("s1", None, None, "a rule failed", at(30), at(10)).await.expect("writes"));
     west.wake_now("s1", at(40), 5).await.expect("writes");
     let due = west.everywhere().take_due(at(1000), at(1001), 10, &["east".into()]).await.expect("takes");
     assert_eq!(due.iter().map(|due| &*due.jurisdiction).collect::<Vec<_>>(), ["west"]);

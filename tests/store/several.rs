@@ -243,7 +243,7 @@ async fn what_is_due_is_worked_by_one_and_taken_over_when_it_falls_silent(ground
     let (about_it, late) = decided(first.fence);
     let refused = save(silent, about_it, late).await;
     assert!(matches!(refused, Err(NotSaved::Moved { rev: 1 })), "{refused:?}");
-    assert!(!silent.quarantine(&first.item, None, first.fence, "a rule failed", at(30)).await.expect("writes"));
+    assert!(!silent.quarantine(&first.item, None, first.fence, "a rule failed", at(30), at(10)).await.expect("writes"));
     let (about_it, in_time) = decided(second.fence);
     save(other, about_it, in_time).await.expect("is saved");
     assert_eq!(other.item(&first.item).await.expect("reads").expect("is there").facts.len(), 2);

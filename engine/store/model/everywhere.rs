@@ -196,7 +196,7 @@ impl Office {
                 count(&mut health.due, Some(at));
             }
             if row.quarantine.is_some() {
-                count(&mut health.set_aside, None);
+                count(&mut health.set_aside, row.set_aside_at);
             }
         }
         for row in self.notices.values() {

@@ -114,20 +114,21 @@ impl Office {
         }
     }
 
-    pub fn quarantine(&mut self, item: &str, rev: Option<u64>, fence: Option<u64>, reason: &str, retry_at: Instant) -> bool {
+    pub fn quarantine(&mut self, item: &str, rev: Option<u64>, fence: Option<u64>, reason: &str, retry_at: Instant, now: Instant) -> bool {
         let meant = |item: &&mut ItemRow| rev.is_none_or(|rev| rev == item.rev) && fence.is_none_or(|fence| fence == item.fence);
         let Some(item) = self.items.get_mut(item).filter(meant) else { return false };
         item.retries += 1;
         (item.quarantine, item.wake_at, item.leased_until) = (Some(reason.to_string()), Some(retry_at), None);
+        item.set_aside_at.get_or_insert(now);
         true
     }
 
     pub fn quarantined(&self, limit: u32) -> Vec<SetAside> {
         let aside = self.items.iter().filter_map(|(id, item)| {
             let reason = item.quarantine.clone()?;
-            let (item, workflow) = ((id.to_string(), item.retries, item.wake_at), item.workflow.to_string());
-            let (item, retries, retry_at) = item;
-            Some(SetAside { item, workflow, reason, retries, retry_at })
+            let ItemRow { workflow, retries, wake_at, set_aside_at, .. } = item;
+            let (item, workflow) = (id.to_string(), workflow.to_string());
+            Some(SetAside { item, workflow, reason, retries: *retries, retry_at: *wake_at, since: *set_aside_at })
         });
         aside.take(limit as usize).collect()
     }

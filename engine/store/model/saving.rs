@@ -153,6 +153,7 @@ impl Office {
             rules_rev: about.rules_rev,
             changed_at: about.now,
             quarantine: None,
+            set_aside_at: None,
             retries: 0,
             fence: 0,
             leased_until: None,
@@ -160,7 +161,7 @@ impl Office {
         item.rev = save.rev_after();
         item.caches = about.caches.clone();
         (item.wake_at, item.rules_rev, item.changed_at) = (accepted.wake_up, about.rules_rev, about.now);
-        (item.quarantine, item.retries, item.leased_until) = (None, 0, None);
+        (item.quarantine, item.set_aside_at, item.retries, item.leased_until) = (None, None, 0, None);
         for fact in &accepted.facts {
             item.causes.extend(fact.cause.key());
             item.facts.insert(fact.seq, Arc::new(fact.clone()));

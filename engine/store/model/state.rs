@@ -63,8 +63,9 @@ pub(in crate::store) struct ItemRow {
     pub wake_at: Option<Instant>,
     pub rules_rev: u64,
     pub changed_at: Instant,
-    /// Why it is set aside.
+    /// Why it is set aside, and since when.
     pub quarantine: Option<String>,
+    pub set_aside_at: Option<Instant>,
     pub retries: u32,
     pub fence: u64,
     pub leased_until: Option<Instant>,
