@@ -5,6 +5,7 @@ use crate::app::Answer;
 use crate::app::import::{Imported, Wishes};
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::Refusal;
+use crate::kernel::time::Instant;
 use crate::sheet::Row;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -106,6 +107,11 @@ impl Client {
     /// What a restored database holds is sent, or else cancelled.
     pub async fn let_go_restored(&self, send: bool) -> Result<LetGone, ClientError> {
         self.ask("/local/restored", &send).await
+    }
+
+    /// Notes that there is a verified backup of the database as it was at a moment.
+    pub async fn note_backup(&self, file: &str, at: Instant) -> Result<(), ClientError> {
+        self.ask("/local/backup", &(file, at)).await
     }
 
     /// Items that were set aside are tried at once; all of them, when none is named.

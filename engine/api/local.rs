@@ -7,6 +7,7 @@ use crate::app::{ActError, Answer, App};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
+use crate::kernel::time::Instant;
 use crate::store::backup::LetGo;
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -64,6 +65,12 @@ pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered
     let held = api.offices.let_go_restored(how).await.map_err(ActError::Store)?;
     api.pulse.wake();
     Ok(Json(LetGone { notices: held.notices, mails: held.mails }))
+}
+
+pub async fn backup(State(api): State<Arc<Api>>, request: Request) -> Answered<()> {
+    let (file, at): (String, Instant) = installation(&api, request, LARGEST).await?;
+    api.offices.store.note_backup(&file, at).await.map_err(ActError::Store)?;
+    Ok(Json(()))
 }
 
 pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Vec<String>> {

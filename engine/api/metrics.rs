@@ -76,6 +76,9 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     }
     let oldest = health.unsent().oldest.into_iter().chain(health.ready.oldest).min();
     page.family("unsent_age_seconds", "gauge", "Since the oldest notice or mail that may go out.").age(oldest, now);
+    // A moment and no age, so that a database that was never backed up is the oldest of all.
+    let backup = health.backup.map_or(0, |at| at.timestamp());
+    page.family("last_backup_timestamp_seconds", "gauge", "When the last verified backup was taken; 0 before the first.").one("", backup);
     if let Look::Whole(Integrity { damaged, .. }) | Look::Damaged(Integrity { damaged, .. }) = state.integrity {
         page.family("damaged_items", "gauge", "Items that are not what their facts say, as of the last start.").one("", damaged);
     }

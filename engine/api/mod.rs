@@ -57,6 +57,7 @@ impl Api {
             .route("/local/import", post(local::import))
             .route("/local/outbox", post(local::outbox))
             .route("/local/restored", post(local::restored))
+            .route("/local/backup", post(local::backup))
             .route("/local/retry", post(local::retry))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))

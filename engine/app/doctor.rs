@@ -5,11 +5,14 @@ use crate::clock::Clock;
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide;
 use crate::kernel::derive;
-use crate::kernel::time::Instant;
+use crate::kernel::rules::RuleSet;
+use crate::kernel::time::{Date, Instant};
+use crate::store::items::Listed;
 use crate::store::records::Record;
 use crate::store::{Store, StoreError, items};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Items whose ids are read at once.
@@ -40,13 +43,36 @@ impl Integrity {
     }
 }
 
+/// Due dates of open items that lie after the last day of their calendar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beyond {
+    pub count: u64,
+    /// The last of them.
+    pub farthest: Option<Date>,
+}
+
+/// What a look through an office showed beside its records.
+#[derive(Clone, Debug)]
+pub struct OfficeLook {
+    pub office: String,
+    pub rules: Arc<RuleSet>,
+    /// The hash under which they are stored.
+    pub hash: String,
+    /// How many mistakes they have under this program.
+    pub errors: usize,
+    /// By workflow.
+    pub beyond: BTreeMap<String, Beyond>,
+}
+
 /// Looks through a database that was opened for looking: all its offices or only one, also those whose rules this program can no longer
-/// work under. `begun` gets how many items the next office has; `seen` whose item was looked at, and what was found.
+/// work under. `begun` gets how many items the next office has; `seen` whose item was looked at, and what was found; `looked` what an
+/// office came to.
 pub async fn examine_to_look(
     store: &Store,
     only: Option<&str>,
     mut begun: impl FnMut(u64),
     mut seen: impl FnMut(&str, &[Finding]) + Send,
+    mut looked: impl FnMut(&OfficeLook),
 ) -> Result<Integrity, StoreError> {
     let mut integrity = Integrity { pages: store.check_pages().await?, ..Integrity::default() };
     let (mut known, mut after) = (HashMap::new(), String::new());
@@ -56,10 +82,10 @@ pub async fn examine_to_look(
         after.clone_from(&last.id);
         for office in page.into_iter().filter(|office| only.is_none_or(|only| only == office.id)) {
             let (here, store) = (&*office.id, store.of(&office.id));
-            let rules = match known.get(&office.rules).cloned() {
+            let (rules, errors) = match known.get(&office.rules).cloned() {
                 Some(rules) => rules,
                 None => match rules_to_look(&store).await {
-                    Ok((rules, _, hash)) => known.entry(hash).or_insert(rules).clone(),
+                    Ok((rules, errors, hash)) => known.entry(hash).or_insert((rules, errors)).clone(),
                     Err(RulesError::Store(error)) => return Err(error),
                     Err(error) => {
                         integrity.damaged += 1;
@@ -69,9 +95,11 @@ pub async fn examine_to_look(
                 },
             };
             begun(store.count_by_state().await?.iter().map(|(_, _, count)| count).sum());
-            let app = App::open_to_read(store, rules, Clock::Machine).await?;
+            let app = App::open_to_read(store, rules.clone(), Clock::Machine).await?;
+            let mut beyond = BTreeMap::new();
             // Nobody stops it.
-            app.examine_items(&CancellationToken::new(), &mut integrity, |findings| seen(here, findings)).await?;
+            app.examine_items(&CancellationToken::new(), &mut integrity, &mut beyond, |findings| seen(here, findings)).await?;
+            looked(&OfficeLook { office: office.id.clone(), rules, hash: office.rules.clone(), errors, beyond });
         }
     }
 }
@@ -92,7 +120,7 @@ impl Offices {
             after.clone_from(&last.id);
             for here in page {
                 let Some(app) = self.if_not_shut(&here.id).await? else { continue };
-                if !app.examine_items(stop, &mut integrity, |findings| seen(&app, findings)).await? {
+                if !app.examine_items(stop, &mut integrity, &mut BTreeMap::new(), |findings| seen(&app, findings)).await? {
                     return Ok(None);
                 }
             }
@@ -108,7 +136,7 @@ impl App {
         seen: impl FnMut(&[Finding]) + Send,
     ) -> Result<Option<Integrity>, StoreError> {
         let mut integrity = Integrity { pages: self.store.check_pages().await?, ..Integrity::default() };
-        Ok(self.examine_items(stop, &mut integrity, seen).await?.then_some(integrity))
+        Ok(self.examine_items(stop, &mut integrity, &mut BTreeMap::new(), seen).await?.then_some(integrity))
     }
 
     /// `false` when it was stopped.
@@ -116,6 +144,7 @@ impl App {
         &self,
         stop: &CancellationToken,
         integrity: &mut Integrity,
+        beyond: &mut BTreeMap<String, Beyond>,
         mut seen: impl FnMut(&[Finding]) + Send,
     ) -> Result<bool, StoreError> {
         let mut after = String::new();
@@ -126,6 +155,9 @@ impl App {
             for (id, record) in records {
                 if stop.is_cancelled() {
                     return Ok(false);
+                }
+                if let Some(record) = &record {
+                    self.note_beyond(&record.row, beyond);
                 }
                 // What does not look sound beside its neighbours is looked at by itself.
                 let found = record.map(|record| self.judge(&id, &record)).transpose()?;
@@ -138,6 +170,18 @@ impl App {
                 seen(&findings);
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// Counts the due dates of an open item that its calendar does not reach.
+    fn note_beyond(&self, row: &Listed, beyond: &mut BTreeMap<String, Beyond>) {
+        let Some(rules) = self.rules().workflows.get(row.workflow.as_str()).cloned().filter(|_| row.ended_on.is_none()) else { return };
+        let known_until = rules.setting.calendar.known_until();
+        let dues = row.dues.as_object().into_iter().flat_map(|dues| dues.values());
+        for due in dues.filter_map(|due| due.as_str()?.parse::<Date>().ok()).filter(|due| *due > known_until) {
+            let beyond = beyond.entry(row.workflow.clone()).or_default();
+            beyond.count += 1;
+            beyond.farthest = beyond.farthest.max(Some(due));
         }
     }
 

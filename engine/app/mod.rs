@@ -23,8 +23,8 @@ mod wake;
 
 pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
-pub use checkup::{Check, Level, records};
-pub use doctor::{Finding, Integrity, examine_to_look};
+pub use checkup::{Check, Level, Looks, check_up, records};
+pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
 pub use report::ReportError;

@@ -6,6 +6,7 @@ use super::{Context, doctor, exit};
 use crate::api::client::Client;
 use crate::app::{Integrity, random_text};
 use crate::clock::Clock;
+use crate::kernel::time::Instant;
 use crate::kernel::words::say;
 use crate::store::backup::{self, LetGo};
 use crate::store::facts::hex;
@@ -23,6 +24,9 @@ use std::path::{Path, PathBuf};
 pub struct BackupArgs {
     /// A file that is not there yet, or a folder, which gets duban-DATE-TIME.db (default: this folder)
     pub to: Option<PathBuf>,
+    /// Note a backup that other means have made and somebody has looked through (PostgreSQL: pg_dump), and copy nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub note: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -52,6 +56,16 @@ pub enum Release {
 
 pub fn backup(args: &BackupArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
+    if let Some(file) = &args.note {
+        return wait_for(async {
+            note(file, Clock::Machine.now(), context).await?;
+            match context.json {
+                true => anstream::println!("{}", json!({ "noted": file })),
+                false => anstream::println!("{}", say(lang, "backup.noted", &[("file", file)])),
+            }
+            Ok(exit::DONE)
+        });
+    }
     let Some(database) = context.settings.database.file() else {
         return Err(Stop::usage(lang, "backup.server", &[]).into());
     };
@@ -64,9 +78,17 @@ pub fn backup(args: &BackupArgs, context: &Context) -> anyhow::Result<i32> {
     }
     wait_for(async {
         let partial = Partial::beside(&to)?;
+        let now = Clock::Machine.now();
         backup::copy(database, &partial.0).await.map_err(|error| Stop::store(lang, &error))?;
-        let found = as_restored(&partial, &to, context).await?;
+        let (found, is_older) = as_restored(&partial, &to, context).await?;
         let sum = partial.become_file(&to)?;
+        // An older program has no place for it, and nothing is changed in its database.
+        if found.is_whole() && !is_older {
+            let file = std::path::absolute(&to).unwrap_or_else(|_| to.clone()).display().to_string();
+            if let Err(error) = note(&file, now, context).await {
+                anstream::eprintln!("{}", say(lang, "backup.not_noted", &[("what", &format!("{error:#}"))]));
+            }
+        }
         let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         std::fs::write(beside(&to, ".sha256"), format!("{sum}  {name}\n")).context("writing the checksum")?;
         let bytes = to.metadata().map_or(0, |data| data.len());
@@ -93,8 +115,8 @@ pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<i32> {
 }
 
 /// Looks through a copy as whoever restores it would find it: one of an older version by way of a second copy, which is brought to this
-/// version.
-async fn as_restored(copy: &Partial, to: &Path, context: &Context) -> anyhow::Result<Integrity> {
+/// version. Gives also whether it is one.
+async fn as_restored(copy: &Partial, to: &Path, context: &Context) -> anyhow::Result<(Integrity, bool)> {
     let lang = context.lang;
     match Store::open_to_read(&copy.0).await {
         Err(StoreError::Older { .. }) => {
@@ -102,12 +124,12 @@ async fn as_restored(copy: &Partial, to: &Path, context: &Context) -> anyhow::Re
             backup::copy(&copy.0, &upgraded.0).await.map_err(|error| Stop::store(lang, &error))?;
             let store = Store::open(&upgraded.0, Opening::default(), Clock::Machine.now()).await;
             store.map_err(|error| Stop::store(lang, &error))?.close().await;
-            examine(&upgraded, context).await
+            Ok((examine(&upgraded, context).await?, true))
         }
         Err(error) => Err(Stop::store(lang, &error).into()),
         Ok(store) => {
             store.close().await;
-            examine(copy, context).await
+            Ok((examine(copy, context).await?, false))
         }
     }
 }
@@ -116,7 +138,7 @@ async fn examine(copy: &Partial, context: &Context) -> anyhow::Result<Integrity>
     let store = Store::open_to_read(&copy.0).await.map_err(|error| Stop::store(context.lang, &error))?;
     let examined = doctor::examine(&store, None, context).await;
     store.close().await;
-    Ok(examined?.0)
+    Ok(examined?.integrity)
 }
 
 /// Looks whether a backup is whole, and puts a copy of it to work.
@@ -204,6 +226,20 @@ async fn mark(context: &Context) -> anyhow::Result<i32> {
         tell_held(held, &instance, context);
     }
     Ok(exit::DONE)
+}
+
+/// Notes in the database that there is a backup of it as it was at a moment.
+async fn note(file: &str, at: Instant, context: &Context) -> anyhow::Result<()> {
+    let lang = context.lang;
+    match at_hand(context).await? {
+        Err(server) => server.note_backup(file, at).await.map_err(|error| Stop::client(lang, &error))?,
+        Ok(store) => {
+            let noted = store.note_backup(file, at).await;
+            store.close().await;
+            noted.map_err(|error| Stop::store(lang, &error))?;
+        }
+    }
+    Ok(())
 }
 
 async fn release(how: Release, context: &Context) -> anyhow::Result<i32> {

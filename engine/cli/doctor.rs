@@ -1,8 +1,9 @@
 //! `duban doctor`: is everything as it should be, and if not, what to do. It only looks, also while a server holds the database.
 
-use super::office::{Office, Stop, short, wait_for};
+use super::office::{self, Stop, short, wait_for};
 use super::{Context, exit, table};
-use crate::app::{self, Check, Level};
+use crate::app::{self, Check, Level, Looks};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::kernel::time::Instant;
 use crate::kernel::words::{Lang, has, say};
@@ -35,11 +36,10 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let (checks, zone) = wait_for(async {
-        let office = Office::to_read(context).await?;
-        let checks = look(&office, args, context).await;
-        let zone = office.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
-        office.close().await;
-        Ok((checks?, zone))
+        let store = office::to_look(context).await?;
+        let found = look(&store, args, context).await;
+        store.close().await;
+        found
     })?;
     let count = |level: Level| checks.iter().filter(|check| check.level == level).count();
     let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
@@ -54,26 +54,32 @@ pub fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<i32> {
     Ok(if faults == 0 { exit::DONE } else { exit::FINDINGS })
 }
 
-async fn look(office: &Office, args: &DoctorArgs, context: &Context) -> anyhow::Result<Vec<Check>> {
-    let store = |error| Stop::store(context.lang, &error);
+/// The answers, and the zone in which moments are shown.
+async fn look(store: &Store, args: &DoctorArgs, context: &Context) -> anyhow::Result<(Vec<Check>, Tz)> {
+    let stop = |error| Stop::store(context.lang, &error);
     let mut checks = vec![server(&context.settings)];
     checks.extend(room(&context.settings));
-    let (_, errors, hash) = app::rules_to_look(&office.app.store).await.map_err(|error| Stop::rules(context.lang, &error))?;
-    checks.push(match errors {
-        0 => Check::new("rules", "good", Level::Good).with("hash", short(&hash)),
-        errors => Check::new("rules", "mistakes", Level::Fault).with("hash", short(&hash)).with("problems", errors),
-    });
     // Who names an office asks about that one.
     let only = Some(&*context.settings.jurisdiction).filter(|here| *here != LOCAL);
-    let (integrity, findings) = examine(&office.app.store, only, context).await?;
+    let now = Clock::Machine.now();
+    let Examined { integrity, findings, looks } = examine(store, only, context).await?;
+    let zone = looks.zone.unwrap_or(chrono_tz::UTC);
     checks.extend(app::records(&integrity, findings));
-    checks.extend(office.app.check_up().await.map_err(store)?);
+    checks.extend(looks.checks(now));
+    checks.extend(app::check_up(store, only, now).await.map_err(stop)?);
     checks.push(mail(&context.settings, args.mail).await);
-    Ok(checks)
+    Ok((checks, zone))
+}
+
+/// What a look through the records came to.
+pub struct Examined {
+    pub integrity: app::Integrity,
+    pub findings: Vec<app::Finding>,
+    pub looks: Looks,
 }
 
 /// Looks through the records of all offices or of one, with a bar on a terminal. What was found of another office than `local` names it.
-pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> anyhow::Result<(app::Integrity, Vec<app::Finding>)> {
+pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> anyhow::Result<Examined> {
     let bar = progress(context);
     let mut findings: Vec<app::Finding> = Vec::new();
     let seen = |here: &str, found: &[app::Finding]| {
@@ -85,9 +91,10 @@ pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> an
         });
         findings.extend(named.take(TOLD.saturating_sub(findings.len())));
     };
-    let integrity = app::examine_to_look(store, only, |items| bar.inc_length(items), seen).await;
+    let mut looks = Looks::default();
+    let integrity = app::examine_to_look(store, only, |items| bar.inc_length(items), seen, |look| looks.add(look)).await;
     bar.finish_and_clear();
-    Ok((integrity.map_err(|error| Stop::store(context.lang, &error))?, findings))
+    Ok(Examined { integrity: integrity.map_err(|error| Stop::store(context.lang, &error))?, findings, looks })
 }
 
 fn progress(context: &Context) -> ProgressBar {
@@ -152,8 +159,11 @@ async fn mail(settings: &Settings, greet: bool) -> Check {
 
 /// The sentence of a check, and what to do.
 fn sentences(check: &Check, zone: Tz, lang: Lang) -> (String, Option<String>) {
-    let shown = |value: &String| value.parse::<Instant>().map_or_else(|_| value.clone(), |at| table::moment(at, zone));
-    let values: Vec<(&str, String)> = check.values.iter().map(|(name, value)| (*name, shown(value))).collect();
+    let shown = |name: &str, value: &String| match name {
+        "hash" => short(value),
+        _ => value.parse::<Instant>().map_or_else(|_| value.clone(), |at| table::moment(at, zone)),
+    };
+    let values: Vec<(&str, String)> = check.values.iter().map(|(name, value)| (*name, shown(name, value))).collect();
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let key = format!("doctor.{}.{}", check.check, check.found);
     let advice = format!("{key}.do");
@@ -163,7 +173,7 @@ fn sentences(check: &Check, zone: Tz, lang: Lang) -> (String, Option<String>) {
 fn in_json(check: &Check, zone: Tz, lang: Lang) -> serde_json::Value {
     let (sentence, todo) = sentences(check, zone, lang);
     json!({
-        "check": check.check, "found": check.found, "level": check.level, "values": check.values, "which": check.which,
+        "check": check.check, "found": check.found, "level": check.level, "values": check.values, "which": check.which, "offices": check.offices,
         "sentence": sentence, "do": todo,
     })
 }
@@ -178,6 +188,12 @@ fn print(check: &Check, zone: Tz, lang: Lang) {
     };
     anstream::println!("{mark} {}", say(lang, "doctor.line", &[("title", &title), ("sentence", &sentence)]));
     anstream::print!("{}", table::columns(check.which.iter().map(|(item, what)| [item.clone(), what.clone()]), 4, &[]));
+    let offices = check.offices.iter().map(|share| {
+        let since = share.since.map(|at| table::moment(at, zone)).unwrap_or_default();
+        let key = if share.since.is_some() { "doctor.share_since" } else { "doctor.share" };
+        [share.office.clone(), say(lang, key, &[("count", &share.count.to_string()), ("since", &since)])]
+    });
+    anstream::print!("{}", table::columns(offices, 4, &[]));
     if let Some(todo) = todo {
         anstream::println!("  → {todo}");
     }

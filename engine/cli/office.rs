@@ -146,15 +146,7 @@ impl Office {
     /// To look only. The rule set is the one that the database carries.
     pub async fn to_read(context: &Context) -> anyhow::Result<Office> {
         let lang = context.lang;
-        let place = &context.settings.database;
-        if place.file().is_some_and(Path::is_dir) {
-            return Err(Stop::usage(lang, "office.is_folder", &[("path", &place.to_string())]).into());
-        }
-        if place.is_missing_file() {
-            return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
-        }
-        let store = Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?.of(&context.settings.jurisdiction);
-        let store = meant(store, lang).await?;
+        let store = meant(open_to_look(context).await?, lang).await?;
         let (rules, errors, hash) = app::rules_to_look(&store).await.map_err(|error| Stop::rules(lang, &error))?;
         if errors > 0 && !context.quiet {
             anstream::eprintln!("{}", say(lang, "office.old_rules", &[("hash", &short(&hash)), ("problems", &errors.to_string())]));
@@ -245,6 +237,27 @@ impl Office {
             _ => Err(Stop::new(exit::FINDINGS, self.lang, "refusal.unknown_person", &[("person", text)]).into()),
         }
     }
+}
+
+/// The database, to look at whichever offices it has; one that is named has to be there.
+pub async fn to_look(context: &Context) -> anyhow::Result<Store> {
+    let (lang, store) = (context.lang, open_to_look(context).await?);
+    match is_without(&store, lang).await? {
+        Some(others) if others.is_empty() => Err(Stop::rules(lang, &RulesError::None).into()),
+        Some(others) if store.jurisdiction() != LOCAL => Err(no_such(&store, &others, lang).into()),
+        _ => Ok(store),
+    }
+}
+
+async fn open_to_look(context: &Context) -> anyhow::Result<Store> {
+    let (lang, place) = (context.lang, &context.settings.database);
+    if place.file().is_some_and(Path::is_dir) {
+        return Err(Stop::usage(lang, "office.is_folder", &[("path", &place.to_string())]).into());
+    }
+    if place.is_missing_file() {
+        return Err(Stop::new(exit::ENVIRONMENT, lang, "office.no_database", &[("path", &place.to_string())]).into());
+    }
+    Ok(Store::open_to_read(place).await.map_err(|error| Stop::store(lang, &error))?.of(&context.settings.jurisdiction))
 }
 
 /// All offices of a database, to serve them. A folder that is there is offered to the office of the settings, when it is its own; an

@@ -11,8 +11,18 @@ use std::path::Path;
 
 /// The setting that says since when a database has been a restored one; empty once a person has let it go.
 pub(super) const RESTORED: &str = "restored";
+/// When the last verified backup was taken, and its file.
+pub(super) const BACKUP: &str = "backup";
+pub(super) const BACKUP_FILE: &str = "backup_file";
 /// When a mail is tried that is held: the last millisecond of the year 9999.
 pub(super) const HELD_UNTIL: i64 = 253_402_300_799_000;
+
+/// The last backup that was looked through and found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastBackup {
+    pub at: Instant,
+    pub file: String,
+}
 
 /// What was held, or let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +57,22 @@ pub async fn settle(file: &Path) -> Result<(), StoreError> {
 }
 
 impl Store {
+    /// The last backup that was found whole, if there ever was one.
+    pub async fn last_backup(&self) -> Result<Option<LastBackup>, StoreError> {
+        let Some(at) = self.meta(BACKUP).await? else { return Ok(None) };
+        let file = self.meta(BACKUP_FILE).await?.unwrap_or_default();
+        Ok(Some(LastBackup { at: instant(at.parse().unwrap_or(0))?, file }))
+    }
+
+    /// Notes that a backup of the database as it was at a moment has been looked through and is whole.
+    pub async fn note_backup(&self, file: &str, at: Instant) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.all_mut().note_backup(file, at);
+            return Ok(());
+        }
+        self.write(Lane::User, Noted { at: at.timestamp_millis(), file: file.to_string() }).await
+    }
+
     /// From now on this is a restored database under a new identity; gives what had not gone out, which is held.
     pub async fn mark_restored(&self, instance: &str, now: Instant) -> Result<Held, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
@@ -67,6 +93,22 @@ impl Store {
             return Ok(model.all_mut().let_go_restored(how, now));
         }
         self.write(Lane::User, Release { how, now: now.timestamp_millis() }).await
+    }
+}
+
+struct Noted {
+    at: i64,
+    file: String,
+}
+
+impl Write for Noted {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection, _here: &str) -> Result<(), sqlx::Error> {
+        for (name, value) in [(BACKUP, self.at.to_string()), (BACKUP_FILE, self.file.clone())] {
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(name).bind(&value).execute(&mut *c).await.map(|_| ()))?;
+        }
+        Ok(())
     }
 }
 

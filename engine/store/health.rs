@@ -4,6 +4,7 @@ use super::dialect::on;
 use super::everywhere::Everywhere;
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::Instant;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// So many wait, the first since.
@@ -26,6 +27,27 @@ pub struct Health {
     pub set_aside: Waiting,
     /// Mails that have not ended, by status; when the first was composed.
     pub mails: BTreeMap<String, Waiting>,
+    /// When the last verified backup was taken.
+    pub backup: Option<Instant>,
+}
+
+/// How much of something waits in one jurisdiction, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    pub office: String,
+    pub count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Instant>,
+}
+
+/// The jurisdictions that have waited longest, for each thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Worst {
+    pub due: Vec<Share>,
+    pub parked: Vec<Share>,
+    pub set_aside: Vec<Share>,
+    /// Notices that may be mailed, and mails that have not ended.
+    pub unsent: Vec<Share>,
 }
 
 impl Health {
@@ -57,6 +79,7 @@ impl Store {
                 "ready" => health.ready = waiting,
                 "parked" => health.parked = waiting,
                 "set aside" => health.set_aside = waiting,
+                "backup" => health.backup = waiting.oldest,
                 what => {
                     let status = what.strip_prefix("mail ").unwrap_or(what);
                     health.mails.insert(status.to_string(), waiting);
@@ -84,5 +107,25 @@ impl Everywhere<'_> {
             return Ok(model.all().health(now));
         }
         self.store().health_of(None, now).await
+    }
+
+    /// For each thing that waits, at most `limit` jurisdictions, those that have waited longest first.
+    pub async fn worst(&self, now: Instant, limit: u32) -> Result<Worst, StoreError> {
+        if let Some(model) = self.store().model().await? {
+            return Ok(model.all().worst(now, limit));
+        }
+        let rows: Vec<(String, String, i64, Option<i64>)> = on!(self.store().readers()?, pool, sql => sqlx::query_as(sql(statements::HEALTH_WORST))
+            .bind(now.timestamp_millis()).bind(i64::from(limit)).fetch_all(pool).await)?;
+        let mut worst = Worst::default();
+        for (what, office, count, since) in rows {
+            let share = Share { office, count: count as u64, since: since.map(instant).transpose()? };
+            match what.as_str() {
+                "due" => worst.due.push(share),
+                "parked" => worst.parked.push(share),
+                "set aside" => worst.set_aside.push(share),
+                _ => worst.unsent.push(share),
+            }
+        }
+        Ok(worst)
     }
 }

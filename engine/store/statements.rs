@@ -134,7 +134,19 @@ statements! {
         union all select 'ready', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'ready' and not_before <= $1
         union all select 'parked', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked'
         union all select 'set aside', count(*), min(set_aside_at) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
-        union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status";
+        union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status
+        union all select 'backup', 1, cast(value as bigint) from meta where name = 'backup'";
+    /// Which jurisdictions have waited longest for each.
+    HEALTH_WORST = "select * from (select 'due', jurisdiction, count(*), min(wake_at) from item where wake_at is not null and wake_at <= $1
+            group by jurisdiction order by 4, 2 limit $2) due
+        union all select * from (select 'parked', jurisdiction, count(*), min(not_before) from notice where status = 'parked'
+            group by jurisdiction order by 4, 2 limit $2) parked
+        union all select * from (select 'set aside', jurisdiction, count(*), min(set_aside_at) from item where quarantine is not null
+            group by jurisdiction order by 4, 2 limit $2) aside
+        union all select * from (select 'unsent', jurisdiction, cast(sum(waiting) as bigint), min(since) from (
+                select jurisdiction, count(*) as waiting, min(not_before) as since from notice where status = 'ready' and not_before <= $1 group by jurisdiction
+                union all select jurisdiction, count(*), min(created_at) from mail where ended_at is null group by jurisdiction) both_of
+            group by jurisdiction order by 4, 2 limit $2) unsent";
     COMMAND_GET = "select request_hash, answer from command where jurisdiction = $j and actor = $1 and id = $2";
     COUNTER_GET = "select value from counter where jurisdiction = $j and name = $1";
 

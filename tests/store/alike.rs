@@ -301,7 +301,7 @@ async fn done(store: &mut Store, ground: &Ground, step: &Step, now: Instant) -> 
         }
         Step::NoteDerived(revision) => format!("{:?}", store.note_derived(revision).await),
         Step::DoubtDerived(revision) => format!("{:?}", store.doubt_derived(revision).await),
-        Step::Meta(value) => format!("{:?}", store.set_meta("note", &value).await),
+        Step::Meta(value) => format!("{:?} {:?}", store.set_meta("note", &value).await, store.note_backup(&value, now).await),
         Step::MarkRestored => format!("{:?}", store.mark_restored("copy", now).await),
         Step::LetGo(send) => {
             format!("{:?}", store.let_go_restored(if send { LetGo::Send } else { LetGo::Cancel }, now).await)
@@ -345,8 +345,8 @@ async fn all_of(store: &Store, now: Instant) -> Vec<String> {
         format!("{:?} {:?} {:?}", store.count_notices().await, store.count_escalations().await, store.count_mails().await),
         format!("{:?} {:?}", store.last_slot(SWEEPS[0]).await, store.last_slot(SWEEPS[1]).await),
         format!("{:?} {:?} {:?}", store.rules_in_use().await, store.rules("h1").await, store.rules_hash().await),
-        format!("{:?} {:?} {:?}", store.high_water().await, store.restored().await, store.meta("note").await),
-        format!("{:?} {:?}", store.health(now).await, all.health(now).await),
+        format!("{:?} {:?} {:?}", store.high_water().await, store.restored().await, (store.meta("note").await, store.last_backup().await)),
+        format!("{:?} {:?} {:?}", store.health(now).await, all.health(now).await, all.worst(now, 3).await),
         format!("{:?} {:?}", all.next_moments(now, &[]).await, all.notices_due(now, 5, &[]).await),
         format!("{:?} {:?} {:?}", all.sweeps_due(now, 10, &[]).await, all.stale(10, &[]).await, all.jurisdictions("", 10).await),
     ];

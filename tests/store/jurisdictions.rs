@@ -233,6 +233,7 @@ fn no_statement_forgets_whose_rows_it_touches() {
                 "RULES_TEXT",
                 "MOVE_CHAINS",
                 "HEALTH",
+                "HEALTH_WORST",
                 "JURISDICTION_ADD",
                 "JURISDICTION_PUT",
                 "JURISDICTION_DERIVED",

@@ -17,6 +17,7 @@ const GO_OVER_ALL: &[&str] = &[
     "ITEM_OPEN",
     "ITEM_STALE",
     "HEALTH",
+    "HEALTH_WORST",
     "NOTICE_LIST",
     "NOTICE_COUNT",
     "NOTICE_ESCALATIONS",

@@ -4,10 +4,12 @@ use super::state::{MailRow, Office, Standing, State};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
 use crate::store::everywhere::{DueSweep, Except, Jurisdiction, NextMoments};
-use crate::store::health::{Health, Waiting};
+use crate::store::backup::{BACKUP, BACKUP_FILE, LastBackup};
+use crate::store::health::{Health, Share, Waiting, Worst};
 use crate::store::items::WakeUp;
 use crate::store::posting::{Claimed, MailEnd, Outcome};
 use crate::store::slots::Slot;
+use chrono::DateTime;
 use std::sync::Arc;
 
 impl State {
@@ -175,7 +177,41 @@ impl State {
     pub fn health(&self, now: Instant) -> Health {
         let mut health = Health::default();
         self.offices.values().for_each(|office| office.add_health(now, &mut health));
+        health.backup = self.last_backup().map(|last| last.at);
         health
+    }
+
+    pub fn worst(&self, now: Instant, limit: u32) -> Worst {
+        let mut worst = Worst::default();
+        for (name, office) in &self.offices {
+            let health = office.health(now);
+            let (mut unsent, ready) = (health.unsent(), health.ready);
+            unsent = Waiting { count: unsent.count + ready.count, oldest: unsent.oldest.into_iter().chain(ready.oldest).min() };
+            let kinds = [
+                (&mut worst.due, health.due),
+                (&mut worst.parked, health.parked),
+                (&mut worst.set_aside, health.set_aside),
+                (&mut worst.unsent, unsent),
+            ];
+            for (shares, waiting) in kinds {
+                shares.extend((waiting.count > 0).then(|| Share { office: name.to_string(), count: waiting.count, since: waiting.oldest }));
+            }
+        }
+        for shares in [&mut worst.due, &mut worst.parked, &mut worst.set_aside, &mut worst.unsent] {
+            shares.sort_by(|a, b| (a.since, &a.office).cmp(&(b.since, &b.office)));
+            shares.truncate(limit as usize);
+        }
+        worst
+    }
+
+    pub fn last_backup(&self) -> Option<LastBackup> {
+        let at = DateTime::from_timestamp_millis(self.meta.get(BACKUP)?.parse().ok()?)?;
+        Some(LastBackup { at, file: self.meta.get(BACKUP_FILE).cloned().unwrap_or_default() })
+    }
+
+    pub fn note_backup(&mut self, file: &str, at: Instant) {
+        self.meta.insert(BACKUP.into(), at.timestamp_millis().to_string());
+        self.meta.insert(BACKUP_FILE.into(), file.into());
     }
 }
 

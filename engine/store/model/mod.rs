@@ -11,6 +11,7 @@ mod rounds;
 mod saving;
 mod state;
 
+use super::health::Health;
 use super::lock::Holder;
 use super::save::{Failed, Saved, Unit};
 use super::{Counts, StoreError};
@@ -192,6 +193,11 @@ impl At<'_> {
 
     pub fn set_meta(&mut self, name: &str, value: &str) {
         self.state.meta.insert(name.into(), value.into());
+    }
+
+    /// Of this jurisdiction, and what is everybody's.
+    pub fn health(&self, now: Instant) -> Health {
+        Health { backup: self.state.last_backup().map(|last| last.at), ..Office::health(self, now) }
     }
 
     /// All jurisdictions.
