@@ -135,8 +135,8 @@ pub enum ConfigError {
     Value { name: String, value: String, wants: &'static str },
     #[error(transparent)]
     Database(#[from] PlaceError),
-    #[error("no rule set: name its folder with --rules, DUBAN_RULES or `rules:` in {FILE}{found}")]
-    NoRules { found: String },
+    #[error("no rule set: name its folder with --rules, DUBAN_RULES or `rules:` in {FILE} (found: {found:?})")]
+    NoRules { found: Vec<String> },
 }
 
 impl Settings {
@@ -237,11 +237,8 @@ impl Settings {
         found.sort();
         match found.as_slice() {
             [only] => Ok(only.clone()),
-            [] => Err(ConfigError::NoRules { found: String::new() }),
-            several => {
-                let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
-                Err(ConfigError::NoRules { found: format!(" (found: {})", names.join(", ")) })
-            }
+            [] => Err(ConfigError::NoRules { found: Vec::new() }),
+            several => Err(ConfigError::NoRules { found: several.iter().map(|path| path.display().to_string()).collect() }),
         }
     }
 
@@ -255,6 +252,12 @@ impl Settings {
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
         self.lang.as_deref().and_then(by).or_else(|| locale.as_deref().and_then(by)).unwrap_or_default()
     }
+}
+
+/// The language for people while the settings cannot be read: as named, else as the environment says.
+pub fn lang_without_settings(named: Option<&str>) -> Lang {
+    let lang = named.map(str::to_string).or_else(|| std::env::var("DUBAN_LANG").ok());
+    Settings { lang, ..Settings::default() }.lang()
 }
 
 /// The tokens of the API as the settings file has them now. A file that cannot be read leaves them as they were. A token that names no

@@ -8,6 +8,7 @@ pub mod date;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod fault;
 pub mod figures;
 pub mod generate;
 pub mod import;
@@ -209,45 +210,49 @@ pub fn run() -> i32 {
         anstream::ColorChoice::Never.write_global();
     }
     let json = cli.global.json;
-    match execute(cli) {
+    let (lang, done) = match Context::new(&cli.global) {
+        Ok(context) => (context.lang, execute(cli.command, &context)),
+        Err(error) => (crate::config::lang_without_settings(cli.global.lang.as_deref()), Err(error)),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("duban: {error:#}");
+            let sentence = fault::sentence(lang, &error);
+            anstream::eprintln!("duban: {sentence}");
             let code = exit::of(&error);
             if json {
-                anstream::println!("{}", serde_json::json!({ "error": format!("{error:#}"), "exit": code }));
+                anstream::println!("{}", serde_json::json!({ "error": sentence, "exit": code }));
             }
             code
         }
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<i32> {
-    let context = Context::new(&cli.global)?;
-    match cli.command {
-        Command::Act(args) => act::run(&args, &context),
-        Command::Backup(args) => backup::backup(&args, &context),
-        Command::Check(args) => check::run(&args, &context),
-        Command::Clock(args) => clock::run(&args, &context),
+fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
+    match command {
+        Command::Act(args) => act::run(&args, context),
+        Command::Backup(args) => backup::backup(&args, context),
+        Command::Check(args) => check::run(&args, context),
+        Command::Clock(args) => clock::run(&args, context),
         Command::Date(args) => {
             let args = date::DateArgs { json: args.json || context.json, ..args };
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
         }
-        Command::Demo(args) => demo::run(&args, &context),
-        Command::Doctor(args) => doctor::run(&args, &context),
-        Command::Explain(args) => explain::run(&args, &context),
-        Command::Generate(args) => generate::run(&args, &context),
-        Command::Import(args) => import::run(&args, &context),
-        Command::List(args) => list::run(&args, &context),
-        Command::Move(args) => moving::run(&args, &context),
-        Command::Offices(args) => offices::run(&args, &context),
-        Command::Outbox(args) => outbox::run(&args, &context),
-        Command::Quarantine(args) => quarantine::run(&args, &context),
-        Command::Report(args) => report::run(&args, &context),
-        Command::Restore(args) => backup::restore(&args, &context),
-        Command::Serve(args) => serve::run(&args, &context),
-        Command::Show(args) => show::run(&args, &context),
-        Command::Test(args) => test::run(&args, &context),
-        Command::Unit(args) => unit::run(&args, &context),
+        Command::Demo(args) => demo::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Generate(args) => generate::run(&args, context),
+        Command::Import(args) => import::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Move(args) => moving::run(&args, context),
+        Command::Offices(args) => offices::run(&args, context),
+        Command::Outbox(args) => outbox::run(&args, context),
+        Command::Quarantine(args) => quarantine::run(&args, context),
+        Command::Report(args) => report::run(&args, context),
+        Command::Restore(args) => backup::restore(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Show(args) => show::run(&args, context),
+        Command::Test(args) => test::run(&args, context),
+        Command::Unit(args) => unit::run(&args, context),
     }
 }

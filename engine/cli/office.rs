@@ -13,7 +13,7 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, refusal, say};
 use crate::serve::{ServeError, check_zone};
-use crate::store::{LOCAL, Opening, Place, Store, StoreError, lock};
+use crate::store::{LOCAL, Opening, Place, Store, StoreError, fault_in_words, lock};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,13 @@ impl Stop {
     pub fn client(lang: Lang, error: &ClientError) -> Stop {
         match error {
             ClientError::Refused(no) => Stop { code: exit::FINDINGS, sentence: refusal(lang, no) },
-            error => Stop::new(exit::ENVIRONMENT, lang, "office.server", &[("what", &error.to_string())]),
+            ClientError::Unreachable { address, what } => {
+                let what = fault_in_words(lang, what);
+                Stop::new(exit::ENVIRONMENT, lang, "office.server_silent", &[("address", address), ("what", &what)])
+            }
+            ClientError::Answered { status, what, .. } => {
+                Stop::new(exit::ENVIRONMENT, lang, "office.server", &[("status", &status.to_string()), ("what", what)])
+            }
         }
     }
 }

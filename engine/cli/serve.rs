@@ -1,7 +1,7 @@
 //! `duban serve`: scheduler, mailer and local API in one process, until it is told to stop.
 
 use super::office::{self, Stop, short};
-use super::{Context, exit, table};
+use super::{Context, exit, fault, table};
 use crate::kernel::rules::RuleSet;
 use crate::kernel::words::{Lang, say};
 use crate::observe;
@@ -54,19 +54,14 @@ pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
 }
 
 fn stop(lang: Lang, error: ServeError) -> Stop {
-    match error {
-        ServeError::Address(text) => Stop::usage(lang, "serve.address", &[("text", &text)]),
-        ServeError::InUse(address) => Stop::new(exit::ENVIRONMENT, lang, "serve.in_use", &[("address", &address.to_string())]),
-        ServeError::Zone { settings, workflow, rules } => Stop::zone(lang, &settings, &workflow, &rules),
-        ServeError::Part(part) => Stop::new(exit::ENVIRONMENT, lang, "serve.part", &[("part", &part)]),
-        ServeError::Store(error) => Stop::store(lang, &error),
-        error => {
-            let settings = matches!(error, ServeError::Server(_) | ServeError::Sender(_));
-            let error = anyhow::Error::from(error);
-            let code = if settings { exit::USAGE } else { exit::of(&error) };
-            Stop::new(code, lang, "serve.cannot", &[("what", &format!("{error:#}"))])
-        }
-    }
+    let sentence = fault::of_serving(lang, &error);
+    let usage = matches!(error, ServeError::Address(_) | ServeError::Zone { .. } | ServeError::Server(_) | ServeError::Sender(_));
+    let code = match error {
+        _ if usage => exit::USAGE,
+        ServeError::InUse(_) | ServeError::Part(_) | ServeError::Store(_) => exit::ENVIRONMENT,
+        error => exit::of(&error.into()),
+    };
+    Stop { code, sentence }
 }
 
 fn print(ready: &Ready, rules: &[Arc<RuleSet>], context: &Context) {

@@ -1,6 +1,6 @@
 //! The lock file beside a SQLite file: one process writes, and the others learn who it is and how to reach it.
 
-use super::StoreError;
+use super::{StoreError, file_fault};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -30,7 +30,7 @@ impl Lock {
     /// Takes the lock of a database, or names who has it.
     pub fn take(database: &Path) -> Result<Lock, StoreError> {
         let path = path_of(database);
-        let failed = |error: std::io::Error| StoreError::Open { path: path.display().to_string(), what: error.to_string() };
+        let failed = |error: std::io::Error| StoreError::Lock { path: path.display().to_string(), what: file_fault(&error) };
         let mut file = open(&path).map_err(failed)?;
         if file.try_lock().is_err() {
             let holder = read(&mut file).unwrap_or_default();

@@ -40,6 +40,7 @@ pub use news::News;
 pub use place::{Place, PlaceError};
 pub use postgres::translated;
 pub use schema::VERSION as SCHEMA_VERSION;
+pub use sentence::{Unfit, fault_in_words, file_fault};
 pub use statements::numbered;
 pub use writer::{Counts, Lane};
 
@@ -48,6 +49,10 @@ pub use writer::{Counts, Lane};
 pub enum StoreError {
     #[error("cannot open the database `{path}`: {what}")]
     Open { path: String, what: String },
+    #[error("the lock file `{path}` cannot be used: {what}")]
+    Lock { path: String, what: String },
+    #[error("cannot open the database `{path}`: {why}")]
+    Unfit { path: String, why: Unfit },
     #[error("the database `{path}` was written by a newer duban (schema {found}; this one knows {known})")]
     Newer { path: String, found: i64, known: i64 },
     /// For looking only: whoever writes brings it to this version first.
@@ -96,7 +101,7 @@ pub struct Opening {
 
 /// A database whose rows were not all put in, or whose keys were not made.
 fn never_filled(place: &Place) -> StoreError {
-    StoreError::Open { path: place.to_string(), what: "it was never filled to its end; remove it".into() }
+    StoreError::Unfit { path: place.to_string(), why: Unfit::HalfFilled }
 }
 
 /// Where the office of this database has gone.
@@ -139,7 +144,7 @@ impl Store {
                     return Err(StoreError::SharedFileSystem { path: path.display().to_string(), kind });
                 }
                 let lock = Lock::take(path)?;
-                let cannot = |error: std::io::Error| StoreError::Open { path: path.display().to_string(), what: error.to_string() };
+                let cannot = |error: std::io::Error| StoreError::Open { path: path.display().to_string(), what: file_fault(&error) };
                 let found = sqlite::flush_log(path).map_err(cannot)?;
                 without_log = lock.unclean && !found && path.metadata().is_ok_and(|file| file.len() > 0);
                 Some(lock)

@@ -2,7 +2,7 @@
 //!
 //! Nothing of a session is relied on, so a pooler may stand in between: what a transaction needs is set inside it.
 
-use super::{StoreError, statements};
+use super::{StoreError, Unfit, statements};
 use crate::store::place::Place;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection};
@@ -62,17 +62,15 @@ impl Server {
             current_setting('server_encoding'), current_setting('server_version_num')";
         let (fsync, full_pages, commit, encoding, version): Row =
             sqlx::query_as(settings).fetch_one(connection).await.map_err(|error| self.cannot_open(&error))?;
-        let refuse = |what: String| Err(StoreError::Open { path: self.place.to_string(), what });
+        let refuse = |why| Err(StoreError::Unfit { path: self.place.to_string(), why });
         if version.parse().unwrap_or(0) < OLDEST {
-            return refuse(format!("PostgreSQL {version} is too old; 13 or later is needed"));
+            return refuse(Unfit::OldPostgres(version));
         }
         if encoding != "UTF8" {
-            return refuse(format!("its encoding is {encoding}; UTF8 is needed"));
+            return refuse(Unfit::Encoding(encoding));
         }
         if !self.throwaway && (fsync != "on" || full_pages != "on" || commit == "off") {
-            return refuse(format!(
-                "its settings are not durable (fsync {fsync}, full_page_writes {full_pages}, synchronous_commit {commit})"
-            ));
+            return refuse(Unfit::NotDurable(format!("fsync {fsync}, full_page_writes {full_pages}, synchronous_commit {commit}")));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What is SQLite's alone: how a file is opened so that a commit is durable, its words, and which errors mean what.
 
-use super::{StoreError, statements};
+use super::{StoreError, Unfit, statements};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use std::collections::HashMap;
@@ -73,7 +73,7 @@ impl File {
     }
 
     async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let refuse = |what: String| StoreError::Open { path: self.path.display().to_string(), what };
+        let refuse = |why| StoreError::Unfit { path: self.path.display().to_string(), why };
         let failed = |error: sqlx::Error| self.cannot_open(&error);
         let (journal,): (String,) = sqlx::query_as("pragma journal_mode").fetch_one(&mut *connection).await.map_err(failed)?;
         let (synchronous,): (i64,) = sqlx::query_as("pragma synchronous").fetch_one(&mut *connection).await.map_err(failed)?;
@@ -81,14 +81,12 @@ impl File {
         let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
         let durable = synchronous == 2 || self.throwaway;
         if journal != "wal" || !durable || foreign_keys != 1 {
-            return Err(refuse(format!(
-                "its settings are not durable (journal {journal}, synchronous {synchronous}, foreign keys {foreign_keys})"
-            )));
+            return Err(refuse(Unfit::NotDurable(format!("journal {journal}, synchronous {synchronous}, foreign keys {foreign_keys}"))));
         }
         let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
         let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         if found < OLDEST_SQLITE {
-            return Err(refuse(format!("SQLite {version} can damage its log; 3.51.3 or later is needed")));
+            return Err(refuse(Unfit::OldSqlite(version)));
         }
         Ok(())
     }
