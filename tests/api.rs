@@ -430,6 +430,7 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
     let counts = |answer: Answer| {
         let answer = answer.json();
         let count = |name: &str| answer[name].as_u64().unwrap();
+        assert_eq!(answer["remarks"], json!([]), "every column is there and read");
         (answer["written"].as_bool().unwrap(), count("new"), count("known"), count("refused"), answer["problems"].clone())
     };
     let good = workbook(["2026-02-26", "2026-02-27"]);
@@ -440,7 +441,31 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
     let (written, .., problems) = counts(import("", OFFICE, &workbook(["2026-02-26", "soon"])).await);
     assert_eq!((written, &problems[0]["place"]), (false, &json!("Letters!C3")));
     assert!(problems[0]["says"].as_str().unwrap().contains("is not a date"), "{problems}");
+    let bad = import("", OFFICE, &workbook(["soon", "2026-02-26"])).await.json();
+    assert_eq!((&bad["problems"][0]["row"], &bad["problems"][0]["column"]), (&json!(2), &json!("C")), "{bad}");
     import("", OFFICE, b"no workbook").await.problem(422, "no_list");
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet().set_name("Letters").unwrap();
+    for (column, text) in ["number", "about", "came on", "colour"].iter().enumerate() {
+        sheet.write(0, column as u16, *text).unwrap();
+    }
+    for (column, text) in ["l9", "an old letter", "2026-01-05", "red"].iter().enumerate() {
+        sheet.write(1, column as u16, *text).unwrap();
+    }
+    let odd = book.save_to_buffer().unwrap();
+    for (lang, says) in [("en", "columns of the sheet that are not read: colour"), ("zh", "表中这些列没有读入：colour")] {
+        let head = format!(
+            "POST /api/v1/imports/letters?dry_run=true HTTP/1.1\r\nauthorization: Bearer {OFFICE}\r\ncontent-type: application/octet-stream\r\naccept-language: {lang}\r\n"
+        );
+        let told = server.raw(&head, &odd).await.json();
+        assert_eq!(told["remarks"][0]["code"], "sheet.columns_unused");
+        assert_eq!(told["remarks"][0]["says"], says);
+        // Of January: the reminder before its day is past, what is late is told to clerk and head.
+        let notices = &told["notices"];
+        assert_eq!((notices["told"].as_u64(), notices["overdue"].as_u64() > Some(0)), (Some(0), true), "{told}");
+    }
+    let historic = import("?dry_run=true&how=historic", OFFICE, &odd).await.json();
+    assert_eq!(historic["notices"], json!({ "told": 0, "overdue": 0, "persons": 0 }), "history owes nothing");
     import("?how=tomorrow", OFFICE, &good).await.problem(400, "unknown_value");
     server.ask("POST", "/imports/letters", OFFICE, &[], "{}").await.problem(415, "media");
 

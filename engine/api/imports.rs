@@ -3,8 +3,7 @@
 use super::Api;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, Workbook};
-use crate::app::Answer;
-use crate::app::App;
+use crate::app::{Answer, App, Caused};
 use crate::app::import::{Imported, Wishes};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
@@ -58,7 +57,27 @@ pub struct ImportAnswer {
     refused: usize,
     /// What is wrong in the sheet itself.
     problems: Vec<CellProblem>,
+    /// Columns that the sheet does not have, and headings of it that are not read: worth a look, and no fault.
+    remarks: Vec<CellProblem>,
+    /// The notices that it causes, or would.
+    notices: CausedView,
     rows: Vec<ImportRow>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CausedView {
+    /// Told by the actions themselves; of what is entered as history they are held.
+    told: u64,
+    /// Reminders and escalations whose day has come already, told as soon as the scheduler looks.
+    overdue: u64,
+    /// To so many persons in all.
+    persons: u64,
+}
+
+impl From<Caused> for CausedView {
+    fn from(Caused { told, overdue, persons }: Caused) -> CausedView {
+        CausedView { told, overdue, persons }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,7 +124,7 @@ pub async fn import(
     let reading = sheet::read_import_bytes(workbook.into(), &workflow.imports[&name], &workflow.fields, &rules.setting.directory);
     let reading =
         reading.map_err(|error| Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_list").with("what", error.sentence(asked.lang)))?;
-    let problems = reading.problems.clone();
+    let (problems, remarks) = (reading.problems.clone(), reading.remarks.clone());
     let kept_out = !problems.is_empty() && !params.skip_bad_rows;
     let rows = reading.rows_or_problems(params.skip_bad_rows).unwrap_or_default();
     let wishes = Wishes {
@@ -116,11 +135,11 @@ pub async fn import(
     };
     let imported = match kept_out {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
-        true => Imported { rows: Vec::new(), written: false },
+        true => Imported::default(),
         false => asked.app.import(&rules, &name, &rows, &wishes, None).await?,
     };
     api.pulse.wake();
-    Ok(Json(report(&name, params.dry_run, &problems, imported, asked.lang)))
+    Ok(Json(report(&name, params.dry_run, [&problems, &remarks], imported, asked.lang)))
 }
 
 /// An import by its name or title.
@@ -139,7 +158,7 @@ fn find(app: &App, text: &str) -> Result<(Arc<Rules>, Name), Failure> {
     Err(Failure::of(StatusCode::NOT_FOUND, "no_import").with("import", text).with("known", known.join(", ")).at("import", near))
 }
 
-fn report(name: &str, dry_run: bool, problems: &[SheetProblem], imported: Imported, lang: Lang) -> ImportAnswer {
+fn report(name: &str, dry_run: bool, sheet: [&[SheetProblem]; 2], imported: Imported, lang: Lang) -> ImportAnswer {
     let rows: Vec<ImportRow> = imported
         .rows
         .into_iter()
@@ -156,13 +175,14 @@ fn report(name: &str, dry_run: bool, problems: &[SheetProblem], imported: Import
             },
         })
         .collect();
-    let cells = problems.iter().map(|problem| CellProblem {
+    let cell = |problem: &SheetProblem| CellProblem {
         place: problem.place(),
         row: problem.row,
         column: problem.column.clone(),
         code: problem.code.to_string(),
         says: problem.sentence(lang),
-    });
+    };
+    let [problems, remarks] = sheet.map(|found| found.iter().map(cell).collect());
     ImportAnswer {
         import: name.to_string(),
         dry_run,
@@ -170,7 +190,9 @@ fn report(name: &str, dry_run: bool, problems: &[SheetProblem], imported: Import
         new: rows.iter().filter(|row| row.done && !row.repeated).count(),
         known: rows.iter().filter(|row| row.repeated).count(),
         refused: rows.iter().filter(|row| !row.done).count(),
-        problems: cells.collect(),
+        problems,
+        remarks,
+        notices: imported.caused.into(),
         rows,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The same row again is not done twice: the ids of its commands are made of what it says.
 
-use super::{ActError, Answer, App, Group, How};
+use super::together::Tried;
+use super::{ActError, Answer, App, Caused, Group, How};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::derive::{fold, roles};
 use crate::kernel::model::Name;
@@ -30,11 +31,13 @@ pub struct Wishes {
 }
 
 /// What became of a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Imported {
     pub rows: Vec<ImportedRow>,
     /// `false`: nothing was written.
     pub written: bool,
+    /// The notices that it causes, or would.
+    pub caused: Caused,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,7 +86,7 @@ impl App {
             historic: wishes.historic,
             tried,
         };
-        let (answers, written) = self.together(&groups, how).await?;
+        let Tried { answers, written, caused } = self.try_together(&groups, how).await?;
         let mut out = Vec::with_capacity(rows.len());
         for ((group, answer), (number, item, refused)) in groups.iter().zip(answers).zip(found) {
             let (refused_action, answer) = match (refused, answer) {
@@ -96,7 +99,7 @@ impl App {
             };
             out.push(ImportedRow { number, item, refused_action, answer });
         }
-        Ok(Imported { rows: out, written })
+        Ok(Imported { rows: out, written, caused })
     }
 
     /// The command of one step of a row, on the item as it is by then.

@@ -30,7 +30,7 @@ pub use offices::{OfficeError, Offices};
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
 pub use sweep::{SLOT_LEASE, Swept};
-pub use together::{Group, GroupAnswer, How};
+pub use together::{Caused, Group, GroupAnswer, How};
 pub use wake::Woken;
 
 use crate::clock::Clock;

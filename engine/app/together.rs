@@ -13,6 +13,7 @@ use crate::kernel::rules::Rules;
 use crate::kernel::time::Instant;
 use crate::store::save::{About, Answered, NotSaved, Save};
 use crate::store::{Lane, StoreError, items};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -46,6 +47,12 @@ impl App {
     /// Tries groups in their order, each on what those before it left, and writes all that succeeded in one commit.
     /// `false` when nothing was written.
     pub async fn together(&self, groups: &[Group], how: How<'_>) -> Result<(Vec<GroupAnswer>, bool), ActError> {
+        let Tried { answers, written, .. } = self.try_together(groups, how).await?;
+        Ok((answers, written))
+    }
+
+    /// The same, with what it causes.
+    pub(super) async fn try_together(&self, groups: &[Group], how: How<'_>) -> Result<Tried, ActError> {
         let mut was_answered = false;
         for _ in 0..ATTEMPTS {
             let mut trial = Trial { was_answered, ..Trial::new(self, how.historic) };
@@ -59,11 +66,12 @@ impl App {
                 tokio::task::yield_now().await;
             }
             let failed = answers.iter().any(Result::is_err);
+            let caused = trial.caused();
             if how.dry_run || trial.saves.is_empty() || (failed && !how.skip_failed) {
-                return Ok((answers, false));
+                return Ok(Tried { answers, written: false, caused });
             }
             match trial.write().await {
-                Ok(()) => return Ok((answers, true)),
+                Ok(()) => return Ok(Tried { answers, written: true, caused }),
                 Err(NotSaved::Store(error)) => return Err(ActError::Store(error)),
                 Err(NotSaved::NoticeRecorded(key)) => {
                     return Err(ActError::Store(StoreError::NotDone(format!("the notice `{key}` is recorded already"))));
@@ -75,6 +83,24 @@ impl App {
         }
         Err(ActError::Store(StoreError::Busy))
     }
+}
+
+/// What groups came to.
+pub(super) struct Tried {
+    pub answers: Vec<GroupAnswer>,
+    pub written: bool,
+    pub caused: Caused,
+}
+
+/// The notices that commands cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caused {
+    /// Told by the actions themselves; of what is entered as history they are held.
+    pub told: u64,
+    /// Reminders and escalations whose day has come already, told as soon as the scheduler looks.
+    pub overdue: u64,
+    /// To so many persons in all.
+    pub persons: u64,
 }
 
 /// What the commands so far would leave behind.
@@ -212,6 +238,27 @@ impl<'a> Trial<'a> {
         self.saves.push(Save::new(about, accepted).map_err(ActError::Store)?);
         self.items.insert(command.item.clone(), Arc::new(Held { rules, item }));
         Ok(done)
+    }
+
+    /// The notices of what would be written, and of what its items owe at once.
+    fn caused(&self) -> Caused {
+        let (mut caused, mut persons) = (Caused::default(), BTreeSet::new());
+        for save in &self.saves {
+            caused.told += save.notices().len() as u64;
+            persons.extend(save.notices().iter().map(|notice| notice.person.clone()));
+        }
+        for held in self.items.values().filter(|_| !self.historic) {
+            if decide::wake_up(&held.item).is_none_or(|at| at > self.now) {
+                continue;
+            }
+            // What cannot be decided will be set aside, and tells nobody.
+            if let Ok(Ok(accepted)) = deciding(|| decide::wake(&held.rules, &held.item, self.now)) {
+                caused.overdue += accepted.notices.len() as u64;
+                persons.extend(accepted.notices.into_iter().map(|notice| notice.person));
+            }
+        }
+        caused.persons = persons.len() as u64;
+        caused
     }
 
     async fn item(&mut self, id: &Name) -> Result<Option<Arc<Held>>, ActError> {

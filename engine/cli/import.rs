@@ -3,7 +3,7 @@
 use super::office::{Office, Stop, via, wait_for};
 use super::{Context, act, exit, table};
 use crate::api::client::ImportRequest;
-use crate::app::Answer;
+use crate::app::{Answer, Caused};
 use crate::app::import::{Imported, Wishes};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
@@ -75,7 +75,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let bar = progress(rows.len(), office.server().is_some() && !args.dry_run, context);
     let imported = match (office.server().filter(|_| !args.dry_run), kept_out) {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
-        (_, true) => Imported { rows: Vec::new(), written: false },
+        (_, true) => Imported::default(),
         (Some(server), false) => {
             let request = ImportRequest { workflow: workflow.name.to_string(), import: name.to_string(), rows, wishes };
             server.import(&request).await.map_err(|error| Stop::client(lang, &error))?
@@ -150,7 +150,7 @@ fn in_json(args: &ImportArgs, problems: &[SheetProblem], remarks: &[SheetProblem
         );
     json!({
         "file": args.file, "dry_run": args.dry_run, "written": imported.written, "new": new, "known": known, "refused": refused,
-        "problems": cells.collect::<Vec<_>>(), "remarks": remarks.iter().map(|remark| remark.sentence(lang)).collect::<Vec<_>>(), "refused_rows": rows.collect::<Vec<_>>(),
+        "notices": imported.caused, "problems": cells.collect::<Vec<_>>(), "remarks": remarks.iter().map(|remark| remark.sentence(lang)).collect::<Vec<_>>(), "refused_rows": rows.collect::<Vec<_>>(),
         "bad_rows": bad_rows(problems),
     })
 }
@@ -187,6 +187,17 @@ fn print(office: &Office, args: &ImportArgs, problems: &[SheetProblem], imported
         (false, true, _) => "import.done",
         (false, false, true) => "import.known",
         (false, false, false) => "import.nothing",
+    };
+    anstream::println!("{}", say(lang, key, &values));
+    let Caused { told, overdue, persons } = imported.caused;
+    let (told, overdue, persons) = (told.to_string(), overdue.to_string(), persons.to_string());
+    let values = [("told", told.as_str()), ("overdue", &overdue), ("persons", &persons)];
+    let key = match (args.how, imported.written) {
+        _ if new == "0" => return,
+        (As::Live, true) => "import.causes",
+        (As::Live, false) => "import.would_cause",
+        (As::Historic, true) => "import.holds",
+        (As::Historic, false) => "import.would_hold",
     };
     anstream::println!("{}", say(lang, key, &values));
 }

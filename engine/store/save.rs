@@ -9,7 +9,7 @@ use super::model::Process;
 use super::writer::Lane;
 use super::{Behind, Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
-use crate::kernel::model::decision::{Accepted, Number};
+use crate::kernel::model::decision::{Accepted, Notice, Number};
 use crate::kernel::model::definition::Flag;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -212,6 +212,11 @@ impl Save {
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
         Ok(Save { here: Arc::default(), about, accepted, item, at, row, facts, notices, unique })
+    }
+
+    /// What it tells.
+    pub fn notices(&self) -> &[Notice] {
+        &self.accepted.notices
     }
 
     pub(super) fn rev_after(&self) -> u64 {
