@@ -338,7 +338,8 @@ async fn the_outbox_and_its_mails_are_read_page_by_page_while_more_comes_in() {
     for item in ["a1", "a2", "a3", "a4", "a5"] {
         asked(item).await;
     }
-    let items = |page: &Json| page["notices"].as_array().unwrap().iter().map(|row| row["item"].as_str().unwrap().to_string()).collect::<Vec<_>>();
+    let items =
+        |page: &Json| page["notices"].as_array().unwrap().iter().map(|row| row["item"].as_str().unwrap().to_string()).collect::<Vec<_>>();
     let encoded = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let (mut read, mut after, mut pages) = (Vec::new(), String::new(), 0);
     loop {

@@ -306,7 +306,7 @@ fn a_server_whose_database_goes_away_says_so_and_goes_on_when_it_is_back() {
     assert!(told.contains("store: ") && !told.contains("duban@"), "{told}");
     let refused = with(&submit);
     assert_eq!(refused.code, 4);
-    assert!(refused.err.contains("the server cannot be reached"), "{refused:?}");
+    assert!(refused.err.contains("服务器连不上；请看它是否在运行"), "{refused:?}");
 
     postgres.go();
     server.until_ready();

@@ -3,8 +3,8 @@
 use super::Api;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, Workbook};
-use crate::app::{Answer, App, Caused};
 use crate::app::import::{Imported, Wishes};
+use crate::app::{Answer, App, Caused};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal};

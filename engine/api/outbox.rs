@@ -243,11 +243,7 @@ pub async fn show(asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxE
             return Err(none());
         }
         let notices = asked.app.store.notices_in(&id).await?;
-        let mail = MailView {
-            mail: mail.into(),
-            notices: notices.into_iter().map(|notice| notice.key).collect(),
-            message,
-        };
+        let mail = MailView { mail: mail.into(), notices: notices.into_iter().map(|notice| notice.key).collect(), message };
         return Ok(Json(OutboxEntry { mail: Some(mail), notice: None }));
     }
     let notice = asked.app.store.notice(&id).await?.filter(|notice| own(&notice.person)).ok_or_else(none)?;

@@ -107,9 +107,7 @@ fn check_backup(last: Option<LastBackup>, now: Instant) -> Check {
 
 fn check_clock(last: Option<Instant>, now: Instant) -> Check {
     match last {
-        Some(last) if last - now > BEHIND => {
-            Check::new("clock", "behind", Level::Fault).with("last", text(last)).with("now", text(now))
-        }
+        Some(last) if last - now > BEHIND => Check::new("clock", "behind", Level::Fault).with("last", text(last)).with("now", text(now)),
         _ => Check::new("clock", "good", Level::Good),
     }
 }
@@ -194,7 +192,7 @@ impl Looks {
         for (name, rules) in &look.rules.workflows {
             let workflow = &rules.setting.workflow;
             self.zone.get_or_insert(workflow.timezone);
-            let key = (workflow.title.clone(), workflow.calendar.clone(), rules.setting.calendar.known_until());
+            let key = (workflow.title.clone(), workflow.calendar.to_string(), rules.setting.calendar.known_until());
             let empty = || Horizon { zone: workflow.timezone, beyond: Beyond::default(), offices: Vec::new() };
             let horizon = self.calendars.entry(key).or_insert_with(empty);
             let Some(beyond) = look.beyond.get(&**name) else { continue };
@@ -245,7 +243,8 @@ impl Looks {
                 Check::new("rules", "mistakes", Level::Fault).with("hash", hash).with("problems", errors)
             }
             (mistakes, _) => {
-                let which = mistakes.iter().map(|(office, hash, errors)| (office.clone(), format!("{} ({errors})", &hash[..hash.len().min(8)])));
+                let which =
+                    mistakes.iter().map(|(office, hash, errors)| (office.clone(), format!("{} ({errors})", &hash[..hash.len().min(8)])));
                 let check = Check::new("rules", "some_mistakes", Level::Fault).with("count", self.faulty).with("offices", self.offices);
                 Check { which: which.collect(), ..check }
             }

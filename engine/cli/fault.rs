@@ -7,7 +7,7 @@ use crate::kernel::words::{Lang, say};
 use crate::mail::AddressError;
 use crate::mail::smtp::ServerError;
 use crate::serve::ServeError;
-use crate::store::{PlaceError, StoreError, file_fault, fault_in_words};
+use crate::store::{PlaceError, StoreError, fault_in_words, file_fault};
 use std::error::Error;
 
 /// The sentence of whatever ended a command. What nobody foresaw is told as it was found.

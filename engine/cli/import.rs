@@ -3,8 +3,8 @@
 use super::office::{Office, Stop, via, wait_for};
 use super::{Context, act, exit, table};
 use crate::api::client::ImportRequest;
-use crate::app::{Answer, Caused};
 use crate::app::import::{Imported, Wishes};
+use crate::app::{Answer, Caused};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal, say};

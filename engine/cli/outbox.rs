@@ -104,7 +104,8 @@ fn reply(text: &str, lang: Lang) -> String {
 async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let person = args.person.as_ref().map(|person| office.person(person)).transpose()?;
-    let filter = OutboxFilter { status: args.status.clone(), person: person.map(|person| person.to_string()), item: args.item.clone(), after: None };
+    let filter =
+        OutboxFilter { status: args.status.clone(), person: person.map(|person| person.to_string()), item: args.item.clone(), after: None };
     let notices = office.app.store.notices(&filter, args.limit).await.map_err(|error| Stop::store(lang, &error))?;
     let counts = office.app.store.count_notices().await.map_err(|error| Stop::store(lang, &error))?;
     let mut sums: Vec<(String, u64)> = Vec::new();

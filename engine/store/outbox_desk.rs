@@ -75,11 +75,26 @@ impl Store {
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
             .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(at).bind(key).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let read = |row: Row| {
-            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) = row;
-            let (recorded_at, not_before, mail_ended_at) = (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
+            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) =
+                row;
+            let (recorded_at, not_before, mail_ended_at) =
+                (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
             let seq = seq as u64;
-            let status =
-                NoticeStatus { key, seq, notice, kind, person, recorded_at, not_before, status, reason, mail, mail_status, mail_ended_at, mail_reply };
+            let status = NoticeStatus {
+                key,
+                seq,
+                notice,
+                kind,
+                person,
+                recorded_at,
+                not_before,
+                status,
+                reason,
+                mail,
+                mail_status,
+                mail_ended_at,
+                mail_reply,
+            };
             Ok((item, status))
         };
         rows.into_iter().map(read).collect()

@@ -282,7 +282,9 @@ async fn done(store: &mut Store, ground: &Ground, step: &Step, now: Instant) -> 
         Step::PutOff(keys, until) => format!("{:?}", store.put_off_notices(keys, at(until)).await),
         Step::Retry(ids) => format!("{:?}", store.retry_mails(&ids, now).await),
         Step::Cancel(ids) => format!("{:?}", store.cancel_mails(&ids, "a person", now).await),
-        Step::Quarantine(item, rev, fence, until) => format!("{:?}", store.quarantine(item, rev, fence, "a rule failed", at(until), now).await),
+        Step::Quarantine(item, rev, fence, until) => {
+            format!("{:?}", store.quarantine(item, rev, fence, "a rule failed", at(until), now).await)
+        }
         Step::WakeNow(item, rules_rev) => format!("{:?}", store.wake_now(item, now, rules_rev).await),
         Step::Derived(item, rev, wake_up, rules_rev) => {
             let caches = Caches { state: "derived".into(), fields: "{}".into(), dues: "[]".into(), ..Caches::default() };

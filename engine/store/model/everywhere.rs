@@ -3,8 +3,8 @@
 use super::state::{MailRow, Office, Standing, State};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
-use crate::store::everywhere::{DueSweep, Except, Jurisdiction, NextMoments};
 use crate::store::backup::{BACKUP, BACKUP_FILE, LastBackup};
+use crate::store::everywhere::{DueSweep, Except, Jurisdiction, NextMoments};
 use crate::store::health::{Health, Share, Waiting, Worst};
 use crate::store::items::WakeUp;
 use crate::store::posting::{Claimed, MailEnd, Outcome};
