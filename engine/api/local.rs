@@ -1,4 +1,9 @@
 //! The local API: what the command line would write itself if no server held the file. Every route wants a token.
+//!
+//! Acting, lists and the outbox stand under `/api/v1` too. Here they take what the command line has read already (rows of a sheet, commands that
+//! name the user of the machine) and answer in a form that it puts into words itself. The clock, a restored database and the note of a backup
+//! concern all offices, so they are for whoever may read the lock file and for no program of an office; trying again what was set aside is
+//! the administrator's.
 
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
