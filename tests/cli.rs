@@ -395,3 +395,78 @@ fn rules_of_the_settings_are_not_put_to_work_in_another_office() {
     done(&["act", "a1", "accept", "--as", "曾海敏", "--jurisdiction", "east", "--rules", &rules], false);
     assert_ne!(done(&["offices", "--json"], false), before);
 }
+
+/// Settings, files and addresses that cannot be meant are told in the reader's language, with what to do.
+#[test]
+fn what_keeps_a_command_from_starting_is_told_in_the_readers_language() {
+    let desk = Desk::new();
+    let write = |name: &str, text: &str| std::fs::write(desk.folder.path().join(name), text).unwrap();
+    write("typo.yaml", "jurisdction: west\n");
+    write("shape.yaml", "mail: [1]\n");
+    write("note.db", &"no database at all ".repeat(100));
+    std::fs::create_dir(desk.folder.path().join("lock.db.lock")).unwrap();
+    type Case<'a> = (&'a [&'a str], (&'a str, &'a str), i32, &'a str, &'a str);
+    let cases: [Case; 11] = [
+        (
+            &["list", "--config", "none.yaml"],
+            ("", ""),
+            2,
+            "设置文件 none.yaml 读不了：没有这个文件",
+            "cannot be read: there is no such file; check",
+        ),
+        (
+            &["list", "--config", "typo.yaml"],
+            ("", ""),
+            2,
+            "typo.yaml:1:1：设置里没有“jurisdction”这一项",
+            "the settings know no `jurisdction`",
+        ),
+        (&["list", "--config", "shape.yaml"], ("", ""), 2, "设置写得不对", "the settings cannot be read as they are written"),
+        (
+            &["list"],
+            ("DATABASE_URL", "mysql://x"),
+            2,
+            "不是数据库：既不是文件，也不是 PostgreSQL 服务器",
+            "names no database: it is neither",
+        ),
+        (
+            &["list"],
+            ("DUBAN_LEASE_SECONDS", "soon"),
+            2,
+            "DUBAN_LEASE_SECONDS 不能是“soon”：请写秒数",
+            "cannot be `soon`: write a number of seconds",
+        ),
+        (&["list", "--database", "note.db"], ("", ""), 4, "不是督办的数据库", "is not a database of duban"),
+        (
+            &["act", "a1", "draft", "--as", "x", "--database", "lock.db"],
+            ("", ""),
+            4,
+            "锁文件 lock.db.lock 不能用：",
+            "the lock file lock.db.lock beside",
+        ),
+        (&["act", "a1", "draft", "--as", "x"], ("DUBAN_RULES", ""), 2, "没有指明规则", "no rule set is named"),
+        (&["act", "--file", "none.yaml"], ("", ""), 2, "none.yaml 读不了：没有这个文件", "none.yaml cannot be read: there is no such file"),
+        (
+            &["serve"],
+            ("DUBAN_SMTP_URL", "ftp://x"),
+            2,
+            "mail.smtp_url 不能用：开头是 ftp:；请写",
+            "cannot be used: it begins with ftp:; write",
+        ),
+        (&["serve"], ("DUBAN_MAIL_FROM", "nobody"), 2, "mail.from“nobody”不是邮箱地址", "`nobody`, is not a mail address"),
+    ];
+    for (arguments, (name, value), code, zh, en) in cases {
+        for (lang, sentence) in [("zh", zh), ("en", en)] {
+            let mut command = desk.command(&[arguments, &["--lang", lang]].concat());
+            match (name, value) {
+                ("", _) => {}
+                (name, "") => _ = command.env_remove(name),
+                (name, value) => _ = command.env(name, value),
+            }
+            let output = command.output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+            assert!(told.contains(sentence), "{arguments:?}: {told}");
+        }
+    }
+}

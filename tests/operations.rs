@@ -46,6 +46,7 @@ fn the_doctor_says_of_each_question_how_it_is_and_what_to_do() {
     assert_eq!(found(&answer, "clock"), pair("good", "good"));
     assert_eq!(found(&answer, "wake_ups"), pair("overdue", "warning"), "what was due in 2024 was never worked");
     assert_eq!(found(&answer, "mail"), pair("nowhere", "warning"));
+    assert_eq!(found(&answer, "backup"), pair("never", "warning"));
     for check in answer["checks"].as_array().unwrap() {
         let sentence = check["sentence"].as_str().unwrap();
         assert!(!sentence.contains('{') && !sentence.starts_with("doctor."), "{check}");
@@ -56,7 +57,7 @@ fn the_doctor_says_of_each_question_how_it_is_and_what_to_do() {
 
     // Somebody's hand in the database, an item that was set aside, a calendar that ends before what is due.
     desk.sql("update item set title = 'forged' where id = 'a2'");
-    desk.sql("update item set quarantine = 'a rule failed', retries = 3 where id = 'a1'");
+    desk.sql("update item set quarantine = 'a rule failed', set_aside_at = 1709251200000, retries = 3 where id = 'a1'");
     desk.sql(r#"update item set dues = '{"answer":"2099-01-05"}' where id = 'a1'"#);
     let (code, answer) = desk.coded(&["doctor"]);
     assert_eq!((code, &answer["faults"]), (1, &1.into()), "{answer}");
@@ -64,11 +65,69 @@ fn the_doctor_says_of_each_question_how_it_is_and_what_to_do() {
     let which = asked(&answer, "records")[0]["which"].to_string();
     assert!(which.contains("a2") && which.contains("`forged` is stored"), "{which}");
     assert_eq!(found(&answer, "set_aside"), pair("some", "warning"));
+    assert_eq!(asked(&answer, "set_aside")[0]["values"]["since"], "2024-03-01T00:00:00Z");
     assert_eq!(asked(&answer, "set_aside")[0]["which"], serde_json::json!([["a1", "a rule failed"]]));
     assert_eq!(found(&answer, "calendar"), pair("beyond", "warning"));
     assert_eq!(asked(&answer, "calendar")[0]["values"]["farthest"], "2099-01-05");
     let shown = desk.run(&["doctor"]);
     assert!(shown.out.contains("✗ 记录：2件中有2件") || shown.out.contains("✗ 记录：2件中有1件"), "{shown:?}");
+}
+
+/// Sums over all offices of a database, and which are worst off; of one, when it is named.
+#[test]
+fn the_doctor_asks_all_offices_and_names_those_that_are_worst_off() {
+    let desk = Desk::new();
+    let office = |name: &str| std::fs::write(desk.path("duban.yaml"), format!("jurisdiction: {name}\n")).unwrap();
+    office("west");
+    desk.submitted("a1");
+    desk.submitted("a2");
+    assert_eq!(desk.run(&["offices", "add", "east"]).code, 0);
+    office("east");
+    desk.submitted("a1");
+    std::fs::remove_file(desk.path("duban.yaml")).unwrap();
+    assert_eq!(desk.run(&["list"]).code, 2, "which of the two is to be said");
+    desk.sql("update item set quarantine = 'a rule failed', set_aside_at = 1709251200000 where jurisdiction = 'east'");
+    desk.sql(r#"update item set dues = '{"answer":"2099-01-05"}' where jurisdiction = 'west'"#);
+    let (_, answer) = desk.coded(&["doctor"]);
+    let of = |check: &str| asked(&answer, check)[0].clone();
+    assert_eq!((of("wake_ups")["values"]["count"].as_str(), of("wake_ups")["offices"].as_array().unwrap().len()), (Some("3"), 2));
+    let counts: Vec<u64> = of("wake_ups")["offices"].as_array().unwrap().iter().map(|share| share["count"].as_u64().unwrap()).collect();
+    assert_eq!(counts.iter().sum::<u64>(), 3, "{answer}");
+    assert_eq!(of("set_aside")["offices"], serde_json::json!([{ "office": "east", "count": 1, "since": "2024-03-01T00:00:00Z" }]));
+    assert_eq!(of("set_aside")["which"], serde_json::json!([["east/a1", "a rule failed"]]));
+    assert_eq!((of("calendar")["found"].as_str(), &of("calendar")["offices"][0]["office"]), (Some("beyond"), &"west".into()));
+    assert_eq!(of("calendar")["offices"][0]["count"], 2);
+    assert_eq!((of("rules")["found"].as_str(), of("records")["values"]["items"].as_str()), (Some("good"), Some("3")));
+    let shown = desk.run(&["doctor", "--lang", "en"]);
+    assert!(shown.out.contains("west") && shown.out.contains("1, the first since 2024-03-01 08:00"), "{shown:?}");
+    let (_, answer) = desk.coded(&["doctor", "--jurisdiction", "east"]);
+    assert_eq!(asked(&answer, "wake_ups")[0]["values"]["count"], "1");
+    assert!(asked(&answer, "wake_ups")[0].get("offices").is_none_or(|offices| *offices == serde_json::json!([])), "{answer}");
+    assert_ne!(found(&answer, "calendar").0, "beyond");
+    assert_eq!(desk.run(&["doctor", "--jurisdiction", "esat"]).code, 2);
+}
+
+/// What concerns an office needs no name while there is only one; what concerns all of them never does.
+#[test]
+fn the_only_office_of_a_database_needs_no_name_also_through_a_server() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("duban.yaml"), "jurisdiction: west\n").unwrap();
+    desk.submitted("a1");
+    std::fs::remove_file(desk.path("duban.yaml")).unwrap();
+    assert_eq!(desk.json(&["list"])["items"][0]["id"], "a1");
+    desk.submitted("a2");
+    let server = crate::serve::Server::start(&desk, &[]);
+    server.until_ready();
+    desk.submitted("a3");
+    assert_eq!(desk.json(&["list"])["items"].as_array().unwrap().len(), 3);
+    assert_eq!(desk.json(&["clock", "confirm"])["confirmed"], false, "nothing was held");
+    assert_eq!(desk.json(&["restore", "--release", "cancel"])["notices"], 0);
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(desk.run(&["offices", "add", "east"]).code, 0);
+    let several = desk.run(&["list", "--lang", "en"]);
+    assert!(several.code == 2 && several.err.contains("only: east, west"), "{several:?}");
+    assert_eq!(desk.json(&["clock", "confirm"])["confirmed"], false, "it concerns them all");
 }
 
 /// All offices of a database are looked through, also when none of them is `local`; and a copy of it is held and let go as a whole.
@@ -147,6 +206,11 @@ fn a_backup_is_taken_while_a_server_works_and_overwrites_nothing() {
         assert_eq!(std::fs::metadata(desk.path("copy.db")).unwrap().permissions().mode() & 0o777, 0o600, "nobody else's to read");
     }
     assert_eq!(desk.run(&["backup", "copy.db"]).code, 5, "it is there already");
+    let (_, doctor) = desk.coded(&["doctor"]);
+    assert_eq!(found(&doctor, "backup"), pair("good", "good"), "the server has noted it");
+    assert!(asked(&doctor, "backup")[0]["values"]["file"].as_str().unwrap().ends_with("copy.db"), "{doctor}");
+    let (_, page) = server.ask("GET", "/metrics", &[], "");
+    assert!(page.contains("\nduban_last_backup_timestamp_seconds 1") && page.contains("\nduban_set_aside_age_seconds 0"), "{page}");
     assert_eq!(desk.run(&["list", "--database", "copy.db"]).code, 0);
     let whole = desk.run(&["restore", "--check", "copy.db"]);
     assert!(whole.code == 0 && whole.out.contains("2件，都与事实一致"), "{whole:?}");
@@ -166,6 +230,10 @@ fn a_backup_is_taken_while_a_server_works_and_overwrites_nothing() {
     std::fs::remove_file(desk.path("copy.db.sha256")).unwrap();
     assert_ne!(desk.run(&["restore", "copy.db", "--database", "new.db"]).code, 0);
     assert!(!std::path::Path::new(&desk.path("new.db")).exists());
+    desk.sql("update meta set value = '1709251200000' where name = 'backup'");
+    assert_eq!(found(&desk.json(&["doctor"]), "backup"), pair("old", "warning"));
+    assert_eq!(desk.json(&["backup", "--note", "office.dump"])["noted"], "office.dump");
+    assert_eq!(asked(&desk.json(&["doctor"]), "backup")[0]["values"]["file"], "office.dump");
     let server = desk.run(&["backup", "--database", "postgres://duban@127.0.0.1:1/duban"]);
     assert!(server.code == 2 && server.err.contains("pg_dump"), "{server:?}");
 }
@@ -225,10 +293,15 @@ fn what_was_set_aside_is_listed_with_its_reason_and_tried_again() {
     let desk = Desk::new();
     desk.submitted("a1");
     assert_eq!(desk.json(&["quarantine"])["items"], serde_json::json!([]));
-    desk.sql("update item set quarantine = 'a rule failed', retries = 3, wake_at = 4102444800000 where id = 'a1'");
+    desk.sql(
+        "update item set quarantine = 'a rule failed', retries = 3, wake_at = 4102444800000, set_aside_at = 1709251200000 where id = 'a1'",
+    );
     let listed = desk.json(&["quarantine", "list"]);
     assert_eq!((&listed["items"][0]["item"], &listed["items"][0]["reason"]), (&"a1".into(), &"a rule failed".into()));
     assert_eq!((&listed["items"][0]["tries"], &listed["items"][0]["next_try"]), (&3.into(), &"2100-01-01T00:00:00Z".into()));
+    assert_eq!(listed["items"][0]["since"], "2024-03-01T00:00:00Z");
+    let shown = desk.run(&["quarantine"]);
+    assert!(shown.out.contains("自 2024-03-01 08:00 搁置，试过3次"), "{shown:?}");
     let (code, answer) = desk.coded(&["quarantine", "retry", "a9"]);
     assert_eq!((code, answer), (1, serde_json::json!({ "tried": [], "not_set_aside": ["a9"] })));
     let server = crate::serve::Server::start(&desk, &[]);
