@@ -16,6 +16,7 @@ mod outbox;
 mod problem;
 mod reports;
 mod request;
+mod why;
 
 pub use caller::{Tokens, TokensNow};
 pub use request::BodyLimits;
@@ -78,6 +79,9 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(explain::action, act::one))
         .routes(routes!(act::many))
         .routes(routes!(explain::dues))
+        .routes(routes!(why::wake_ups))
+        .routes(routes!(why::role))
+        .routes(routes!(why::silence))
         .routes(routes!(imports::import))
         .routes(routes!(outbox::list))
         .routes(routes!(outbox::release))

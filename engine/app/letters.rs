@@ -255,10 +255,6 @@ fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now
         Some(lang) if lang.starts_with("en") => Lang::En,
         _ => Lang::Zh,
     };
-    let letter = post.frames.letter(lang, &wordings).map_err(|error| match error {
-        LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
-        LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
-    })?;
     let head = &setting.workflow.letter;
     let sender = Sender {
         name: head.get("sender").cloned().unwrap_or_default(),
@@ -273,6 +269,11 @@ fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now
         LOCAL => mailing::key(carried.iter().copied()),
         here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
     };
+    let (item, notice) = (same_item.then_some(&*first.item), if same_notice { &*first.notice } else { "digest" });
+    let letter = post.frames.referred(lang, &wordings, &mail::reference(item, notice, &key)).map_err(|error| match error {
+        LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
+        LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
+    })?;
     let message = mail::Message {
         key: &key,
         name: &person.title,
@@ -280,8 +281,8 @@ fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now
         letter: &letter,
         workflow: &first.workflow,
         list_title: &setting.workflow.title,
-        item: same_item.then_some(&*first.item),
-        notice: if same_notice { &first.notice } else { "digest" },
+        item,
+        notice,
         reason: &first.role,
         rules: &rules.hash,
         at: now,

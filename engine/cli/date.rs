@@ -168,7 +168,8 @@ fn on_the_way(lang: Lang, answer: &Answer) -> Vec<(String, String)> {
     shown.chain(rest).collect()
 }
 
-fn source(lang: Lang, notice: &Notice) -> String {
+/// What a year's notice is called.
+pub fn source(lang: Lang, notice: &Notice) -> String {
     let year = notice.year.to_string();
     match &notice.source {
         _ if !notice.official => say(lang, "date.derived", &[("year", &year)]),

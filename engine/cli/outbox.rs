@@ -84,6 +84,11 @@ pub fn status(notice: &NoticeStatus, lang: Lang) -> String {
     }
 }
 
+/// The word for a status.
+pub fn status_word(status: &str, lang: Lang) -> String {
+    word(status, lang)
+}
+
 fn word(status: &str, lang: Lang) -> String {
     let key = format!("outbox.{status}");
     if has(lang, &key) { say(lang, &key, &[]) } else { status.to_string() }

@@ -130,8 +130,13 @@ pub fn root_id(sender: &Sender, workflow: &str, item: &str) -> String {
 
 /// From the mail's key, so that a second try is recognised as the same mail. The person appears only inside the hash.
 fn message_id(sender: &Sender, message: &Message) -> String {
-    let about = message.item.map(|item| format!("{}.", slug(item))).unwrap_or_default();
-    format!("<{about}{}.{}@{}>", slug(message.notice), &hash(message.key)[..24], sender.domain)
+    format!("<{}@{}>", reference(message.item, message.notice, message.key), sender.domain)
+}
+
+/// What stands before the @ of a Message-ID: under this a mail is asked about.
+pub fn reference(item: Option<&str>, notice: &str, key: &str) -> String {
+    let about = item.map(|item| format!("{}.", slug(item))).unwrap_or_default();
+    format!("{about}{}.{}", slug(notice), &hash(key)[..24])
 }
 
 fn mailbox(name: &str, address: &Address) -> Mailbox {

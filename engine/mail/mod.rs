@@ -13,7 +13,7 @@ pub mod smtp;
 use crate::kernel::time::Instant;
 
 pub use address::{Address, AddressError};
-pub use compose::{ComposeError, Composed, Message, Sender, compose};
+pub use compose::{ComposeError, Composed, Message, Sender, compose, reference};
 pub use folder::Folder;
 pub use memory::{KeptMail, Memory};
 pub use smtp::Smtp;

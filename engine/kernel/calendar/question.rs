@@ -65,7 +65,7 @@ impl Question {
         let counts_working_days = self.length.unit == Unit::WorkingDay;
         let looked_at = if counts_working_days { (shifted(from, 1).min(date), date) } else { (raw.min(date), raw.max(date)) };
         let years = looked_at.0.year()..=looked_at.1.year();
-        let notices: Vec<_> = years.map(|year| notice(calendar, year)).collect();
+        let notices: Vec<_> = years.map(|year| Notice::of(calendar, year)).collect();
         let provisional = notices.iter().any(|notice| !notice.official);
         if provisional {
             steps.push(DueStep::Provisional { known_until: calendar.known_until() });
@@ -75,9 +75,11 @@ impl Question {
     }
 }
 
-fn notice(calendar: &Calendar, year: i32) -> Notice {
-    let entry = calendar.data().years.get(&year);
-    Notice { year, official: entry.is_some_and(|entry| entry.official), source: entry.and_then(|entry| entry.source.clone()) }
+impl Notice {
+    pub fn of(calendar: &Calendar, year: i32) -> Notice {
+        let entry = calendar.data().years.get(&year);
+        Notice { year, official: entry.is_some_and(|entry| entry.official), source: entry.and_then(|entry| entry.source.clone()) }
+    }
 }
 
 /// Holidays (each in one piece) and make-up days after `from` up to `to`.

@@ -25,7 +25,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
 use crate::kernel::model::definition::Action;
-use crate::kernel::model::fact::{Actor, Cause};
+use crate::kernel::model::fact::{Actor, Cause, Fact};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Fields;
 use crate::kernel::rules::{EvalError, Rules};
@@ -115,6 +115,28 @@ pub struct Offer {
     pub action: Name,
     pub task: Option<u32>,
     pub refusal: Option<Refusal>,
+}
+
+/// The path of the rule by which a fact came about: its rung, its sweep, or its action.
+pub fn rule_of(rules: &Rules, item: Option<&Item>, fact: &Fact) -> Name {
+    let workflow = &rules.setting.workflow;
+    match &fact.cause {
+        Cause::Rung { key, .. } => {
+            let ladder = workflow.deadlines.get(&key.deadline).map(|deadline| &deadline.ladder);
+            let rung = ladder.and_then(|ladder| ladder.iter().find(|rung| rung.rung == key.rung));
+            rung.map_or_else(|| format!("deadlines.{}@", key.deadline).into(), |rung| rung.path.clone())
+        }
+        Cause::Sweep { sweep, .. } => format!("sweeps.{sweep}@").into(),
+        _ => {
+            let kind = fact.branch.and_then(|no| item?.branch(no)).map(|branch| &*branch.kind);
+            let actions = workflow.actions_of(kind).into_iter().flatten();
+            let name = actions.into_iter().find(|(_, action)| action.records_as == fact.name).map_or(&fact.name, |(name, _)| name);
+            match kind {
+                Some(kind) => format!("branches.{kind}.actions.{name}@").into(),
+                None => format!("actions.{name}@").into(),
+            }
+        }
+    }
 }
 
 /// Every action that a person could think of now, with the reason of each that is refused. What depends on input is asked at sending.

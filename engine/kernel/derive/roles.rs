@@ -65,7 +65,8 @@ fn persons(rules: &Rules, item: &Item, who: &Who, task: Option<u32>, day: Date) 
     }
 }
 
-fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>) -> Vec<Name> {
+/// The units that a path leads to.
+pub fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>) -> Vec<Name> {
     let directory = &rules.setting.directory;
     let up = |path: &UnitPath, step: fn(&crate::kernel::model::directory::Unit) -> Option<&Name>| {
         let below = units(rules, item, path, task);

@@ -1,5 +1,6 @@
 //! Why a due date is that date, which rungs were told, and which are still to come.
 
+use super::days::{self, Way};
 use crate::kernel::calendar::window::{day_of, next_opening};
 use crate::kernel::decide::capture;
 use crate::kernel::derive::rungs;
@@ -31,6 +32,8 @@ pub struct DueExplained {
     pub window: bool,
     pub paused: bool,
     pub steps: Vec<DueStep>,
+    /// The days on the way, and what says which are worked.
+    pub way: Option<Way>,
     /// What was told or skipped so far.
     pub fired: Vec<Fired>,
     /// What is still to come, with the day on which its mail leaves.
@@ -82,6 +85,7 @@ fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> D
         window: !declared.closes.is_empty(),
         paused: clock.paused,
         steps: due.map(|due| due.steps.clone()).unwrap_or_default(),
+        way: days::explain(rules, clock),
         fired: clock.fired.clone(),
         coming: coming(rules, item, clock, declared),
         place: rules.places.find(&format!("deadlines.{}@", clock.deadline)).cloned(),
@@ -112,7 +116,12 @@ fn coming(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> Vec
 
 /// `assignment 市住建局`-like: the kind's title with its unit or person, or its number.
 pub fn branch_title(rules: &Rules, item: &Item, clock: &Clock) -> Option<String> {
-    let branch = item.branch(clock.branch?)?;
+    title_of_branch(rules, item, clock.branch?)
+}
+
+/// The same of a branch by its number.
+pub fn title_of_branch(rules: &Rules, item: &Item, no: u32) -> Option<String> {
+    let branch = item.branch(no)?;
     let kind = rules.setting.workflow.branches.get(&branch.kind).map_or_else(|| branch.kind.to_string(), |kind| kind.title.clone());
     let which = ["unit", "person"].iter().find_map(|field| branch.fields.get(*field)?.as_text());
     Some(match which {

@@ -90,6 +90,11 @@ impl Frames {
 
     /// Writes the letter for notices that go to one person in one mail: the worst first, in the words of each.
     pub fn letter(&self, lang: Lang, wordings: &[Wording]) -> Result<Letter, LetterError> {
+        self.referred(lang, wordings, "")
+    }
+
+    /// The same with the reference under which the mail is asked about.
+    pub fn referred(&self, lang: Lang, wordings: &[Wording], reference: &str) -> Result<Letter, LetterError> {
         let mut filled = Vec::with_capacity(wordings.len());
         for (index, wording) in wordings.iter().enumerate() {
             filled.push(Filled {
@@ -101,6 +106,7 @@ impl Frames {
         filled.sort_by_key(|notice| std::cmp::Reverse(urgency(notice.values)));
         let [first, rest @ ..] = &filled[..] else { return Err(LetterError::Nothing) };
         let mut about = about(lang, first.values);
+        about.insert("reference".into(), reference.into());
         if wordings.iter().all(|wording| wording.list) {
             let body = filled.iter().map(|notice| notice.body.trim_end()).collect::<Vec<_>>().join("\n");
             Ok(self.framed("notice", about, first.subject.clone(), &body)?)

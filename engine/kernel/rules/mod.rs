@@ -169,6 +169,12 @@ impl Scripts {
         words.any(|word| names::canonical(names::VIEWS, word) == "input")
     }
 
+    /// The view that a word means, by its English name: `item` for `件`.
+    pub fn view_called(&self, word: &str) -> Option<&'static str> {
+        let view = names::canonical(names::VIEWS, word);
+        names::VIEWS.iter().map(|(name, _)| *name).find(|name| *name == view)
+    }
+
     /// Calls a declared function with values by parameter name, for tests of functions; records stand for views.
     pub fn call(&self, name: &str, arguments: &Fields, view: &View) -> Result<Value, EvalError> {
         self.compiled.call_function(name, arguments, view)

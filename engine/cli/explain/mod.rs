@@ -1,14 +1,21 @@
-//! `duban explain due` and `duban explain action`: why this date, why (not) this action, each with the line of the rules that says so.
+//! `duban explain`: why this date, why (not) this action, this mail, no mail, this person, each with the line of the rules that says so.
 
-use super::office::{self, Office, Stop, wait_for};
-use super::{Context, exit, outbox, table};
+mod ladder;
+mod mail;
+mod silence;
+mod wakeups;
+mod who;
+
+use crate::cli::office::{self, Office, Stop, wait_for};
+use crate::cli::{Context, exit, outbox, table};
 use crate::kernel::decide::capture;
-use crate::kernel::explain::{action, due};
+use crate::kernel::explain::{action, days, due};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::fact::RungKey;
 use crate::kernel::model::item::{ClockEndHow, DueStep, Fired, Item};
 use crate::kernel::rules::Rules;
+use crate::kernel::time::Date;
 use crate::kernel::words::{Lang, due as due_words, refusal, say};
 use crate::store::outbox::NoticeStatus;
 use clap::{Args, Subcommand};
@@ -29,7 +36,41 @@ pub enum What {
         item: String,
         /// A deadline by its name or title; all of the item without it
         deadline: Option<String>,
+        /// Each day on the way: which counted, which was passed over, and the calendar notice that says so
+        #[arg(long)]
+        days: bool,
     },
+    /// Step by step how a deadline escalates, and who would be told today: duban explain escalation 2024-087 reply
+    Escalation {
+        item: String,
+        /// A deadline by its name or title; all that run without it
+        deadline: Option<String>,
+    },
+    /// Why a mail was sent: duban explain mail REFERENCE (it stands at the end of every mail)
+    Mail {
+        /// The reference, the Message-ID, or the key of a notice
+        id: String,
+    },
+    /// Why somebody got no mail about an item: duban explain why-no-mail 2024-087 --to PERSON --since 2024-06-01
+    WhyNoMail {
+        item: String,
+        #[arg(long, value_name = "PERSON")]
+        to: String,
+        /// Nothing before this day is looked at
+        #[arg(long, value_name = "DAY")]
+        since: Option<Date>,
+    },
+    /// Who holds a role in an item today, and by which row of the directory: duban explain who case_officer 2024-087
+    Who {
+        /// A role by its name or title
+        role: String,
+        item: String,
+        /// A branch: its number, or its kind with the unit or person
+        #[arg(long)]
+        branch: Option<String>,
+    },
+    /// When an item is looked at next, and why then
+    Wakeups { item: String },
     /// Why a person may, or may not, do an action: duban explain action 2024-087 assign --as PERSON
     Action {
         item: String,
@@ -47,7 +88,12 @@ pub fn run(args: &ExplainArgs, context: &Context) -> anyhow::Result<i32> {
     wait_for(async {
         let office = Office::to_read(context).await?;
         let code = match &args.what {
-            What::Due { item, deadline } => explain_due(&office, item, deadline.as_deref(), context).await?,
+            What::Due { item, deadline, days } => explain_due(&office, item, deadline.as_deref(), *days, context).await?,
+            What::Escalation { item, deadline } => ladder::run(&office, item, deadline.as_deref(), context).await?,
+            What::Mail { id } => mail::run(&office, id, context).await?,
+            What::WhyNoMail { item, to, since } => silence::run(&office, item, to, *since, context).await?,
+            What::Who { role, item, branch } => who::run(&office, role, item, branch.as_deref(), context).await?,
+            What::Wakeups { item } => wakeups::run(&office, item, context).await?,
             What::Action { item, action, person, branch } => {
                 explain_action(&office, item, action, person, branch.as_deref(), context).await?
             }
@@ -63,18 +109,19 @@ async fn item(office: &Office, id: &str, lang: Lang) -> anyhow::Result<(Arc<Rule
     Ok((office.rules_of(&item.workflow)?, item))
 }
 
-async fn explain_due(office: &Office, id: &str, deadline: Option<&str>, context: &Context) -> anyhow::Result<i32> {
+/// A deadline by its name or title.
+fn deadline_name<'r>(rules: &'r Rules, deadline: Option<&str>, lang: Lang) -> anyhow::Result<Option<&'r Name>> {
+    let deadlines = &rules.setting.workflow.deadlines;
+    let Some(text) = deadline else { return Ok(None) };
+    let found = deadlines.iter().find(|(name, deadline)| ***name == *text || deadline.title == text).map(|(name, _)| name);
+    let known = || deadlines.iter().map(|(name, deadline)| format!("{name} {}", deadline.title)).collect::<Vec<_>>().join(", ");
+    Ok(Some(found.ok_or_else(|| Stop::usage(lang, "explain.no_deadline", &[("deadline", text), ("known", &known())]))?))
+}
+
+async fn explain_due(office: &Office, id: &str, deadline: Option<&str>, by_days: bool, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let (rules, item) = item(office, id, lang).await?;
-    let deadlines = &rules.setting.workflow.deadlines;
-    let name = match deadline {
-        None => None,
-        Some(text) => {
-            let found = deadlines.iter().find(|(name, deadline)| ***name == *text || deadline.title == text).map(|(name, _)| name);
-            let known = || deadlines.iter().map(|(name, deadline)| format!("{name} {}", deadline.title)).collect::<Vec<_>>().join(", ");
-            Some(found.ok_or_else(|| Stop::usage(lang, "explain.no_deadline", &[("deadline", text), ("known", &known())]))?)
-        }
-    };
+    let name = deadline_name(&rules, deadline, lang)?;
     let explained = due::explain(&rules, &item, name.map(|name| &**name));
     if context.json {
         anstream::println!("{}", json!({ "item": item.id, "today": item.today, "due": explained }));
@@ -89,6 +136,7 @@ async fn explain_due(office: &Office, id: &str, deadline: Option<&str>, context:
             anstream::println!();
         }
         anstream::print!("{}", due_text(&rules, &item, explained, &notices, context));
+        anstream::print!("{}", way_text(explained, by_days, lang));
     }
     Ok(exit::DONE)
 }
@@ -155,6 +203,41 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, notices: &[Noti
     }
     if !rungs.is_empty() {
         out += &format!("  {}\n{}", word("rungs"), table::columns(rungs, 4, &[]));
+    }
+    out
+}
+
+/// The days that were passed over, or every day, and the notices of the calendar behind them.
+fn way_text(due: &due::DueExplained, by_days: bool, lang: Lang) -> String {
+    let Some(way) = &due.way else { return String::new() };
+    let passed =
+        |day: &&days::Day| by_days || day.number.is_none() && day.what != days::What::WorkingDay || day.what == days::What::MakeUpDay;
+    let shown: Vec<&days::Day> = way.days.iter().filter(passed).collect();
+    // Weekends alone say nothing that is not known; with holidays in between they belong to the picture.
+    let of_interest = by_days || shown.iter().any(|day| day.what != days::What::Weekend);
+    if shown.is_empty() || !of_interest {
+        return String::new();
+    }
+    let same = |a: &&days::Day, b: &&days::Day| !by_days && a.what == b.what && a.holiday == b.holiday && a.day.succ_opt() == Some(b.day);
+    let rows = shown.chunk_by(same).filter(|run| by_days || run[0].what != days::What::Weekend).map(|run| {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let day = match first.day == last.day {
+            true => due_words::day(lang, first.day),
+            false => format!("{} {} {}", first.day, say(lang, "date.to", &[]), last.day),
+        };
+        let number = first.number.map(|number| say(lang, "date.nth", &[("count", &number.to_string())])).unwrap_or_default();
+        let what = match (first.what, &first.holiday) {
+            (days::What::Holiday, Some(holiday)) => say(lang, "date.skipped", &[("holiday", holiday)]),
+            (days::What::MakeUpDay, _) => say(lang, "date.counted", &[]),
+            (days::What::Paused, _) => say(lang, "explain.day.paused", &[]),
+            (days::What::WorkingDay, _) => String::new(),
+            (days::What::Weekend | days::What::Holiday, _) => say(lang, "explain.day.weekend", &[]),
+        };
+        [day, number, what]
+    });
+    let mut out = format!("  {}\n{}", say(lang, "explain.way", &[]), table::columns(rows, 4, &[]));
+    for notice in &way.notices {
+        out += &format!("    {}\n", crate::cli::date::source(lang, notice).dimmed());
     }
     out
 }

@@ -1,0 +1,108 @@
+//! `duban explain mail REFERENCE`: what each notice in a mail was caused by, from which date it counts, and why this person.
+
+use super::who::filled;
+use crate::cli::office::{self, Office, Stop};
+use crate::cli::{Context, exit, outbox, table};
+use crate::kernel::explain::due::name_of;
+use crate::kernel::explain::mail::{self, NoticeExplained};
+use crate::kernel::model::decision::Notice;
+use crate::kernel::rules::Rules;
+use crate::kernel::words::{due, say};
+use crate::store::outbox::MailStatus;
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::sync::Arc;
+
+pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result<i32> {
+    let lang = context.lang;
+    let store = |error| Stop::store(lang, &error);
+    let (mail, notices) = find(office, id, context).await?;
+    let mut explained: Vec<(Arc<Rules>, NoticeExplained)> = Vec::new();
+    for notice in &notices {
+        let rules = office.rules_of(&notice.workflow)?;
+        let facts = office.app.store.item(&notice.item).await.map_err(store)?.map(|recorded| recorded.facts).unwrap_or_default();
+        let of = mail::explain(&rules, &facts, notice);
+        let of = of.map_err(|error| Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]))?;
+        explained.push((rules, of));
+    }
+    if context.json {
+        let notices: Vec<&NoticeExplained> = explained.iter().map(|(_, notice)| notice).collect();
+        anstream::println!("{}", json!({ "mail": mail, "notices": notices }));
+        return Ok(exit::DONE);
+    }
+    if let Some(mail) = &mail {
+        let zone = explained.first().map_or(chrono_tz::UTC, |(rules, _)| rules.setting.workflow.timezone);
+        let at = table::moment(mail.ended_at.unwrap_or(mail.next_try), zone);
+        let values = [
+            ("id", mail.id.clone()),
+            ("address", mail.address.clone()),
+            ("status", outbox::status_word(&mail.status, lang)),
+            ("at", at),
+            ("count", explained.len().to_string()),
+        ];
+        anstream::println!("{}", filled(lang, "explain.mail", &values).bold());
+    }
+    for (rules, notice) in &explained {
+        anstream::print!("{}", text(rules, notice, context));
+    }
+    Ok(exit::DONE)
+}
+
+/// A mail by its Message-ID or the reference in its footer, or one notice by its key.
+async fn find(office: &Office, id: &str, context: &Context) -> anyhow::Result<(Option<MailStatus>, Vec<Notice>)> {
+    let lang = context.lang;
+    let store = |error| Stop::store(lang, &error);
+    let bare = id.trim().trim_matches(['<', '>']);
+    let whole = format!("<{bare}>");
+    // A reference is a Message-ID without what stands behind the @: the next id in order begins with it.
+    let begins = format!("<{}@", bare.split('@').next().unwrap_or(bare));
+    let near = office.app.store.mails(None, None, &begins, 1).await.map_err(store)?;
+    let exact = office.app.store.mail(&whole).await.map_err(store)?.map(|(mail, _)| mail);
+    if let Some(mail) = exact.or_else(|| near.into_iter().find(|mail| mail.id.starts_with(&begins))) {
+        let notices = office.app.store.notices_in(&mail.id).await.map_err(store)?;
+        return Ok((Some(mail), notices));
+    }
+    let notice = office.app.store.notice(id.trim()).await.map_err(store)?;
+    let notice = notice.ok_or_else(|| Stop::new(exit::FINDINGS, lang, "outbox.none", &[("id", id)]))?;
+    Ok((None, vec![notice]))
+}
+
+fn text(rules: &Rules, notice: &NoticeExplained, context: &Context) -> String {
+    let lang = context.lang;
+    let zone = rules.setting.workflow.timezone;
+    let branch = notice.branch.as_ref().map(|branch| format!(" {branch}")).unwrap_or_default();
+    let values = [("item", format!("{}{branch}", notice.item)), ("notice", notice.title.clone()), ("person", notice.person_title.clone())];
+    let mut out = format!("{}\n", filled(lang, "explain.notice", &values).bold());
+    if !notice.copy_of.is_empty() {
+        let names = notice.copy_of.join(&say(lang, "explain.comma", &[]));
+        out += &format!("  {}\n", filled(lang, "explain.copy_of", &[("names", names)]));
+    }
+    if let Some(fact) = &notice.fact {
+        let by = fact.person_title.clone().unwrap_or_else(|| say(lang, "show.engine", &[]));
+        let values = [("seq", fact.seq.to_string()), ("on", due::day(lang, fact.on)), ("title", fact.title.clone()), ("by", by)];
+        out += &format!("  {}\n", filled(lang, "explain.because", &values));
+    }
+    if let Some(counted) = &notice.due {
+        let date = counted.date.map_or_else(|| say(lang, "explain.no_date", &[]), |date| due::day(lang, date));
+        let values = [("deadline", counted.title.clone()), ("rung", counted.rung.to_string()), ("date", date)];
+        out += &format!("  {}\n", filled(lang, "explain.by_rung", &values));
+        let rows = counted.steps.iter().map(|step| {
+            let day = due::gives(step).map(|day| due::day(lang, day)).unwrap_or_default();
+            [day, due::step(lang, step, |name| name_of(rules, name))]
+        });
+        out += &table::columns(rows, 4, &[]);
+    }
+    if let Some(place) = &notice.place {
+        let rules = notice.fact.as_ref().map(|fact| office::short(&fact.rules)).unwrap_or_default();
+        out += &format!("  {}\n", filled(lang, "explain.place", &[("place", office::place(context, place)), ("rules", rules)]).dimmed());
+    }
+    if let Some(told_at) = notice.told_at.filter(|told_at| notice.not_before > *told_at) {
+        let values = [("told", table::moment(told_at, zone)), ("leaves", table::moment(notice.not_before, zone))];
+        out += &format!("  {}\n", filled(lang, "explain.window", &values));
+    }
+    if let Some(role) = &notice.role {
+        let inner = super::who::text(role, context);
+        out += &inner.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    }
+    out
+}
