@@ -12,6 +12,7 @@ mod damage;
 mod defects;
 mod descriptors;
 mod docs;
+mod foresight;
 mod generate;
 mod iofault;
 mod kernel;

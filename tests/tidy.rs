@@ -36,6 +36,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sqlx::", &["store"]),
     ("lettre::", &["mail"]),
     ("calamine::", &["sheet"]),
+    ("rust_xlsxwriter::", &["sheet"]),
     ("axum::", &["api", "serve"]),
     ("utoipa", &["api"]),
     ("clap::", &["cli"]),

@@ -1,7 +1,7 @@
 //! `duban generate`: an empty database is filled with offices full of open items, for trying how the engine bears a country.
 
 use super::office::Stop;
-use super::{Context, exit};
+use super::{Context, exit, progress};
 use crate::clock::Clock;
 use crate::files;
 use crate::generate::{self, GenerateError, Made, Stage, Wish};
@@ -10,8 +10,7 @@ use crate::kernel::words::{Lang, refusal, say};
 use crate::store::fill::FillError;
 use anyhow::Context as _;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,7 +47,7 @@ pub fn run(args: &GenerateArgs, context: &Context) -> anyhow::Result<i32> {
     let wish = Wish { jurisdictions: args.jurisdictions, items: args.items, facts: args.facts, seed: args.seed, lives: generate::LIVES };
     let place = &context.settings.database;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let bar = progress(context);
+    let bar = progress::bar(context);
     let shown = bar.clone();
     let told = move |stage: Stage| show(&shown, stage, lang);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
@@ -77,17 +76,6 @@ fn stop(error: GenerateError, lang: Lang) -> anyhow::Error {
         }
         GenerateError::TooMany { .. } => Stop { code: exit::USAGE, sentence: error.to_string() }.into(),
     }
-}
-
-fn progress(context: &Context) -> ProgressBar {
-    if context.quiet || context.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {percent}%  {eta}") {
-        bar.set_style(style.progress_chars("██░"));
-    }
-    bar
 }
 
 /// Each stage begins a bar of its own.

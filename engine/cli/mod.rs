@@ -18,10 +18,12 @@ pub mod office;
 pub mod offices;
 pub mod outbox;
 pub mod problems;
+pub mod progress;
 pub mod quarantine;
 pub mod report;
 pub mod serve;
 pub mod show;
+pub mod simulate;
 pub mod table;
 pub mod test;
 pub mod unit;
@@ -140,6 +142,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// All that is known of one item
     Show(show::ShowArgs),
+    /// What would happen: all mails until a day if nobody does anything, also under edited rules; nothing is written or sent
+    Simulate(simulate::SimulateArgs),
     /// Run the stories beside a rule set
     Test(test::TestArgs),
     /// A systemd unit that starts the server shut off from all it does not need
@@ -252,6 +256,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Restore(args) => backup::restore(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Show(args) => show::run(&args, context),
+        Command::Simulate(args) => simulate::run(&args, context),
         Command::Test(args) => test::run(&args, context),
         Command::Unit(args) => unit::run(&args, context),
     }

@@ -362,7 +362,7 @@ async fn open_store(settings: &Settings, lang: Lang) -> anyhow::Result<Store> {
 }
 
 /// The rule set of the folder; its mistakes are drawn.
-fn from_folder(context: &Context) -> anyhow::Result<RuleSet> {
+pub fn from_folder(context: &Context) -> anyhow::Result<RuleSet> {
     let folder = context.settings.rules_folder()?;
     if !folder.is_dir() {
         let folder = folder.display().to_string();

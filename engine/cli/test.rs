@@ -8,7 +8,8 @@ use crate::kernel::read::reader::nearest;
 use crate::kernel::read::story;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::simulate::coverage::{Coverage, Measure};
-use crate::kernel::simulate::run::{self, Outcomes};
+use crate::kernel::simulate::names::{self, Unknown};
+use crate::kernel::simulate::run::{self, Difference, Outcomes};
 use crate::kernel::words::{Lang, say};
 use clap::Args;
 use owo_colors::OwoColorize;
@@ -33,6 +34,8 @@ pub struct TestArgs {
 pub struct Report {
     pub files: Vec<FileReport>,
     pub problems: Vec<Problem>,
+    /// Warnings about what no story touches.
+    pub untouched: Vec<Problem>,
 }
 
 pub struct FileReport {
@@ -60,7 +63,7 @@ impl Report {
 
 /// Runs every `tests/*.test.yaml` of the rule set. Coverage is counted over all files of a workflow together.
 pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>) -> Report {
-    let mut report = Report { files: Vec::new(), problems: Vec::new() };
+    let mut report = Report { files: Vec::new(), problems: Vec::new(), untouched: Vec::new() };
     let mut covered: indexmap::IndexMap<String, Coverage> = indexmap::IndexMap::new();
     let mut bars = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| path.starts_with("tests/") && path.ends_with(".test.yaml")) {
@@ -75,6 +78,7 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             report.problems.push(nothing_to_test(rules, path, text, &file.test_of));
             continue;
         };
+        report.problems.extend(names::unknown(workflow, &file).into_iter().map(|unknown| unknown_name(path, text, &unknown)));
         let (outcomes, coverage) = run::run(workflow, &rules.templates, &file);
         let name = workflow.setting.workflow.name.to_string();
         covered.entry(name.clone()).or_default().add(&coverage);
@@ -93,6 +97,11 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             }
         }
     }
+    for (name, coverage) in covered.iter().filter(|_| only.is_none()) {
+        if let Some(workflow) = rules.workflows.get(name.as_str()) {
+            report.untouched.extend(untouched(workflow, &coverage.measures(&workflow.setting.workflow)));
+        }
+    }
     report
 }
 
@@ -108,6 +117,54 @@ fn nothing_to_test(rules: &RuleSet, path: &str, text: &str, name: &str) -> Probl
         Some(near) => problem.variant("near").with("near", near),
         None => problem,
     }
+}
+
+/// E901: the first line that holds the name.
+fn unknown_name(path: &str, text: &str, unknown: &Unknown) -> Problem {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let found = text.lines().enumerate().find_map(|(line, content)| {
+        let at = content.match_indices(unknown.name.as_str()).find(|(at, _)| {
+            let before = content[..*at].chars().next_back();
+            let after = content[at + unknown.name.len()..].chars().next();
+            !before.is_some_and(is_name) && !after.is_some_and(is_name)
+        });
+        at.map(|(at, _)| (line as u32 + 1, content[..at].chars().count() as u32 + 1))
+    });
+    let (line, column) = found.unwrap_or((1, 1));
+    let place = Place { file: path.into(), line, column, length: unknown.name.chars().count().max(1) as u32 };
+    let near = nearest(&unknown.name, unknown.known.iter().map(String::as_str));
+    let problem = Problem::new("E901", place).with("name", &unknown.name).with("what", format!("@story.{}_name", unknown.what));
+    match near {
+        Some(near) => problem.variant("name_near").with("near", near),
+        None => problem.variant("name"),
+    }
+}
+
+/// W902: what no story ever touches, at its place in the rules.
+fn untouched(rules: &Rules, measures: &[Measure]) -> Vec<Problem> {
+    let mut out = Vec::new();
+    for measure in measures {
+        for name in &measure.missing {
+            let path = match (measure.what, name.split_once('.')) {
+                ("states", None) => format!("states.{name}@"),
+                ("states", Some((kind, state))) => format!("branches.{kind}.states.{state}@"),
+                ("actions", _) if rules.setting.workflow.actions.contains_key(name) => format!("actions.{name}@"),
+                ("actions", Some((kind, action))) => format!("branches.{kind}.actions.{action}@"),
+                ("rungs", Some((deadline, rung))) => {
+                    let ladder = rules.setting.workflow.deadlines.get(deadline).map(|deadline| &deadline.ladder);
+                    let found = ladder.and_then(|ladder| ladder.iter().find(|known| &*known.rung == rung));
+                    found.map_or_else(|| format!("deadlines.{deadline}@"), |rung| rung.path.to_string())
+                }
+                ("notices", _) => format!("notices.{name}@"),
+                ("table_rows", _) => format!("tables.{}@", name.split('[').next().unwrap_or(name)),
+                _ => name.to_string(),
+            };
+            let Some(place) = rules.places.find(&path) else { continue };
+            let what = format!("@test.{}", measure.what);
+            out.push(Problem::new("W902", place.clone()).with("what", what).with("name", name));
+        }
+    }
+    out
 }
 
 /// A workflow by its name, or by the file that holds it.
@@ -150,23 +207,28 @@ fn print(
     if !report.problems.is_empty() {
         context.draw(&report.problems, folder, files);
     }
+    if args.coverage {
+        context.draw(&report.untouched, folder, files);
+    }
     for file in &report.files {
         anstream::println!("{}", file.path.dimmed());
         for outcomes in &file.outcomes {
             let steps = say(lang, "test.steps", &[("steps", &outcomes.steps.to_string()), ("days", &outcomes.days.to_string())]);
-            if outcomes.differences.is_empty() {
-                anstream::println!("  {} {}  {}", "✓".green(), outcomes.name, steps.dimmed());
-                continue;
-            }
-            anstream::println!("  {} {}  {}", "✗".red(), outcomes.name, steps.dimmed());
+            let place = |difference: &Difference| {
+                say(lang, "test.step", &[("step", &difference.step.to_string()), ("at", &difference.at)]).dimmed().to_string()
+            };
+            let mark = if outcomes.differences.is_empty() { "✓".green().to_string() } else { "✗".red().to_string() };
+            anstream::println!("  {mark} {}  {}", outcomes.name, steps.dimmed());
             for difference in &outcomes.differences {
-                let place = say(lang, "test.step", &[("step", &difference.step.to_string()), ("at", &difference.at)]);
-                anstream::println!("      {} {}", place.dimmed(), difference.text(lang));
+                anstream::println!("      {} {}", place(difference), difference.text(lang));
+            }
+            for remark in outcomes.remarks.iter().filter(|_| args.coverage) {
+                anstream::println!("      {} {} {}", place(remark), remark.what.yellow(), remark.text(lang));
             }
         }
         for (what, percent, bar) in &file.below {
             let values = [("what", what.as_str()), ("percent", &percent.to_string()), ("bar", &bar.to_string())];
-            anstream::println!("  {} {}", "✗".red(), say(lang, "test.below", &values));
+            anstream::println!("  {} E904 {}", "✗".red(), say(lang, "check.E904", &values));
         }
     }
     let mut shown: Vec<&str> = Vec::new();
@@ -195,12 +257,13 @@ fn print_json(report: &Report, lang: Lang) {
     let files = report.files.iter().map(|file| {
         let stories = file.outcomes.iter().map(|outcomes| {
             let differences = outcomes.differences.iter().map(|difference| json!({ "step": difference.step, "at": difference.at, "what": difference.what, "text": difference.text(lang) }));
-            json!({ "name": outcomes.name, "steps": outcomes.steps, "days": outcomes.days, "differences": differences.collect::<Vec<_>>() })
+            let remarks = outcomes.remarks.iter().map(|remark| json!({ "code": remark.what, "step": remark.step, "at": remark.at, "text": remark.text(lang) }));
+            json!({ "name": outcomes.name, "steps": outcomes.steps, "days": outcomes.days, "differences": differences.collect::<Vec<_>>(), "remarks": remarks.collect::<Vec<_>>() })
         });
         let coverage = file.coverage.iter().map(|measure| (measure.what.to_string(), json!({ "covered": measure.covered, "all": measure.all, "missing": measure.missing })));
-        json!({ "file": file.path, "stories": stories.collect::<Vec<_>>(), "coverage": coverage.collect::<serde_json::Map<_, _>>() })
+        let below = file.below.iter().map(|(what, percent, bar)| json!({ "code": "E904", "what": what, "percent": percent, "bar": bar }));
+        json!({ "file": file.path, "stories": stories.collect::<Vec<_>>(), "coverage": coverage.collect::<serde_json::Map<_, _>>(), "below": below.collect::<Vec<_>>() })
     });
-    let out =
-        json!({ "passed": report.passed(), "failed": report.failed(), "problems": report.problems, "files": files.collect::<Vec<_>>() });
+    let out = json!({ "passed": report.passed(), "failed": report.failed(), "problems": report.problems, "untouched": report.untouched, "files": files.collect::<Vec<_>>() });
     anstream::println!("{out}");
 }

@@ -6,6 +6,7 @@ mod lookup;
 mod problem;
 mod value;
 mod workbook;
+pub mod write;
 
 pub use problem::{Error, SheetProblem};
 pub use workbook::readable;

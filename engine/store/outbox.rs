@@ -127,6 +127,15 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
+    /// Notices that are in no mail yet and wait for no person, at most `limit`, in the order in which they leave.
+    pub async fn notices_ready(&self, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.notices_ready(limit));
+        }
+        let rows: Vec<(String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_WAITING)).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        rows.into_iter().map(notice).collect()
+    }
+
     /// The notices that a mail carries.
     pub async fn notices_in(&self, mail: &str) -> Result<Vec<Notice>, StoreError> {
         if let Some(model) = self.model().await? {

@@ -153,6 +153,7 @@ statements! {
     // Notices and mails.
     NOTICE_DUE = "select jurisdiction, key, json from notice where status = 'ready' and not_before <= $1
         and jurisdiction not in (select value ->> 0 from json_each($3)) order by not_before, jurisdiction, key limit $2";
+    NOTICE_WAITING = "select key, json from notice where jurisdiction = $j and status = 'ready' order by not_before, key limit $1";
     NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at
         from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail where n.jurisdiction = $j and n.item = $1 order by n.seq, n.key";
     /// The latest first; the place from which a page goes on never moves.

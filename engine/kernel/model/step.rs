@@ -6,7 +6,7 @@ use crate::kernel::time::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
     /// Local civil time: `2026-03-20 10:00`, or a day alone, which is its 09:00.
@@ -34,7 +34,7 @@ pub struct Step {
 }
 
 /// A year of a working-day calendar, as in its file: `a..b` is a range of dates.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CalendarYear {
     pub status: Option<String>,
@@ -44,7 +44,7 @@ pub struct CalendarYear {
 }
 
 /// What has to be so after a step. Only what is written is checked, but `mails` lists exactly what was sent since the previous step.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     pub state: Option<Name>,

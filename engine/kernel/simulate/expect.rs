@@ -42,6 +42,7 @@ impl Telling<'_> {
                 .map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
             self.same("branch", address, wanted.to_string(), found);
         }
+        self.says_provisional = expect.provisional.is_some();
         if let Some(wanted) = &expect.due {
             self.expect_due(&item, wanted);
         }
@@ -89,6 +90,9 @@ impl Telling<'_> {
                 (None, _) => item.clock(deadline, None),
             };
             let found = of.filter(|clock| clock.is_running()).and_then(|clock| clock.due.as_ref());
+            if found.is_some_and(|due| due.provisional && Some(due.date) == *wanted) && !self.says_provisional {
+                self.remark("W905", vec![("of", name.clone())]);
+            }
             if found.map(|due| due.date) != *wanted {
                 let steps = |due: &crate::kernel::model::item::Due| {
                     due.steps.iter().map(|step| words::due::step(self.lang, step, str::to_string)).collect::<Vec<_>>()
@@ -118,6 +122,78 @@ impl Telling<'_> {
         of_kind().rev().find(fits).map(|branch| branch.no)
     }
 
+    /// W903: something is expected of a step, but not what it sends.
+    pub(super) fn unasked_mails(&mut self) {
+        let sent = self.world.sent[self.seen_mails..].iter().map(|sent| sent.notice.notice.clone());
+        let mut notices: Vec<Name> = sent.filter(|notice| !self.story.ignore_notices.contains(notice)).collect();
+        notices.sort();
+        notices.dedup();
+        if !notices.is_empty() {
+            let names: Vec<&str> = notices.iter().map(|name| &**name).collect();
+            self.remark("W903", vec![("notices", names.join(", "))]);
+        }
+    }
+
+    /// Why a mail that was expected did not come: where the rungs that tell it stand, or what became of them.
+    fn why_missing(&self, notice: &Name) -> String {
+        let rules = &self.world.rules;
+        let place = |path: &str| rules.places.find(path).map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+        let Some(item) = self.world.item(&self.id) else { return String::new() };
+        let mut out = Vec::new();
+        for (name, deadline) in &rules.setting.workflow.deadlines {
+            for (index, rung) in deadline.ladder.iter().enumerate().filter(|(_, rung)| rung.tell.contains(notice)) {
+                let of_rung = format!("{name}.{}", rung.rung);
+                for clock in item.clocks.iter().filter(|clock| clock.deadline == *name) {
+                    let fired = clock.fired.iter().rev().find(|fired| fired.rung == rung.rung);
+                    let values = |day: String, why: String| {
+                        let values = [("rung", of_rung.as_str()), ("place", &place(&rung.path)), ("day", &day), ("why", &why)];
+                        values.map(|(name, value)| (name, value.to_string()))
+                    };
+                    let say = |key: &str, values: [(&str, String); 4]| {
+                        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                        words::say(self.lang, key, &values)
+                    };
+                    let due = clock.due.as_deref().filter(|_| clock.is_running());
+                    match (fired, due) {
+                        (Some(fired), _) => {
+                            let why = fired
+                                .skipped
+                                .as_ref()
+                                .map_or_else(String::new, |why| words::say(self.lang, &format!("explain.skipped.{why}"), &[]));
+                            out.push(say("story.why.came", values(fired.on.to_string(), why)));
+                        }
+                        (None, Some(due)) => {
+                            let next = crate::kernel::derive::rungs::occurrence(rules, clock, due, rung, index, 1);
+                            let due_on = due.date.to_string();
+                            match next {
+                                Some(next) => out.push(say("story.why.comes", values(next.day.to_string(), due_on))),
+                                None => out.push(say("story.why.never", values(String::new(), due_on))),
+                            }
+                        }
+                        (None, None) => {
+                            let end = clock.end.as_ref().map_or_else(String::new, |end| end.on.to_string());
+                            out.push(say("story.why.over", values(end, String::new())));
+                        }
+                    }
+                }
+            }
+        }
+        out.dedup();
+        if out.is_empty() { words::say(self.lang, "story.why.nothing", &[]) } else { out.join("; ") }
+    }
+
+    /// By which rule a mail came that was not expected.
+    fn why_extra(&self, mail: &ExpectedMail) -> String {
+        let rules = &self.world.rules;
+        let sent = self.world.sent[self.seen_mails..].iter().find(|sent| sent.notice.notice == mail.notice);
+        let fact = sent.and_then(|sent| self.world.items.get(&sent.notice.item)?.facts.iter().find(|fact| fact.seq == sent.notice.seq));
+        let Some(fact) = fact else { return String::new() };
+        let item = self.world.item(&self.id);
+        let path = decide::rule_of(rules, item.as_deref(), fact);
+        let place = rules.places.find(&path).map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+        words::say(self.lang, "story.why.told", &[("fact", &fact.name), ("day", &fact.effective_on.to_string()), ("place", &place)])
+    }
+
     fn expect_mails(&mut self, wanted: &[ExpectedMail]) {
         let mut found = self.mails(&self.world.sent[self.seen_mails..]);
         found.retain(|mail| !self.story.ignore_notices.contains(&mail.notice));
@@ -139,10 +215,12 @@ impl Telling<'_> {
             }
         }
         for mail in missing {
-            self.differs("mail_missing", vec![("mail", mail_text(&mail))]);
+            let why = self.why_missing(&mail.notice);
+            self.differs("mail_missing", vec![("mail", mail_text(&mail)), ("why", why)]);
         }
         for mail in found {
-            self.differs("mail_extra", vec![("mail", mail_text(&mail))]);
+            let why = self.why_extra(&mail);
+            self.differs("mail_extra", vec![("mail", mail_text(&mail)), ("why", why)]);
         }
     }
 

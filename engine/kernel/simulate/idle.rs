@@ -7,6 +7,7 @@ use crate::kernel::calendar::window::{day_of, start_of_day};
 use crate::kernel::decide::{self, mailing, mailing::NotOwed};
 use crate::kernel::derive;
 use crate::kernel::model::Name;
+use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Notice, Refusal, RefusalCode};
 use crate::kernel::model::definition::{Flag, NoticeKind};
 use crate::kernel::model::fact::{Cause, Fact, RungKey};
@@ -152,36 +153,63 @@ impl Course {
 
     /// The life of one item; `waiting` is what was told of it before and has not left.
     pub fn life(&self, item: &Arc<Item>, waiting: &[Notice], left: &mut Left) -> Life {
-        let item = item.clone();
-        let mut living = Living {
-            course: self,
-            now: self.from,
-            wake_at: None,
-            waiting: Vec::new(),
-            life: Life { item, facts: Vec::new(), told: Vec::new(), flags: Vec::new(), stopped: None },
-        };
+        let mut living = Living::new(self, item.clone());
         living.expect(waiting, None);
         living.begin();
-        living.run(left);
+        living.run(self.end, left);
         living.life
     }
 }
 
-struct Living<'c> {
+/// A life under way.
+pub(super) struct Living<'c> {
     course: &'c Course,
     now: Instant,
     wake_at: Option<Instant>,
+    next_slot: usize,
     /// Told, and not left: with the rule that told it.
     waiting: Vec<(Notice, Name, Option<RungKey>)>,
-    life: Life,
+    pub(super) life: Life,
 }
 
-impl Living<'_> {
+impl<'c> Living<'c> {
+    pub(super) fn new(course: &'c Course, item: Arc<Item>) -> Living<'c> {
+        let life = Life { item, facts: Vec::new(), told: Vec::new(), flags: Vec::new(), stopped: None };
+        Living { course, now: course.from, wake_at: None, next_slot: 0, waiting: Vec::new(), life }
+    }
+
+    /// A life that begins later than its course: the rounds before it did not concern it.
+    pub(super) fn born(course: &'c Course, accepted: Accepted, now: Instant) -> Option<Living<'c>> {
+        let mut living = Living::new(course, accepted.item.clone()?);
+        living.now = now;
+        living.next_slot = course.slots.iter().take_while(|slot| slot.at <= now).count();
+        living.keep(accepted);
+        Some(living)
+    }
+
+    /// Somebody acts at a moment; what the engine owes before it comes first.
+    pub(super) fn act(&mut self, command: &Command, now: Instant, left: &mut Left) -> Result<(), Refusal> {
+        self.run(now, left);
+        self.now = self.now.max(now);
+        self.wake();
+        let item = self.settled()?;
+        let accepted = decide::act(&self.course.rules, Some(&item), command, self.now, &|_| 0)?;
+        self.keep(accepted);
+        self.send();
+        Ok(())
+    }
+
+    /// Nobody does anything any more until the course ends.
+    pub(super) fn finish(mut self, left: &mut Left) -> Life {
+        self.run(self.course.end, left);
+        self.life
+    }
+
     fn today(&self) -> Date {
         day_of(self.now, self.course.rules.setting.workflow.timezone)
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         match self.settled() {
             Ok(item) => {
                 self.wake_at = decide::wake_up(&item);
@@ -191,20 +219,22 @@ impl Living<'_> {
         }
     }
 
-    fn run(&mut self, left: &mut Left) {
-        let mut next_slot = 0;
+    /// Everything that comes before a moment.
+    fn run(&mut self, end: Instant, left: &mut Left) {
+        let end = end.min(self.course.end);
         loop {
-            let slot = self.course.slots.get(next_slot).map(|slot| slot.at);
+            let slot = self.course.slots.get(self.next_slot).map(|slot| slot.at);
             let mail = self.waiting.iter().map(|(notice, ..)| notice.not_before).min();
             let Some(next) = [self.wake_at, slot, mail].into_iter().flatten().min().map(|at| at.max(self.now)) else { return };
-            if next >= self.course.end {
+            if next >= end {
                 return;
             }
             self.now = next;
             self.wake();
-            while let Some(slot) = self.course.slots.get(next_slot).filter(|slot| slot.at <= self.now) {
+            while let Some(slot) = self.course.slots.get(self.next_slot).filter(|slot| slot.at <= self.now) {
+                let next_slot = self.next_slot;
+                self.next_slot += 1;
                 self.sweep(slot, &mut left.0[next_slot]);
-                next_slot += 1;
             }
             self.send();
             let over = self.life.item.ended && self.life.item.branches.iter().all(|branch| branch.ended);
@@ -287,25 +317,11 @@ impl Living<'_> {
 
     /// The path of the rule by which the engine told something with a fact.
     fn rule_of(&self, fact: &Fact) -> (Name, Option<RungKey>) {
-        let workflow = &self.course.rules.setting.workflow;
-        match &fact.cause {
-            Cause::Rung { key, .. } => {
-                let ladder = workflow.deadlines.get(&key.deadline).map(|deadline| &deadline.ladder);
-                let rung = ladder.and_then(|ladder| ladder.iter().find(|rung| rung.rung == key.rung));
-                (rung.map_or_else(|| format!("deadlines.{}@", key.deadline).into(), |rung| rung.path.clone()), Some(key.clone()))
-            }
-            Cause::Sweep { sweep, .. } => (format!("sweeps.{sweep}@").into(), None),
-            _ => {
-                let kind = fact.branch.and_then(|no| self.life.item.branch(no)).map(|branch| &*branch.kind);
-                let actions = workflow.actions_of(kind).into_iter().flatten();
-                let name = actions.into_iter().find(|(_, action)| action.records_as == fact.name).map_or(&fact.name, |(name, _)| name);
-                let path = match kind {
-                    Some(kind) => format!("branches.{kind}.actions.{name}@"),
-                    None => format!("actions.{name}@"),
-                };
-                (path.into(), None)
-            }
-        }
+        let rung = match &fact.cause {
+            Cause::Rung { key, .. } => Some(key.clone()),
+            _ => None,
+        };
+        (decide::rule_of(&self.course.rules, Some(&self.life.item), fact), rung)
     }
 
     fn send(&mut self) {

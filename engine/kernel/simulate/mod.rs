@@ -2,10 +2,13 @@
 
 pub mod coverage;
 mod expect;
+pub mod explore;
 pub mod forecast;
 pub mod idle;
+pub mod names;
 mod never;
 mod people;
+pub mod replay;
 pub mod run;
 mod tables;
 pub mod world;

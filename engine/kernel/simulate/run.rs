@@ -31,6 +31,8 @@ pub struct Outcomes {
     /// Days from the first step to the last.
     pub days: i64,
     pub differences: Vec<Difference>,
+    /// What is no mistake, but says less than it seems to: `W903`, `W905`, `W906`.
+    pub remarks: Vec<Difference>,
 }
 
 /// Something that was not as the author said. The text stands in the catalogue under `story.WHAT`.
@@ -46,7 +48,9 @@ pub struct Difference {
 impl Difference {
     pub fn text(&self, lang: Lang) -> String {
         let values: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        words::say(lang, &format!("story.{}", self.what), &values)
+        // What has a code is worded where the checks are.
+        let coded = self.what.starts_with('W');
+        words::say(lang, &if coded { format!("check.{}", self.what) } else { format!("story.{}", self.what) }, &values)
     }
 }
 
@@ -58,11 +62,17 @@ pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryF
     let mut coverage = Coverage::default();
     let rules = with_people(rules, file);
     let mut out = Vec::new();
-    for story in &file.tests {
+    for (index, story) in file.tests.iter().enumerate() {
         let mut telling = Telling::new(&rules, templates, file, story, lang);
         telling.tell();
+        let same =
+            |other: &&Story| other.steps == story.steps && other.given == story.given && other.may == story.may && other.from == story.from;
+        if let Some(other) = file.tests[..index].iter().find(same) {
+            telling.remark("W906", vec![("other", other.name.clone())]);
+        }
         coverage.add(&telling.world.coverage);
-        out.push(Outcomes { name: story.name.clone(), steps: story.steps.len(), days: telling.days(), differences: telling.differences });
+        let (name, steps, days) = (story.name.clone(), story.steps.len(), telling.days());
+        out.push(Outcomes { name, steps, days, differences: telling.differences, remarks: telling.remarks });
     }
     out.extend(table_tests(&rules, file, &mut coverage));
     out.extend(function_tests(&rules, file));
@@ -82,6 +92,9 @@ pub(super) struct Telling<'a> {
     pub(super) seen_facts: usize,
     pub(super) began: Instant,
     pub(super) differences: Vec<Difference>,
+    pub(super) remarks: Vec<Difference>,
+    /// The step at hand says itself that dates are provisional.
+    pub(super) says_provisional: bool,
 }
 
 impl<'a> Telling<'a> {
@@ -105,6 +118,8 @@ impl<'a> Telling<'a> {
             seen_facts: 0,
             began,
             differences: Vec::new(),
+            remarks: Vec::new(),
+            says_provisional: false,
         }
     }
 
@@ -130,6 +145,11 @@ impl<'a> Telling<'a> {
     pub(super) fn differs(&mut self, what: &'static str, values: Vec<(&'static str, String)>) {
         let at = self.local(self.world.now);
         self.differences.push(Difference { step: self.step, at, what, values });
+    }
+
+    pub(super) fn remark(&mut self, what: &'static str, values: Vec<(&'static str, String)>) {
+        let at = self.local(self.world.now);
+        self.remarks.push(Difference { step: self.step, at, what, values });
     }
 
     pub(super) fn local(&self, at: Instant) -> String {
@@ -210,6 +230,9 @@ impl<'a> Telling<'a> {
         }
         self.word_mails();
         if let Some(expect) = &step.expect {
+            if expect.mails.is_none() {
+                self.unasked_mails();
+            }
             self.expect(expect);
         } else {
             self.seen_mails = self.world.sent.len();

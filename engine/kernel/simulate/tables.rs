@@ -52,7 +52,7 @@ pub(super) fn table_tests(rules: &Arc<Rules>, file: &StoryFile, coverage: &mut C
                 differs(index + 1, "table", vec![("of", name.to_string()), ("wanted", wanted), ("found", text)]);
             }
         }
-        out.push(Outcomes { name: name.to_string(), steps: rows.len(), days: 0, differences });
+        out.push(Outcomes { name: name.to_string(), steps: rows.len(), days: 0, differences, remarks: Vec::new() });
     }
     out
 }
@@ -80,7 +80,7 @@ pub(super) fn function_tests(rules: &Arc<Rules>, file: &StoryFile) -> Vec<Outcom
                 differences.push(Difference { step: index + 1, at: String::new(), what: "function", values });
             }
         }
-        out.push(Outcomes { name: name.to_string(), steps: tests.len(), days: 0, differences });
+        out.push(Outcomes { name: name.to_string(), steps: tests.len(), days: 0, differences, remarks: Vec::new() });
     }
     out
 }

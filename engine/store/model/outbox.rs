@@ -23,6 +23,12 @@ impl Office {
         self.notices.values().filter(|row| row.mail.as_deref() == Some(mail)).map(|row| row.notice.clone()).collect()
     }
 
+    pub fn notices_ready(&self, limit: u32) -> Vec<Notice> {
+        let mut ready: Vec<_> = self.notices.values().filter(|row| row.standing == Standing::Ready).collect();
+        ready.sort_by_key(|row| (row.not_before, &row.notice.key));
+        ready.into_iter().take(limit as usize).map(|row| row.notice.clone()).collect()
+    }
+
     pub fn notice(&self, key: &str) -> Option<Notice> {
         self.notices.get(key).map(|row| row.notice.clone())
     }

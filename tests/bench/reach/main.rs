@@ -3,6 +3,9 @@
 //!
 //! `cargo bench --bench reach -- drain start` runs only those named. `DUBAN_BENCH=short` makes a quick run.
 
+#[path = "../../support/disk.rs"]
+#[allow(dead_code)] // the server's tests fail disks with it
+mod disk;
 mod drain;
 mod http;
 #[path = "../../support/postgres.rs"]
