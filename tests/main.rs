@@ -21,6 +21,7 @@ mod moving;
 mod nodes;
 mod offices;
 mod operations;
+mod plan;
 mod power;
 mod restore;
 mod rules;

@@ -19,6 +19,10 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/simulate", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"]),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules"]),
+        (
+            "kernel/plan",
+            &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/check", "kernel/simulate", "kernel/calendar", "kernel/words"],
+        ),
     ],
     &[("clock", &[]), ("store", &[]), ("mail", &[]), ("sheet", &[]), ("files", &[]), ("observe", &[])],
     &[("app", &[]), ("scheduler", &["app"]), ("demo", &["app"]), ("generate", &["app"]), ("api", &["app", "scheduler"])],

@@ -1,10 +1,11 @@
 //! The command line's way to the server that holds the database: one request over loopback, one answer.
 
 use super::caller::JURISDICTION;
-use crate::app::Answer;
 use crate::app::import::{Imported, Wishes};
+use crate::app::{Answer, NotPublished, Publication, Publisher};
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::Refusal;
+use crate::kernel::plan::Plan;
 use crate::kernel::time::Instant;
 use crate::sheet::Row;
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,6 +13,7 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use indexmap::IndexMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,21 @@ pub struct OutboxRequest {
 #[derive(Serialize, Deserialize)]
 pub struct Changed {
     pub changed: u64,
+}
+
+/// A plan that is to come true, with the files of the rule set that it speaks of.
+#[derive(Serialize, Deserialize)]
+pub struct PublishRequest {
+    pub plan: Plan,
+    pub files: IndexMap<String, String>,
+    pub who: Publisher,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishAnswer {
+    Done(Publication),
+    No(NotPublished),
 }
 
 /// What a restored database had held.
@@ -122,6 +139,10 @@ impl Client {
     /// Confirms that the machine's clock is right after a jump.
     pub async fn confirm_clock(&self) -> Result<u64, ClientError> {
         Ok(self.ask::<Changed>("/local/clock", &()).await?.changed)
+    }
+
+    pub async fn publish(&self, request: &PublishRequest) -> Result<PublishAnswer, ClientError> {
+        self.ask("/local/publish", request).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + ?Sized)) -> Result<T, ClientError> {

@@ -6,9 +6,10 @@
 //! the administrator's.
 
 use super::caller::Caller;
-use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, Trouble};
+use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, PublishAnswer, PublishRequest, Trouble};
 use super::{Api, problem};
-use crate::app::{ActError, Answer, App};
+use crate::app::{ActError, Answer, App, NotPublished, PublishError};
+use crate::kernel::check;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
@@ -62,6 +63,23 @@ pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<C
     let changed = app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
     api.pulse.wake();
     Ok(Json(Changed { changed }))
+}
+
+pub async fn publish(State(api): State<Arc<Api>>, request: Request) -> Answered<PublishAnswer> {
+    let (app, wish): (_, PublishRequest) = office(&api, request, LARGEST_LIST).await?;
+    let files = wish.files;
+    let read = tokio::task::spawn_blocking(move || check::load(&files).0).await;
+    let rules = read.map_err(|error| Failure::of(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
+    let Some(rules) = rules.map(Arc::new) else {
+        return Ok(Json(PublishAnswer::No(NotPublished { why: "bad_rules".into(), values: Vec::new() })));
+    };
+    let answer = match app.publish(&wish.plan, &rules, &wish.who).await {
+        Ok(done) => PublishAnswer::Done(done),
+        Err(PublishError::No(no)) => PublishAnswer::No(no),
+        Err(PublishError::Store(error)) => return Err(ActError::Store(error).into()),
+    };
+    api.pulse.wake();
+    Ok(Json(answer))
 }
 
 pub async fn restored(State(api): State<Arc<Api>>, request: Request) -> Answered<LetGone> {

@@ -59,6 +59,7 @@ impl Api {
             .route("/local/outbox", post(local::outbox))
             .route("/local/restored", post(local::restored))
             .route("/local/backup", post(local::backup))
+            .route("/local/publish", post(local::publish))
             .route("/local/retry", post(local::retry))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))

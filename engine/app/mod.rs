@@ -15,6 +15,8 @@ pub mod list;
 pub mod look;
 mod offices;
 mod outbox;
+mod plan;
+mod publish;
 mod replay;
 mod report;
 mod rules;
@@ -30,6 +32,8 @@ pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use foresee::Foreseen;
 pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
+pub use plan::PlanWishes;
+pub use publish::{NotPublished, Publication, PublishError, Publisher};
 pub use replay::ReplayedItem;
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
@@ -130,6 +134,7 @@ impl App {
             }
         }
         let revision = store.use_rules(&rules.hash, &rules.files, &rules.sweeps(), clock.now()).await?;
+        let rules = rules::with_past(&store, &rules, None).await?;
         Ok(App::over(store, rules, revision, clock).await?)
     }
 
@@ -144,6 +149,7 @@ impl App {
     /// For looking at a database that another process may be writing to. What would be written fails.
     pub async fn open_to_read(store: Store, rules: Arc<RuleSet>, clock: Clock) -> Result<App, StoreError> {
         let revision = store.rules_hash().await?.map_or(0, |(_, revision)| revision);
+        let rules = rules::with_past(&store, &rules, None).await?;
         App::over(store, rules, revision, clock).await
     }
 

@@ -3,7 +3,7 @@
 //! One scheduler finds what is due in any of them (see `wake`, `sweep`, `letters`, `send`). An office whose rules this program cannot read
 //! is shut for a while, with the reason, and stands in nobody's way.
 
-use super::rules::{RulesError, read};
+use super::rules::{RulesError, read, with_past};
 use super::{App, InUse, Latest, Tally};
 use crate::clock::Clock;
 use crate::kernel::rules::RuleSet;
@@ -192,16 +192,18 @@ impl Offices {
     /// The rule set that an office has in use; one that is at hand already is not read again.
     async fn in_use(&self, store: &Store) -> Result<InUse, RulesError> {
         let (hash, revision) = store.rules_hash().await?.ok_or(RulesError::None)?;
-        let known = self.at_hand().apps.values().map(|app| app.rules()).find(|rules| *rules.hash == *hash);
-        if let Some(rules) = known {
-            return Ok(InUse { rules, revision });
-        }
-        let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
-        let revision = stored.revision;
-        self.tally.rules_read.fetch_add(1, Ordering::Relaxed);
-        let rules = tokio::task::spawn_blocking(move || read(&stored)).await;
-        let rules = rules.map_err(|error| StoreError::NotDone(error.to_string()))??;
-        Ok(InUse { rules, revision })
+        let known = self.at_hand().apps.values().map(|app| app.rules()).find(|rules| *rules.hash == *hash && rules.is_plain());
+        let (rules, revision) = match known {
+            Some(rules) => (rules, revision),
+            None => {
+                let stored = store.rules_in_use().await?.ok_or(RulesError::None)?;
+                let revision = stored.revision;
+                self.tally.rules_read.fetch_add(1, Ordering::Relaxed);
+                let rules = tokio::task::spawn_blocking(move || read(&stored)).await;
+                (rules.map_err(|error| StoreError::NotDone(error.to_string()))??, revision)
+            }
+        };
+        Ok(InUse { rules: with_past(store, &rules, None).await?, revision })
     }
 
     fn turn(&self, hash: &str) -> Arc<Turn> {

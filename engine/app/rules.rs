@@ -2,9 +2,11 @@
 
 use super::{App, InUse};
 use crate::kernel::check;
+use crate::kernel::plan::{self, Past, Record};
 use crate::kernel::rules::RuleSet;
 use crate::store::rulesets::StoredRules;
 use crate::store::{Store, StoreError};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,36 @@ pub(super) fn read(stored: &StoredRules) -> Result<Arc<RuleSet>, RulesError> {
     let (rules, problems) = check::load(&stored.files);
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     rules.map(Arc::new).ok_or_else(|| RulesError::Unusable { hash: stored.hash.clone(), problems: errors })
+}
+
+/// A rule set with what the publications up to now have left behind for open items, and one more that is about to be, with the rule set
+/// before it.
+pub(super) async fn with_past(
+    store: &Store,
+    rules: &Arc<RuleSet>,
+    coming: Option<(Past, Arc<RuleSet>)>,
+) -> Result<Arc<RuleSet>, StoreError> {
+    let published = store.published().await?;
+    let mut past: Vec<Past> = published.iter().map(|one| Past { at: one.at, record: Record::read(&one.record) }).collect();
+    let mut sets = BTreeMap::new();
+    if let Some((one, before)) = coming {
+        sets.insert(before.hash.to_string(), before);
+        past.push(one);
+    }
+    let needed: Vec<String> = plan::kept_sets(&past).into_iter().map(str::to_string).collect();
+    for hash in needed {
+        if sets.contains_key(&hash) {
+            continue;
+        }
+        let Some(stored) = store.rules(&hash).await? else { continue };
+        // Nobody works under it any more: dates are read from it.
+        let read = tokio::task::spawn_blocking(move || check::load_to_look(&stored.files).0).await;
+        match read.map_err(|error| StoreError::NotDone(error.to_string()))? {
+            Some(rules) => drop(sets.insert(hash, Arc::new(rules))),
+            None => tracing::error!(hash, "deadlines were kept by a rule set that this program cannot read; they follow the one in use"),
+        }
+    }
+    Ok(plan::with_past(rules, &past, &sets))
 }
 
 impl App {

@@ -17,10 +17,14 @@ pub mod moving;
 pub mod office;
 pub mod offices;
 pub mod outbox;
+pub mod plan;
 pub mod problems;
 pub mod progress;
+pub mod publish;
 pub mod quarantine;
 pub mod report;
+pub mod rollback;
+pub mod rules;
 pub mod serve;
 pub mod show;
 pub mod simulate;
@@ -45,6 +49,8 @@ pub mod exit {
     /// Rule errors, failing tests, refused actions.
     pub const FINDINGS: i32 = 1;
     pub const USAGE: i32 = 2;
+    /// With `plan --exit-code`: the rules differ.
+    pub const CHANGES: i32 = 3;
     /// Database, disk or mail server cannot be reached.
     pub const ENVIRONMENT: i32 = 4;
     /// Refused by policy.
@@ -132,12 +138,20 @@ pub enum Command {
     Offices(offices::OfficesArgs),
     /// Notices and mails: what waits, what went out, and letting go of it
     Outbox(outbox::OutboxArgs),
+    /// What edited rules would do to the open items: dates, overdue, what they stand on; kept as a file for publish
+    Plan(plan::PlanArgs),
+    /// Put rules into use as a plan says: all of it in one transaction, also while a server runs
+    Publish(publish::PublishArgs),
     /// Items that were set aside: why, and trying them again
     Quarantine(quarantine::QuarantineArgs),
     /// A report of the rule set as of any day
     Report(report::ReportArgs),
     /// Put a backup to work; it mails nothing until somebody lets it
     Restore(backup::RestoreArgs),
+    /// Plan, and with --yes put into use, the rules that were in use before
+    Rollback(rollback::RollbackArgs),
+    /// Which rules were in use, since when, and who put them into use
+    Rules(rules::RulesArgs),
     /// Run it for real: scheduler, mailer and local API in one process
     Serve(serve::ServeArgs),
     /// All that is known of one item
@@ -251,9 +265,13 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Move(args) => moving::run(&args, context),
         Command::Offices(args) => offices::run(&args, context),
         Command::Outbox(args) => outbox::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
+        Command::Publish(args) => publish::run(&args, context),
         Command::Quarantine(args) => quarantine::run(&args, context),
         Command::Report(args) => report::run(&args, context),
         Command::Restore(args) => backup::restore(&args, context),
+        Command::Rollback(args) => rollback::run(&args, context),
+        Command::Rules(args) => rules::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Show(args) => show::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),

@@ -175,6 +175,16 @@ impl Office {
 
     /// To write: directly, or through the server that holds the file.
     pub async fn to_write(context: &Context) -> anyhow::Result<Office> {
+        let offer = context.settings.rules.is_some() && context.settings.own_rules();
+        Office::to_write_under(context, offer).await
+    }
+
+    /// The same under the rule set that the database has in use, whatever lies in the folder.
+    pub async fn to_write_as_it_is(context: &Context) -> anyhow::Result<Office> {
+        Office::to_write_under(context, false).await
+    }
+
+    async fn to_write_under(context: &Context, offer: bool) -> anyhow::Result<Office> {
         let lang = context.lang;
         let place = &context.settings.database;
         match place.file().and_then(lock::holder) {
@@ -185,7 +195,6 @@ impl Office {
             }
             Some(holder) => Err(held(place, holder, lang).into()),
             None => {
-                let offer = context.settings.rules.is_some() && context.settings.own_rules();
                 let app = open(&context.settings, context, offer).await?;
                 Ok(Office { app: Arc::new(app), server: None, lang, _trial: None })
             }
@@ -361,14 +370,18 @@ async fn open_store(settings: &Settings, lang: Lang) -> anyhow::Result<Store> {
     Ok(store.of(&settings.jurisdiction))
 }
 
-/// The rule set of the folder; its mistakes are drawn.
+/// The rule set of the settings' folder; its mistakes are drawn.
 pub fn from_folder(context: &Context) -> anyhow::Result<RuleSet> {
-    let folder = context.settings.rules_folder()?;
+    rules_of(&context.settings.rules_folder()?, context)
+}
+
+/// The rule set of a folder; its mistakes are drawn.
+pub fn rules_of(folder: &Path, context: &Context) -> anyhow::Result<RuleSet> {
     if !folder.is_dir() {
         let folder = folder.display().to_string();
         return Err(Stop::usage(context.lang, "office.no_folder", &[("folder", &folder)]).into());
     }
-    let files = files::rule_set(&folder)?;
+    let files = files::rule_set(folder)?;
     let (rules, problems) = check::load(&files);
     if let Some(rules) = rules {
         // Before a database is made.

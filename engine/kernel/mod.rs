@@ -7,6 +7,7 @@ pub mod decide;
 pub mod derive;
 pub mod explain;
 pub mod model;
+pub mod plan;
 pub mod read;
 pub mod render;
 pub mod report;

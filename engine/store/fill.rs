@@ -18,8 +18,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) const FILLING: &str = "filling";
 
 /// Every table, to see whether there is anything.
-const ALL: [&str; 12] =
-    ["jurisdiction", "rule_text", "rule_set", "schedule", "item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value"];
+const ALL: [&str; 13] = [
+    "jurisdiction",
+    "rule_text",
+    "rule_set",
+    "publish",
+    "schedule",
+    "item",
+    "fact",
+    "notice",
+    "mail",
+    "command",
+    "slot",
+    "counter",
+    "unique_value",
+];
 /// So many rows go into one statement of SQLite.
 const ROWS: usize = 250;
 /// So many bytes go to a PostgreSQL server at a time.
@@ -30,6 +43,8 @@ const PAGE: usize = 2_000;
 
 const IN_USE: &str = "insert into rule_set (jurisdiction, hash, revision, in_use_since)
     select value ->> 0, value ->> 1, 1, cast(value ->> 2 as bigint) from json_each($1)";
+const PUBLISHED: &str = "insert into publish (jurisdiction, revision, hash, at, record)
+    select value ->> 0, 1, value ->> 1, cast(value ->> 2 as bigint), '{}' from json_each($1)";
 const OFFICES: &str = "insert into jurisdiction (id, revision, derived) select value ->> 0, 1, 1 from json_each($1)";
 const BEGUN: &str = "insert into slot (jurisdiction, sweep, slot, at, claimed_at, done_at)
     select value ->> 0, value ->> 1, value ->> 2, cast(value ->> 3 as bigint), cast(value ->> 3 as bigint), cast(value ->> 3 as bigint) from json_each($1)";
@@ -141,7 +156,9 @@ impl Filling {
                 .iter()
                 .flat_map(|here| sweeps.iter().map(move |begun| (here, &begun.sweep, &begun.slot, now, begun.next.timestamp_millis())))
                 .collect();
-            for (statement, rows) in [(IN_USE, batch(&rows)), (OFFICES, batch(&rows)), (BEGUN, batch(&swept)), (NEXT, batch(&swept))] {
+            for (statement, rows) in
+                [(IN_USE, batch(&rows)), (PUBLISHED, batch(&rows)), (OFFICES, batch(&rows)), (BEGUN, batch(&swept)), (NEXT, batch(&swept))]
+            {
                 let text = dialect::in_words_of(&self.connection, statement);
                 on!(&mut self.connection, c, _words => sqlx::query(AssertSqlSafe(text)).bind(rows).execute(&mut *c).await.map(|_| ()))?;
             }

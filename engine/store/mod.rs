@@ -19,6 +19,7 @@ pub mod pattern;
 mod place;
 mod postgres;
 pub mod posting;
+pub mod publishing;
 pub mod records;
 pub mod rulesets;
 pub mod save;

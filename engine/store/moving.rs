@@ -25,6 +25,7 @@ struct Table {
 const TABLES: &[Table] = &[
     Table { name: "rule_text", key: &["hash"], rest: &["files"], numbers: &[] },
     Table { name: "rule_set", key: &["jurisdiction", "hash"], rest: &["revision", "in_use_since"], numbers: &["revision", "in_use_since"] },
+    Table { name: "publish", key: &["jurisdiction", "revision"], rest: &["hash", "at", "record"], numbers: &["revision", "at"] },
     Table { name: "jurisdiction", key: &["id"], rest: &["revision", "derived"], numbers: &["revision", "derived"] },
     Table { name: "schedule", key: &["jurisdiction", "sweep"], rest: &["next_at"], numbers: &["next_at"] },
     Table {

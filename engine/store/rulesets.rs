@@ -110,8 +110,7 @@ struct Use {
 impl Use {
     fn of(hash: &str, files: &IndexMap<String, String>, sweeps: &[String], now: Instant) -> Result<Use, StoreError> {
         let files = serde_json::to_string(files).map_err(|error| StoreError::NotDone(error.to_string()))?;
-        let sweeps = batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>());
-        Ok(Use { hash: hash.to_string(), files, sweeps, now: now.timestamp_millis() })
+        Ok(Use { hash: hash.to_string(), files, sweeps: rows(sweeps), now: now.timestamp_millis() })
     }
 }
 
@@ -121,8 +120,7 @@ impl Write for Add {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
-        let _: Option<(String,)> =
-            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
+        lock(connection).await?;
         let added = on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_ADD)).bind(1_i64).bind(here).execute(&mut *c).await?.rows_affected());
         if added == 1 {
             self.0.write(connection, here).await?;
@@ -135,27 +133,63 @@ impl Write for Use {
     type Answer = u64;
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<u64, sqlx::Error> {
-        let _: Option<(String,)> =
-            on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
+        lock(connection).await?;
         let last: Option<(String, i64)> =
             on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::RULES_HASH)).bind(here).fetch_optional(&mut *c).await)?;
         let (revision, same) = match last {
-            Some((hash, revision)) if hash == self.hash => (revision, true),
-            Some((_, revision)) => (revision + 1, false),
+            Some((hash, revision)) if hash == self.hash => (revision as u64, true),
+            Some((_, revision)) => (revision as u64 + 1, false),
             None => (1, false),
         };
+        let into_use = IntoUse { hash: &self.hash, files: &self.files, sweeps: &self.sweeps, record: "{}", now: self.now };
         if !same {
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(&self.hash).bind(&self.files).execute(&mut *c).await.map(|_| ()))?;
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_PUT))
-                .bind(&self.hash).bind(revision).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_PUT)).bind(revision).bind(here).execute(&mut *c).await.map(|_| ()))?;
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_LOOK)).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            put(connection, here, revision, &into_use).await?;
         }
-        on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_DROP)).bind(&self.sweeps).bind(here).execute(&mut *c).await.map(|_| ()))?;
-        on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_ADD))
-            .bind(&self.sweeps).bind(self.now).bind(here).execute(&mut *c).await.map(|_| ()))?;
-        Ok(revision as u64)
+        schedule(connection, here, &into_use).await?;
+        Ok(revision)
     }
+}
+
+/// A rule set on its way into use.
+pub(super) struct IntoUse<'a> {
+    pub hash: &'a str,
+    /// Its files as JSON.
+    pub files: &'a str,
+    /// Its sweeps as rows of a batch.
+    pub sweeps: &'a str,
+    /// How it came into use, as JSON.
+    pub record: &'a str,
+    pub now: i64,
+}
+
+/// Sweeps as rows of a batch.
+pub(super) fn rows(sweeps: &[String]) -> String {
+    batch(&sweeps.iter().map(|sweep| [sweep]).collect::<Vec<_>>())
+}
+
+/// One change of the rules in use at a time.
+pub(super) async fn lock(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let _: Option<(String,)> = on!(connection, c, sql => sqlx::query_as(sql(statements::RULES_LOCK)).fetch_optional(&mut *c).await)?;
+    Ok(())
+}
+
+/// Stores a rule set and puts it into use under a revision.
+pub(super) async fn put(connection: &mut Connection, here: &str, revision: u64, rules: &IntoUse<'_>) -> Result<(), sqlx::Error> {
+    let revision = revision as i64;
+    let IntoUse { hash, files, record, now, .. } = rules;
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_TEXT)).bind(hash).bind(files).execute(&mut *c).await.map(|_| ()))?;
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::RULES_PUT)).bind(hash).bind(revision).bind(now).bind(here).execute(&mut *c).await.map(|_| ()))?;
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::PUBLISH_PUT))
+        .bind(revision).bind(hash).bind(now).bind(record).bind(here).execute(&mut *c).await.map(|_| ()))?;
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::JURISDICTION_PUT)).bind(revision).bind(here).execute(&mut *c).await.map(|_| ()))?;
+    on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_LOOK)).bind(now).bind(here).execute(&mut *c).await.map(|_| ()))
+}
+
+/// Its sweeps are those that are looked at from now on.
+pub(super) async fn schedule(connection: &mut Connection, here: &str, rules: &IntoUse<'_>) -> Result<(), sqlx::Error> {
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEDULE_DROP)).bind(rules.sweeps).bind(here).execute(&mut *c).await.map(|_| ()))?;
+    on!(connection, c, sql => sqlx::query(sql(statements::SCHEDULE_ADD))
+        .bind(rules.sweeps).bind(rules.now).bind(here).execute(&mut *c).await.map(|_| ()))
 }
 
 struct Note {

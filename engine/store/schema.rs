@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_everywhere.sql"),
     include_str!("migrations/0007_recorded.sql"),
     include_str!("migrations/0008_set_aside.sql"),
+    include_str!("migrations/0009_publish.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -170,6 +170,7 @@ fn late_item(setting: Arc<Setting>) -> Result<View, Box<dyn Error>> {
         started_on: today,
         started_at: Default::default(),
         rule: None,
+        kept: None,
         extensions: Vec::new(),
         pauses: Vec::new(),
         fired: Vec::new(),

@@ -45,6 +45,7 @@ fn item(paused: bool, end: Option<ClockEndHow>, by_person: bool) -> Item {
         started_on: day("2026-04-01"),
         started_at: DateTime::UNIX_EPOCH,
         rule: None,
+        kept: None,
         extensions: Vec::new(),
         pauses: Vec::new(),
         fired: Vec::new(),

@@ -119,6 +119,7 @@ pub fn clock(deadline: &str, branch: Option<u32>, due: Option<Date>) -> Clock {
         started_on: started,
         started_at: started.and_time(chrono::NaiveTime::MIN).and_utc(),
         rule: None,
+        kept: None,
         extensions: Vec::new(),
         pauses: Vec::new(),
         fired: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod allow;
 mod at;
+mod changes;
 mod conditions;
 mod cover;
 mod directory;
@@ -209,7 +210,7 @@ fn one_workflow<'f>(
     let around = Surroundings { places: &places, directory, templates, functions: &functions, reads, calendar: calendar.as_ref() };
     problems.extend(families(&Checked::new(&workflow, around)));
     let setting = Setting { workflow: with_reads(workflow, templates), calendar: calendar?, directory: directory.clone() };
-    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: compiled.scripts?, places }, path?))
+    Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: compiled.scripts?, places, carried: Arc::default() }, path?))
 }
 
 /// Notes which names the wording of each notice reads. A wording that cannot be read has been reported, and may read anything.
@@ -244,6 +245,7 @@ fn families(at: &Checked) -> Vec<Problem> {
         conditions::check,
         sweeps::check,
         reports::check,
+        changes::check,
     ];
     families.iter().flat_map(|check| check(at)).collect()
 }

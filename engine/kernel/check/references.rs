@@ -97,12 +97,6 @@ fn states(at: &Checked, problems: &mut Vec<Problem>) {
             }
         }
     }
-    for (index, change) in workflow.changes.iter().enumerate() {
-        let every = || at.levels().into_iter().flat_map(of).collect::<Vec<_>>();
-        for (key, renamed) in [("renamed_states", &change.renamed_states), ("retired_states", &change.retired_states)] {
-            renamed.iter().for_each(|(old, new)| state(new, &format!("changes[{index}].{key}.{old}"), every()));
-        }
-    }
 }
 
 // ---- E104

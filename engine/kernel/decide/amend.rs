@@ -56,7 +56,8 @@ pub fn amend(rules: &Rules, facts: &[Fact], command: &Command, now: Instant) -> 
     actor.via.clone_from(&command.via);
     let asked = Asked::read(&command.input)?;
 
-    let amended = past::with_amendments(facts);
+    let present = derive::in_present_words(&rules.setting.workflow, facts);
+    let amended = past::with_amendments(&present);
     let branch = command.branch.as_ref().map(|address| addressing::branch(rules, &item, address, AMEND)).transpose()?;
     let branch = branch.map(|branch| branch.no);
     let wrong = asked.fact(&amended, branch)?;

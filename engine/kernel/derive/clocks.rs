@@ -26,7 +26,7 @@ pub fn advance(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) -> Re
     reread(rules, item, fact, moved);
     for (name, holder) in starts(rules, item, fact, moved) {
         let skipped = fact.not_started.iter().any(|(deadline, branch)| *deadline == name && *branch == holder);
-        if !skipped {
+        if !skipped && !rules.carried.starts_later(&name, fact.recorded_at) {
             start(rules, item, &name, holder, fact);
         }
     }
@@ -72,12 +72,13 @@ pub fn settle(rules: &Rules, item: &mut Item) {
             continue;
         }
         let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
-        let fixed = clock.due.is_some() && due::stands(deadline, clock);
+        let Some((_, dated_by)) = rules.dating(clock) else { continue };
+        let fixed = clock.due.is_some() && due::stands(dated_by, clock);
         // Whatever changes a cycle takes its date or its next moment away; neither depends on the day.
         if fixed && clock.next_at.is_some() {
             continue;
         }
-        let date = if fixed { clock.due.clone() } else { due::due(rules, item, deadline, clock, item.today).map(Arc::new) };
+        let date = if fixed { clock.due.clone() } else { due::due(rules, item, clock, item.today).map(Arc::new) };
         let next_at = rungs::next_moment(rules, deadline, clock, date.as_deref());
         if clock.due != date || clock.next_at != next_at {
             let clock = Arc::make_mut(&mut item.clocks[index]);
@@ -93,8 +94,7 @@ fn close(rules: &Rules, item: &mut Item, fact: &Fact) {
     for index in 0..item.clocks.len() {
         let clock = &item.clocks[index];
         let Some(end) = clock.end.as_ref().filter(|end| end.seq == fact.seq) else { continue };
-        let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
-        if let Some(date) = due::due(rules, item, deadline, clock, end.on) {
+        if let Some(date) = due::due(rules, item, clock, end.on) {
             Arc::make_mut(&mut item.clocks[index]).due = Some(Arc::new(date));
         }
     }
@@ -170,8 +170,12 @@ fn start(rules: &Rules, item: &mut Item, name: &Name, holder: Option<u32>, fact:
     stop(item, name, holder, fact, ClockEndHow::Replaced);
     let latest = item.clock(name, holder);
     let (cycle, run) = latest.map_or((1, 1), |clock| (clock.cycle + 1, clock.run + 1));
-    let anchor = deadline.anchor.as_ref().and_then(|field| read(item, holder, field)).and_then(Value::as_date).unwrap_or(fact.effective_on);
-    let rule = answer_tables(rules, item, holder, &deadline.length);
+    let kept = rules.carried.kept_for(name, fact.recorded_at);
+    let then = kept.and_then(|index| rules.carried.kept.get(index));
+    let then = then.and_then(|kept| Some((&*kept.rules, kept.rules.setting.workflow.deadlines.get(&kept.was)?)));
+    let (dating, dated_by) = then.unwrap_or((rules, deadline));
+    let anchor = dated_by.anchor.as_ref().and_then(|field| read(item, holder, field)).and_then(Value::as_date).unwrap_or(fact.effective_on);
+    let rule = answer_tables(dating, item, holder, &dated_by.length);
     item.clocks.push(Arc::new(Clock {
         deadline: name.clone(),
         branch: holder,
@@ -183,6 +187,7 @@ fn start(rules: &Rules, item: &mut Item, name: &Name, holder: Option<u32>, fact:
         started_on: fact.effective_on,
         started_at: fact.recorded_at,
         rule,
+        kept,
         extensions: Vec::new(),
         pauses: Vec::new(),
         fired: Vec::new(),
@@ -219,7 +224,8 @@ fn extend(rules: &Rules, item: &mut Item, name: &Name, deadline: &Deadline, hold
     }
     let extension = match (to, added) {
         (Some(index), _) => {
-            let rule = answer_tables(rules, item, holder, &deadline.extended_to[index].1);
+            let (by, rule) = extended_to(rules, item, name, holder, &deadline.extended_to[index]);
+            let rule = answer_tables(by, item, holder, rule);
             rule.map(|rule| Extension { seq: fact.seq, rule: due::text_of(&rule), by: ExtendedBy::To(rule) })
         }
         (None, Some(index)) => {
@@ -237,6 +243,19 @@ fn extend(rules: &Rules, item: &mut Item, name: &Name, deadline: &Deadline, hold
     Ok(())
 }
 
+/// The new length of an extension, as the rules have it that date the run.
+fn extended_to<'a>(
+    rules: &'a Rules,
+    item: &Item,
+    name: &str,
+    holder: Option<u32>,
+    (fact, rule): &'a (Name, LengthRule),
+) -> (&'a Rules, &'a LengthRule) {
+    let dated_by = item.clock(name, holder).filter(|clock| clock.kept.is_some()).and_then(|clock| rules.dating(clock));
+    let then = dated_by.and_then(|(by, deadline)| Some((by, &deadline.extended_to.iter().find(|(entry, _)| entry == fact)?.1)));
+    then.unwrap_or((rules, rule))
+}
+
 /// A new value of a field from which a running cycle has its date (`until`, in its length or in its cap) opens a cycle of the same run.
 fn reread(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) {
     if moved.fields.is_empty() {
@@ -244,7 +263,7 @@ fn reread(rules: &Rules, item: &mut Item, fact: &Fact, moved: &Moved) {
     }
     let mut concerned = Vec::new();
     for clock in item.clocks.iter().filter(|clock| clock.is_running()) {
-        let Some(deadline) = rules.setting.workflow.deadlines.get(&clock.deadline) else { continue };
+        let Some((_, deadline)) = rules.dating(clock) else { continue };
         let has_moved = |field: &FieldRef| {
             let of = if field.of == Holder::Task { clock.branch } else { None };
             moved.fields.iter().any(|(holder, name)| *holder == of && *name == field.field)

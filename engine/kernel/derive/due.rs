@@ -35,12 +35,13 @@ fn leans_on_neighbour(rule: &LengthRule) -> bool {
 }
 
 /// `None` while the rule gives no date (`until` an empty field, a neighbour that does not run).
-pub fn due(rules: &Rules, item: &Item, deadline: &Deadline, clock: &Clock, today: Date) -> Option<Due> {
-    derive(rules, item, deadline, clock, today, 0)
+pub fn due(rules: &Rules, item: &Item, clock: &Clock, today: Date) -> Option<Due> {
+    derive(rules, item, clock, today, 0)
 }
 
-fn derive(rules: &Rules, item: &Item, deadline: &Deadline, clock: &Clock, today: Date, depth: usize) -> Option<Due> {
-    let mut work = Work { rules, item, deadline, clock, today, depth, steps: Vec::new() };
+fn derive(present: &Rules, item: &Item, clock: &Clock, today: Date, depth: usize) -> Option<Due> {
+    let (rules, deadline) = present.dating(clock)?;
+    let mut work = Work { present, rules, item, deadline, clock, today, depth, steps: Vec::new() };
     work.steps.push(DueStep::Anchor { on: clock.anchor, seq: clock.started_seq, name: clock.started_by.clone() });
     let replaced = clock.extensions.iter().rposition(|extension| matches!(extension.by, ExtendedBy::To(_)));
     let (rule, later) = match replaced {
@@ -90,6 +91,8 @@ struct Raw {
 }
 
 struct Work<'a> {
+    /// The rules in use, and those by which this clock has its date.
+    present: &'a Rules,
     rules: &'a Rules,
     item: &'a Item,
     deadline: &'a Deadline,
@@ -127,6 +130,7 @@ impl Work<'_> {
             }
             LengthRule::Before(length, neighbour) => {
                 let branch = self.clock.branch;
+                let neighbour = self.present.setting.workflow.deadline_now(neighbour);
                 let other = self.item.clock(neighbour, branch).or_else(|| self.item.clock(neighbour, None))?;
                 let date = self.rules.setting.calendar.subtract(self.date_of(other)?, *length, self.rules.setting.workflow.month_overflow);
                 self.steps.push(DueStep::Fixed { rule: format!("{length} before {neighbour}"), gives: date });
@@ -153,7 +157,7 @@ impl Work<'_> {
 
     /// The date of a neighbour: the one it carries when nothing can have moved it since, or else as it is now.
     fn date_of(&self, other: &Clock) -> Option<Date> {
-        let deadline = self.rules.setting.workflow.deadlines.get(&other.deadline)?;
+        let (_, deadline) = self.present.dating(other)?;
         if let Some(due) = other.due.as_ref().filter(|_| other.end.is_some() || stands(deadline, other)) {
             return Some(due.date);
         }
@@ -161,7 +165,7 @@ impl Work<'_> {
             return None;
         }
         let until = other.end.as_ref().map_or(self.today, |end| end.on);
-        derive(self.rules, self.item, deadline, other, until, self.depth + 1).map(|due| due.date)
+        derive(self.present, self.item, other, until, self.depth + 1).map(|due| due.date)
     }
 
     fn length(&mut self, rule: String, length: Length, source: Option<String>, since: Option<Date>) -> Raw {
@@ -220,7 +224,13 @@ impl Work<'_> {
             Holder::Task => Some(self.clock.branch?),
             Holder::Input => return None,
         };
-        self.item.fields_of(branch)?.get(&field.field)
+        let fields = self.item.fields_of(branch)?;
+        if self.clock.kept.is_none() {
+            return fields.get(&field.field);
+        }
+        // What was called otherwise then.
+        let kind = branch.and_then(|no| self.item.branch(no)).map(|branch| &*branch.kind);
+        fields.get(self.present.setting.workflow.field_now(kind, &field.field))
     }
 }
 

@@ -77,7 +77,7 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
                     kind: kind.clone(),
                     state: state.clone(),
                     since: fact.effective_on,
-                    ended: is_end(workflow, Some(kind), state),
+                    ended: is_end(workflow, Some(kind), state) || !workflow.branches.contains_key(kind),
                     cancelled: false,
                     fields: all,
                     opened_on: fact.effective_on,
@@ -91,7 +91,7 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
                 let kept = Arc::make_mut(kept);
                 let from = std::mem::replace(&mut kept.state, to.clone());
                 kept.since = fact.effective_on;
-                kept.ended = cancelled || is_end(workflow, Some(&kept.kind), to);
+                kept.ended = cancelled || is_end(workflow, Some(&kept.kind), to) || !workflow.branches.contains_key(&kept.kind);
                 kept.cancelled = cancelled;
                 moved.states.push((Some(*branch), Some(from)));
             }

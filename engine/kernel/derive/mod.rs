@@ -6,8 +6,11 @@ pub mod clocks;
 pub mod due;
 pub mod fold;
 pub mod past;
+mod renames;
 pub mod roles;
 pub mod rungs;
+
+pub use renames::in_present_words;
 
 use crate::kernel::model::fact::{Actor, Fact};
 use crate::kernel::model::item::Item;
@@ -17,7 +20,8 @@ use std::sync::Arc;
 
 /// The item as its facts make it under the rules, on a day. `None` without facts.
 pub fn derive(rules: &Rules, id: &str, facts: &[Fact], today: Date) -> Result<Option<Arc<Item>>, EvalError> {
-    let amended = past::with_amendments(facts);
+    let present = renames::in_present_words(&rules.setting.workflow, facts);
+    let amended = past::with_amendments(&present);
     let mut facts = amended.iter();
     let Some(first) = facts.next() else { return Ok(None) };
     let mut item = fold::begin(rules, id, first.effective_on, today);

@@ -46,7 +46,9 @@ pub fn owed(rules: &Rules, item: &Item, now: Instant) -> Vec<Occurrence> {
                 if occurrence.moment > now || number - first >= MOST_OCCURRENCES {
                     break;
                 }
-                out.push(occurrence);
+                if !rules.carried.is_passed(clock, rung, occurrence.moment) {
+                    out.push(occurrence);
+                }
                 number += 1;
             }
         }
@@ -62,10 +64,14 @@ pub fn next_moment(rules: &Rules, deadline: &Deadline, clock: &Clock, due: Optio
         return None;
     }
     let ladder = deadline.ladder.iter().enumerate();
-    ladder
-        .filter_map(|(index, rung)| occurrence(rules, clock, due, rung, index, fired(clock, rung).saturating_add(1)))
-        .map(|occurrence| occurrence.moment)
-        .min()
+    ladder.filter_map(|(index, rung)| next_occurrence(rules, clock, due, rung, index)).map(|occurrence| occurrence.moment).min()
+}
+
+/// The first occurrence of a rung that has not fired, and was not passed over.
+pub fn next_occurrence(rules: &Rules, clock: &Clock, due: &Due, rung: &Rung, index: usize) -> Option<Occurrence> {
+    let first = fired(clock, rung).saturating_add(1);
+    let mut coming = (first..first.saturating_add(MOST_OCCURRENCES)).map_while(|number| occurrence(rules, clock, due, rung, index, number));
+    coming.find(|occurrence| !rules.carried.is_passed(clock, rung, occurrence.moment))
 }
 
 /// The n-th occurrence of a rung, counted from 1; `None` when there is none (any more).

@@ -40,6 +40,7 @@ pub struct DueExplained {
     pub coming: Vec<Coming>,
     /// Where the deadline is declared.
     pub place: Option<Place>,
+    /// The rule set by which it has its date: an earlier one, where a publication kept it.
     pub rules: Name,
 }
 
@@ -70,6 +71,8 @@ pub fn explain(rules: &Rules, item: &Item, deadline: Option<&str>) -> Vec<DueExp
 
 fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> DueExplained {
     let due = clock.due.as_deref();
+    let kept = clock.kept.and_then(|index| rules.carried.kept.get(index));
+    let (dating, called) = kept.map_or((rules, &clock.deadline), |kept| (&*kept.rules, &kept.was));
     DueExplained {
         item: item.id.clone(),
         deadline: clock.deadline.clone(),
@@ -88,8 +91,8 @@ fn of_clock(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> D
         way: days::explain(rules, clock),
         fired: clock.fired.clone(),
         coming: coming(rules, item, clock, declared),
-        place: rules.places.find(&format!("deadlines.{}@", clock.deadline)).cloned(),
-        rules: rules.hash.clone(),
+        place: dating.places.find(&format!("deadlines.{called}@")).cloned(),
+        rules: dating.hash.clone(),
     }
 }
 
@@ -98,8 +101,7 @@ fn coming(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> Vec
     let workflow = &rules.setting.workflow;
     let mut out: Vec<Coming> = Vec::new();
     for (index, rung) in declared.ladder.iter().enumerate() {
-        let fired = clock.fired.iter().filter(|fired| fired.rung == rung.rung).map(|fired| fired.occurrence).max().unwrap_or(0);
-        let Some(next) = rungs::occurrence(rules, clock, due, rung, index, fired + 1) else { continue };
+        let Some(next) = rungs::next_occurrence(rules, clock, due, rung, index) else { continue };
         let leaves = next_opening(workflow.send_window, &rules.setting.calendar, workflow.timezone, next.moment);
         out.push(Coming {
             rung: rung.rung.clone(),

@@ -3,6 +3,7 @@
 //! Every struct mirrors one kind of row of the rule language; the keys keep their YAML names.
 
 use super::Name;
+use super::renames::Renames;
 use super::value::{Fields, Type, Value};
 use crate::kernel::time::{Date, Length};
 use indexmap::IndexMap;
@@ -44,6 +45,8 @@ pub struct Workflow {
     pub reports: Section<Report>,
     pub imports: Section<Import>,
     pub changes: Vec<Change>,
+    /// The changes of all versions, put together.
+    pub renames: Renames,
     /// Every expression of the workflow; [`Expr::id`] is the index here.
     pub expressions: Vec<Expr>,
 }
@@ -639,7 +642,31 @@ pub struct Change {
     pub version: u32,
     pub because: String,
     pub renamed_states: IndexMap<Name, Name>,
+    pub renamed_fields: IndexMap<Name, Name>,
+    pub renamed_actions: IndexMap<Name, Name>,
+    pub renamed_branches: IndexMap<Name, Name>,
+    pub renamed_deadlines: IndexMap<Name, Name>,
+    /// A state that is gone, with the one in which its items stand from now on.
     pub retired_states: IndexMap<Name, Name>,
+    /// Gone with what was recorded in them, or ran under them.
+    pub retired_fields: Vec<Name>,
+    pub retired_branches: Vec<Name>,
+    pub retired_deadlines: Vec<Name>,
+    pub retired_requests: Vec<Name>,
+    /// What becomes of the dates of open items, by deadline.
+    pub open_items: Section<OpenItems>,
+    /// Params, and `calendar`, that were wrong for days that have passed: what was derived from them becomes different.
+    pub corrected: Vec<Name>,
+}
+
+/// Whether the dates of open items follow a deadline that was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenItems {
+    /// They stay as the rules before made them.
+    Keep,
+    /// They are counted anew.
+    Recompute,
 }
 
 impl FieldRef {

@@ -75,6 +75,9 @@ pub struct Clock {
     /// The rule that gives the length, with tables already answered from the values at the start.
     #[serde(skip)]
     pub rule: Option<LengthRule>,
+    /// Its run has its dates by rules that were in use before: their place in `Carried::kept`.
+    #[serde(skip)]
+    pub kept: Option<usize>,
     pub extensions: Vec<Extension>,
     pub pauses: Vec<Pause>,
     /// Rungs that fired or were skipped, in order.

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod fact;
 pub mod item;
 pub mod problem;
+pub mod renames;
 pub mod step;
 pub mod story;
 pub mod value;

@@ -5,8 +5,9 @@ use super::tree::{Content, Node};
 use super::world::{BranchWorld, World};
 use super::{actions, branches, deadlines, fields, imports, notices, people, phrase, requests, values};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Branch, Change, MonthOverflow, Scope, Section, SendWindow, Workflow};
+use crate::kernel::model::definition::{Branch, Change, MonthOverflow, OpenItems, Scope, Section, SendWindow, Workflow};
 use crate::kernel::model::problem::{Places, Problem};
+use crate::kernel::model::renames::Renames;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 
@@ -200,7 +201,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     let all_imports = section(reader, sections, "imports", |reader, _, node| imports::read(reader, world, node));
     unused_ladders(reader, world, sections);
     let always = sections.nodes("always").iter().flat_map(|node| actions::require(reader, node, &Scope::default())).collect();
-    let changes = sections.nodes("changes").iter().flat_map(|node| changes(reader, node)).collect();
+    let changes: Vec<Change> = sections.nodes("changes").iter().flat_map(|node| changes(reader, node)).collect();
     let head = head?;
     Some(Workflow {
         name: head.name,
@@ -229,6 +230,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         always,
         reports,
         imports: all_imports,
+        renames: Renames::of(&changes),
         changes,
         expressions: std::mem::take(&mut reader.expressions),
     })
@@ -340,15 +342,58 @@ fn need_head<'n>(reader: &mut Reader, row: Row<'n>, key: &str) -> Option<&'n Nod
     found
 }
 
+const OF_CHANGES: [&str; 14] = [
+    "version",
+    "because",
+    "renamed_states",
+    "renamed_fields",
+    "renamed_actions",
+    "renamed_branches",
+    "renamed_deadlines",
+    "retired_states",
+    "retired_fields",
+    "retired_branches",
+    "retired_deadlines",
+    "retired_requests",
+    "open_items",
+    "corrected",
+];
+
 fn changes(reader: &mut Reader, node: &Node) -> Vec<Change> {
     let mut changes = Vec::new();
     for node in reader.list(node) {
-        let Some(row) = reader.row(node, &["version", "because", "renamed_states", "retired_states"]) else { continue };
+        let Some(row) = reader.row(node, &OF_CHANGES) else { continue };
         let version = reader.need(row, "version").and_then(|node| reader.number(node));
         let because = reader.need_text(row, "because");
-        let renamed_states = row.get("renamed_states").map(|node| names_by_name(reader, node)).unwrap_or_default();
-        let retired_states = row.get("retired_states").map(|node| names_by_name(reader, node)).unwrap_or_default();
-        changes.extend(version.map(|version| Change { version, because, renamed_states, retired_states }));
+        let mut pairs = |key: &str| row.get(key).map(|node| names_by_name(reader, node)).unwrap_or_default();
+        let (renamed_states, retired_states) = (pairs("renamed_states"), pairs("retired_states"));
+        let (renamed_fields, renamed_actions) = (pairs("renamed_fields"), pairs("renamed_actions"));
+        let (renamed_branches, renamed_deadlines) = (pairs("renamed_branches"), pairs("renamed_deadlines"));
+        let mut names = |key: &str| reader.names_at(row, key);
+        let (retired_fields, retired_branches) = (names("retired_fields"), names("retired_branches"));
+        let (retired_deadlines, retired_requests) = (names("retired_deadlines"), names("retired_requests"));
+        let corrected = names("corrected");
+        let open_items = row.get("open_items").map(|node| reader.named(node)).unwrap_or_default();
+        let open_items = open_items.into_iter().filter_map(|(name, node)| Some((name, reader.word(node, &OPEN_ITEMS)?))).collect();
+        let Some(version) = version else { continue };
+        changes.push(Change {
+            version,
+            because,
+            renamed_states,
+            renamed_fields,
+            renamed_actions,
+            renamed_branches,
+            renamed_deadlines,
+            retired_states,
+            retired_fields,
+            retired_branches,
+            retired_deadlines,
+            retired_requests,
+            open_items,
+            corrected,
+        });
     }
     changes
 }
+
+const OPEN_ITEMS: [(&str, OpenItems); 2] = [("keep", OpenItems::Keep), ("recompute", OpenItems::Recompute)];

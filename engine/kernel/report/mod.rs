@@ -70,7 +70,7 @@ impl<'r> Tally<'r> {
 
     /// Counts one item, when it was there and the condition held.
     pub fn count(&mut self, id: &str, facts: &[Fact], known_by: Option<Instant>) -> Result<(), EvalError> {
-        let then = past::as_of(facts, self.as_of, known_by);
+        let then = past::as_of(&derive::in_present_words(&self.rules.setting.workflow, facts), self.as_of, known_by);
         let Some(item) = derive::derive(self.rules, id, &then, self.as_of)? else { return Ok(()) };
         if let Some(condition) = &self.report.when {
             let view = View { today: self.as_of, ..derive::view(self.rules, &item, None) };

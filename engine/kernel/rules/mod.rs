@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 mod api;
 mod builtins;
+mod carried;
 mod engine;
 mod names;
 mod program;
@@ -25,6 +26,7 @@ mod typing;
 mod view;
 
 pub use api::NEVER;
+pub use carried::{Carried, Kept};
 pub use names::spellings_of;
 use program::Compiled;
 
@@ -41,6 +43,11 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// It is as its files say, whatever was published before.
+    pub fn is_plain(&self) -> bool {
+        self.workflows.values().all(|rules| rules.carried.is_empty())
+    }
+
     /// Every sweep of every workflow, as `workflow/sweep`.
     pub fn sweeps(&self) -> Vec<String> {
         let of = |(workflow, rules): (&Name, &Arc<Rules>)| {
@@ -58,6 +65,8 @@ pub struct Rules {
     pub setting: Arc<Setting>,
     pub scripts: Scripts,
     pub places: Places,
+    /// What earlier publications left behind for items that were open then.
+    pub carried: Arc<Carried>,
 }
 
 /// What rules are read against.

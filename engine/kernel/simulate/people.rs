@@ -43,5 +43,11 @@ pub(super) fn with_people(rules: &Arc<Rules>, file: &StoryFile) -> Arc<Rules> {
     }
     let setting =
         Setting { workflow: rules.setting.workflow.clone(), calendar: rules.setting.calendar.clone(), directory: Arc::new(directory) };
-    Arc::new(Rules { hash: rules.hash.clone(), setting: Arc::new(setting), scripts: rules.scripts.clone(), places: rules.places.clone() })
+    Arc::new(Rules {
+        hash: rules.hash.clone(),
+        setting: Arc::new(setting),
+        scripts: rules.scripts.clone(),
+        places: rules.places.clone(),
+        carried: rules.carried.clone(),
+    })
 }

@@ -325,7 +325,13 @@ impl<'a> Telling<'a> {
         }
         let setting =
             Setting { workflow: old.setting.workflow.clone(), calendar: Calendar::new(data), directory: old.setting.directory.clone() };
-        let rules = Rules { hash: old.hash.clone(), setting: Arc::new(setting), scripts: old.scripts.clone(), places: old.places.clone() };
+        let rules = Rules {
+            hash: old.hash.clone(),
+            setting: Arc::new(setting),
+            scripts: old.scripts.clone(),
+            places: old.places.clone(),
+            carried: old.carried.clone(),
+        };
         if let Err(error) = self.world.change_rules(Arc::new(rules)) {
             self.differs("rule_failed", vec![("what", error.to_string())]);
         }

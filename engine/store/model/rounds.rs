@@ -1,10 +1,13 @@
 //! Slots of sweeps with their schedule, and the rule sets that were in use.
 
-use super::state::{Office, SlotRow};
+use super::state::{ItemRow, Office, SlotRow};
+use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
+use crate::store::publishing::{Digest, OpenItem, PublishEnd, Published, Publishing};
 use crate::store::rulesets::StoredRules;
 use crate::store::slots::Slot;
 use indexmap::IndexMap;
+use std::ops::Bound;
 
 impl Office {
     /// `true` for the first one who asks.
@@ -52,20 +55,61 @@ impl Office {
     /// Every sweep of other rules is looked at soon: its schedule may be another.
     pub fn use_rules(&mut self, hash: &str, files: &IndexMap<String, String>, sweeps: &[String], now: Instant) -> u64 {
         if !self.rules_in_use().is_some_and(|in_use| in_use.hash == hash) {
-            self.revision += 1;
-            if self.revision == 1 {
-                // There is nothing to derive yet.
-                self.derived = 1;
-            }
-            let rules = StoredRules { hash: hash.to_string(), revision: self.revision, files: files.clone(), in_use_since: now };
-            self.rules.insert(hash.to_string(), rules);
-            self.schedule.values_mut().for_each(|at| *at = now.min(*at));
+            self.put_rules(hash, files, "{}", now);
         }
+        self.schedule_only(sweeps, now);
+        self.revision
+    }
+
+    fn put_rules(&mut self, hash: &str, files: &IndexMap<String, String>, record: &str, now: Instant) {
+        self.revision += 1;
+        if self.revision == 1 {
+            // There is nothing to derive yet.
+            self.derived = 1;
+        }
+        let (hash, record, revision) = (hash.to_string(), record.to_string(), self.revision);
+        let rules = StoredRules { hash: hash.clone(), revision, files: files.clone(), in_use_since: now };
+        self.rules.insert(hash.clone(), rules);
+        self.published.push(Published { revision, hash, at: now, record });
+        self.schedule.values_mut().for_each(|at| *at = now.min(*at));
+    }
+
+    fn schedule_only(&mut self, sweeps: &[String], now: Instant) {
         self.schedule.retain(|sweep, _| sweeps.contains(sweep));
         for sweep in sweeps {
             self.schedule.entry(sweep.clone()).or_insert(now);
         }
-        self.revision
+    }
+
+    pub fn published(&self) -> Vec<Published> {
+        self.published.clone()
+    }
+
+    pub fn open_items(&self, after: &str, limit: u32) -> Vec<OpenItem> {
+        let behind = self.items.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).filter(|(_, item)| item.is_open());
+        let read = |(id, item): (&Name, &ItemRow)| OpenItem {
+            id: id.to_string(),
+            workflow: item.workflow.to_string(),
+            rev: item.rev,
+            set_aside: item.quarantine.is_some(),
+        };
+        behind.take(limit as usize).map(read).collect()
+    }
+
+    /// A rule set comes into use, if the one before and the open items are as they have to be.
+    pub fn publish(&mut self, publishing: &Publishing, digest: Digest) -> PublishEnd {
+        let in_use = self.rules_in_use().map(|rules| (rules.hash, rules.revision));
+        if in_use != Some((publishing.before.clone(), publishing.revision)) {
+            return PublishEnd::OtherRules;
+        }
+        let open: Vec<(String, u64)> =
+            self.items.iter().filter(|(_, item)| item.is_open()).map(|(id, item)| (id.to_string(), item.rev)).collect();
+        if digest(&open) != publishing.items {
+            return PublishEnd::Moved;
+        }
+        self.put_rules(&publishing.hash, &publishing.files, &publishing.record, publishing.at);
+        self.schedule_only(&publishing.sweeps, publishing.at);
+        PublishEnd::Done(self.revision)
     }
 
     /// Every open item has been derived under a revision.

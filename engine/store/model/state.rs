@@ -6,6 +6,7 @@ use crate::kernel::model::decision::Notice;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::time::Instant;
 use crate::store::Counts;
+use crate::store::publishing::Published;
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
 use rand::rngs::StdRng;
@@ -46,6 +47,8 @@ pub(in crate::store) struct Office {
     pub schedule: BTreeMap<String, Instant>,
     /// By hash.
     pub rules: BTreeMap<String, StoredRules>,
+    /// What came into use, in order.
+    pub published: Vec<Published>,
     /// Of the rule set in use; 0 before there is one.
     pub revision: u64,
     /// The revision under which every open item is known to have been derived.

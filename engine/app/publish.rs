@@ -1,0 +1,176 @@
+//! A plan that somebody has seen comes true: the rule set comes into use in one transaction, if the plan still says what would happen.
+
+use super::plan::PlanWishes;
+use super::rules::with_past;
+use super::{App, InUse};
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::model::Name;
+use crate::kernel::plan::{Past, Plan, Record, digest, note};
+use crate::kernel::rules::RuleSet;
+use crate::kernel::time::Instant;
+use crate::store::StoreError;
+use crate::store::publishing::{PublishEnd, Publishing};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// So often the items are looked at again because some moved while it was published.
+const ATTEMPTS: usize = 8;
+
+/// Who publishes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publisher {
+    /// A person of the directory.
+    pub by: Option<Name>,
+    /// How they came in.
+    pub via: Option<String>,
+}
+
+/// A rule set that has come into use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    pub revision: u64,
+    pub hash: String,
+    pub at: Instant,
+    /// Open items, which are judged by it from now on.
+    pub items: u64,
+}
+
+/// Why a plan is not published. The catalogue has its sentence under `publish.WHY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotPublished {
+    pub why: String,
+    /// What the sentence speaks of.
+    pub values: Vec<(String, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error("not published: {}", .0.why)]
+    No(NotPublished),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn no(why: &str, values: &[(&str, &str)]) -> PublishError {
+    let values = values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    PublishError::No(NotPublished { why: why.to_string(), values })
+}
+
+impl App {
+    /// Puts a rule set into use as its plan says. What has changed since the plan was made is looked at again: if more would happen than it
+    /// shows, nothing is done.
+    pub async fn publish(&self, plan: &Plan, new: &Arc<RuleSet>, who: &Publisher) -> Result<Publication, PublishError> {
+        self.fits(plan, new)?;
+        let (allow_overdue, choices, folder) = (plan.allow_overdue, plan.choices.clone(), plan.folder.clone());
+        let wishes = PlanWishes { allow_overdue, choices, back: plan.back, folder, ..PlanWishes::default() };
+        let old = self.in_use().rules;
+        let (mut facts, mut items) = (plan.facts.clone(), plan.items);
+        for _ in 0..ATTEMPTS {
+            let at = self.now();
+            let mut record = Record {
+                by: who.by.clone(),
+                via: who.via.clone(),
+                plan: Some(plan.checksum.clone()),
+                before: Some(plan.old.hash.clone()),
+                back: wishes.back,
+                overdue: plan.overdue() as u64,
+                foreseen: plan.mails.days.iter().map(|(day, counts)| (*day, counts.after)).collect(),
+                ..Record::default()
+            };
+            note(&mut record, &old, new, &wishes.choices);
+            let publishing = Publishing {
+                before: plan.old.hash.clone(),
+                revision: plan.old.revision,
+                items: facts.clone(),
+                hash: new.hash.to_string(),
+                files: new.files.clone(),
+                sweeps: new.sweeps(),
+                record: record.json(),
+                at,
+            };
+            // Before it is written, so that nothing can fail behind it.
+            let rules = with_past(&self.store, new, Some((Past { at, record }, old.clone()))).await?;
+            match self.store.publish(publishing, open_items).await? {
+                PublishEnd::Done(revision) => {
+                    self.adopt(InUse { rules, revision });
+                    tracing::warn!(
+                        jurisdiction = self.store.jurisdiction(),
+                        hash = %new.hash,
+                        revision,
+                        by = who.by.as_deref().unwrap_or_default(),
+                        via = who.via.as_deref().unwrap_or_default(),
+                        "a rule set was published"
+                    );
+                    return Ok(Publication { revision, hash: new.hash.to_string(), at, items });
+                }
+                PublishEnd::OtherRules => return Err(no("other_rules", &[])),
+                PublishEnd::Moved => {
+                    let fresh = self.plan(new, &wishes, &|_| {}).await?;
+                    self.shows(plan, &fresh)?;
+                    (facts, items) = (fresh.facts, fresh.items);
+                }
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// The plan is whole, of this database, of these rules and of today, and nothing stands in its way.
+    fn fits(&self, plan: &Plan, new: &RuleSet) -> Result<(), PublishError> {
+        if !plan.is_sound() {
+            return Err(no("tampered", &[]));
+        }
+        if (plan.instance.as_str(), plan.jurisdiction.as_str()) != (self.store.instance(), self.store.jurisdiction()) {
+            let values = [
+                ("instance", self.store.instance()),
+                ("of", &plan.instance),
+                ("jurisdiction", self.store.jurisdiction()),
+                ("office", &plan.jurisdiction),
+            ];
+            return Err(no("other_database", &values));
+        }
+        let in_use = self.in_use();
+        if (plan.old.hash.as_str(), plan.old.revision) != (&*in_use.rules.hash, in_use.revision) {
+            return Err(no("other_rules", &[]));
+        }
+        if plan.new.hash != *new.hash {
+            return Err(no("other_files", &[("folder", plan.folder.as_deref().unwrap_or_default())]));
+        }
+        if !plan.changes_anything() {
+            return Err(no("nothing", &[]));
+        }
+        let zone = in_use.rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        let today = day_of(self.now(), zone);
+        if plan.day != today {
+            return Err(no("other_day", &[("day", &plan.day.to_string()), ("today", &today.to_string())]));
+        }
+        if plan.is_blocked() {
+            return Err(blocked(plan));
+        }
+        Ok(())
+    }
+
+    /// The plan shows all that would happen now.
+    fn shows(&self, plan: &Plan, fresh: &Plan) -> Result<(), PublishError> {
+        if fresh.old != plan.old {
+            return Err(no("other_rules", &[]));
+        }
+        if fresh.is_blocked() {
+            return Err(blocked(fresh));
+        }
+        let beyond = fresh.beyond(plan);
+        let Some((group, _)) = beyond.first() else { return Ok(()) };
+        let count: usize = beyond.iter().map(|(_, rows)| rows).sum();
+        Err(no("more", &[("count", &count.to_string()), ("element", &group.cause.element)]))
+    }
+}
+
+fn blocked(plan: &Plan) -> PublishError {
+    let mut codes: Vec<&str> = plan.findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.code.as_str()).collect();
+    codes.dedup();
+    no("blocked", &[("codes", &codes.join(" "))])
+}
+
+fn open_items(items: &[(String, u64)]) -> String {
+    digest(items.iter().map(|(item, rev)| (item.as_str(), *rev)))
+}
