@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Items that are worked before others get their turn, and before it is asked whether to stop.
+/// Items that are woken before others get their turn, and before it is asked whether to stop.
+const WAKE: u32 = 512;
+/// The same for items that are derived again.
 const BATCH: u32 = 64;
 /// Batches before the loop looks at sweeps and the clock again.
 const BATCHES: usize = 16;
@@ -315,7 +317,7 @@ pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) ->
 
 /// `true` when there was anything to look at.
 async fn wake(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
-    let woken = offices.wake_due(BATCH).await?;
+    let woken = offices.wake_due(WAKE).await?;
     {
         let mut state = pulse.lock();
         state.last_tick = Some(offices.now());

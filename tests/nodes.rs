@@ -101,6 +101,29 @@ async fn what_one_node_does_the_others_see() {
     sound(one).await;
 }
 
+/// A node that still knows an item as it was before decides nothing by that: neither a refusal nor a fact.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_knew_before_decides_nothing() {
+    let ground = Ground::server().await;
+    let nodes = nodes(&ground, "2026-03-02 10:00").await;
+    let [one, two, three] = &nodes[..] else { panic!("three nodes") };
+    let weigh = |weight: i64, seen: Option<u64>| {
+        let mut weigh = command("r1", "weigh", "carl", [("weight", Value::Number(weight))]);
+        (weigh.id, weigh.seen_rev) = (format!("weigh {weight}").into(), seen);
+        weigh
+    };
+    one.act(&submit("r1")).await.unwrap();
+    for node in [two, three] {
+        node.item("r1").await.unwrap().expect("it takes the item to hand");
+    }
+    one.act(&weigh(2, None)).await.unwrap();
+    two.act(&weigh(3, Some(2))).await.expect("whoever has seen the second revision is not told that it has moved");
+    one.act(&command("r1", "answer", "carl", [])).await.unwrap();
+    let late = three.act(&command("r1", "ask_back", "carl", [("question", Value::text("which?"))])).await;
+    assert!(matches!(&late, Err(ActError::Refused(refusal)) if refusal.code == RefusalCode::WrongState), "{late:?}");
+    sound(one).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_rung_fires_once_whoever_looks() {
     let ground = Ground::server().await;

@@ -163,7 +163,7 @@ impl App {
     async fn try_act(&self, command: &Command, hash: &str) -> Result<Way, ActError> {
         for _ in 0..ATTEMPTS {
             let now = self.now();
-            let base = self.held(&command.item, now).await?;
+            let base = self.at_hand(&command.item, now).await?;
             let decided = match self.rules_for(base.as_ref(), command) {
                 Ok(rules) => {
                     self.decide(&rules, base.as_ref().map(|held| &held.item), command, now).await?.map(|accepted| (rules, accepted))
@@ -174,7 +174,12 @@ impl App {
                 Ok(decided) => decided,
                 // What it asks for may be refused because it has been done before.
                 Err(refusal) => {
-                    return match self.store.answered_in_order(&command.by, &command.id).await.map_err(ActError::Store)? {
+                    if let Some(held) = &base {
+                        if self.has_moved(held).await.map_err(ActError::Store)? {
+                            continue;
+                        }
+                    }
+                    return match self.store.answered_in_order(&command.item, &command.by, &command.id).await.map_err(ActError::Store)? {
                         Some((request_hash, answer)) => Ok(Way::Answered(repeated(hash, &request_hash, &answer))),
                         None => Err(ActError::Refused(Box::new(refusal))),
                     };
@@ -239,7 +244,7 @@ impl App {
     ) -> Result<Decision, LoadError> {
         let mut facts = self.store.item(&command.item).await?.map(|recorded| recorded.facts).unwrap_or_default();
         if item.is_some_and(|item| item.rev > facts.len() as u64) {
-            self.store.answered_in_order(&command.by, &command.id).await?;
+            self.store.answered_in_order(&command.item, &command.by, &command.id).await?;
             facts = self.store.item(&command.item).await?.map(|recorded| recorded.facts).unwrap_or_default();
         }
         deciding(|| decide::amend(rules, &facts, command, now))

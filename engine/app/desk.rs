@@ -107,8 +107,28 @@ impl App {
         Ok(())
     }
 
+    /// The item as it stands in the database.
     pub(super) async fn held(&self, id: &str, now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
         self.forget_what_moved(&[id]).await?;
+        self.at_hand(id, now).await
+    }
+
+    /// Another process has written more facts of the item than this one knew.
+    pub(super) async fn has_moved(&self, known: &Held) -> Result<bool, StoreError> {
+        if !self.store.is_shared() {
+            return Ok(false);
+        }
+        let id = &known.item.id;
+        let moved = self.store.revisions(&[id]).await?.get(&**id).is_some_and(|rev| *rev > known.item.rev);
+        if moved {
+            self.desk().forget(id);
+        }
+        Ok(moved)
+    }
+
+    /// The item as it is known here. Where others write as well, they may have moved it: what is decided on it is guarded by its revision,
+    /// and a refusal asks [`App::has_moved`] first.
+    pub(super) async fn at_hand(&self, id: &str, now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
         let known = self.desk().get(id);
         if let Some(held) = known {
             let today = day_of(now, held.rules.setting.workflow.timezone);

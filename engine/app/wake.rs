@@ -27,6 +27,17 @@ pub struct Woken {
 
 /// So many offices are derived again in one go.
 const STALE_OFFICES: u32 = 16;
+/// So many items are decided together. While they are written, the next are decided.
+const LOT: usize = 64;
+
+/// A decision on its way to the store, with the number of its facts and notices.
+struct OnItsWay {
+    app: Arc<App>,
+    due: WakeUp,
+    saving: Queued,
+    facts: usize,
+    notices: usize,
+}
 
 impl Offices {
     /// Works at most `limit` items that are due, of whichever office, the earliest first. The next tick goes on where this one stopped.
@@ -34,8 +45,20 @@ impl Offices {
         let now = self.now();
         let due = self.store.everywhere().take_due(now, now + self.lease, limit, &self.except()).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
+        let mut due = due.into_iter().peekable();
+        let mut before = Vec::new();
+        while due.peek().is_some() {
+            let decided = self.decide_lot(due.by_ref().take(LOT).collect(), now, &mut woken).await?;
+            written(std::mem::replace(&mut before, decided), now, &mut woken).await?;
+        }
+        written(before, now, &mut woken).await?;
+        Ok(woken)
+    }
+
+    /// Derives and decides items, office by office, and queues what they owe.
+    async fn decide_lot(&self, lot: Vec<WakeUp>, now: Instant, woken: &mut Woken) -> Result<Vec<OnItsWay>, StoreError> {
         let mut by_office: IndexMap<Arc<str>, Vec<WakeUp>> = IndexMap::new();
-        for due in due {
+        for due in lot {
             by_office.entry(due.jurisdiction.clone()).or_default().push(due);
         }
         let mut queued = Vec::new();
@@ -46,29 +69,18 @@ impl Offices {
             let held = app.held_many(&ids, now).await.map_err(into_store)?;
             for (due, held) in due.into_iter().zip(held) {
                 match held.and_then(|held| app.wake(&held, due.fence, now)) {
-                    Ok(Some(what)) => queued.push((app.clone(), due, what)),
+                    Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { app: app.clone(), due, saving, facts, notices }),
                     Ok(None) => woken.moved += 1,
                     Err(error) => match error.of_the_store() {
                         Some(error) => return Err(error),
-                        None => app.set_aside(&due, &error.to_string(), now, &mut woken).await?,
+                        None => app.set_aside(&due, &error.to_string(), now, woken).await?,
                     },
                 }
                 // Deciding takes the processor for a while; others come in between.
                 tokio::task::yield_now().await;
             }
         }
-        for (app, due, (saving, facts, notices)) in queued {
-            match app.written(saving).await {
-                Ok(_) => {
-                    woken.facts += facts;
-                    woken.notices += notices;
-                }
-                Err(NotSaved::Moved { .. }) => woken.moved += 1,
-                Err(NotSaved::Store(error)) => return Err(error),
-                Err(error) => app.set_aside(&due, &error.to_string(), now, &mut woken).await?,
-            }
-        }
-        Ok(woken)
+        Ok(queued)
     }
 
     /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory. Gives how many.
@@ -142,6 +154,22 @@ impl App {
         woken.set_aside += 1;
         Ok(())
     }
+}
+
+/// Waits for the commits of what was decided.
+async fn written(queued: Vec<OnItsWay>, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
+    for OnItsWay { app, due, saving, facts, notices } in queued {
+        match app.written(saving).await {
+            Ok(_) => {
+                woken.facts += facts;
+                woken.notices += notices;
+            }
+            Err(NotSaved::Moved { .. }) => woken.moved += 1,
+            Err(NotSaved::Store(error)) => return Err(error),
+            Err(error) => app.set_aside(&due, &error.to_string(), now, woken).await?,
+        }
+    }
+    Ok(())
 }
 
 /// What a row of the store says of an item as it is now.

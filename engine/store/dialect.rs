@@ -74,6 +74,14 @@ impl Address {
         }
     }
 
+    /// So many connections of one process write: a file has one writer, a server takes from several what one would have to wait for.
+    pub fn writers(&self) -> usize {
+        match self {
+            Driver::Sqlite(_) => 1,
+            Driver::Postgres(_) => postgres::WRITERS,
+        }
+    }
+
     /// A group that is not stored by then is not stored; a server may never answer.
     pub fn longest_write(&self) -> Duration {
         match self {
@@ -214,8 +222,15 @@ pub(super) async fn run_batches(connection: &mut Connection, here: &str, batches
             query.bind(here).execute(&mut *connection).await?;
         }
         Driver::Postgres(connection) => {
-            for (statement, rows) in batches {
+            // A row that is deleted and written again by one statement would be in its own way.
+            let (deleting, writing): (Vec<_>, Vec<_>) = batches.into_iter().partition(|(statement, _)| statement.starts_with("delete"));
+            for (statement, rows) in deleting {
                 sqlx::query(postgres::words(statement)).bind(rows).bind(here).execute(&mut *connection).await?;
+            }
+            if !writing.is_empty() {
+                let query = sqlx::query(sqlx::AssertSqlSafe(as_one(&writing)));
+                let query = writing.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
+                query.bind(here).execute(&mut *connection).await?;
             }
         }
     }
@@ -257,12 +272,21 @@ pub(super) type Answer = (String, String, String, String, String);
 
 /// Several statements as one text: `$1` of the second becomes `$2`, and so on; the jurisdiction is the last parameter of all.
 fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&str) -> String) -> String {
+    renumbered(batches, words).collect::<Vec<_>>().join(between)
+}
+
+/// Several statements that write as one that does all of it in one go.
+fn as_one(batches: &[(&'static str, String)]) -> String {
+    let parts = renumbered(batches, postgres::translated).zip(1..).map(|(text, number)| format!("part{number} as ({text})"));
+    format!("with {} select 1", parts.collect::<Vec<_>>().join(",\n"))
+}
+
+fn renumbered(batches: &[(&'static str, String)], words: fn(&str) -> String) -> impl Iterator<Item = String> {
     let last = format!("${}", batches.len() + 1);
-    let texts = batches.iter().zip(1..).map(|((statement, _), number)| {
+    batches.iter().zip(1..).map(move |((statement, _), number)| {
         // The jurisdiction last, so that its number is not taken for another's.
         words(statement).replace("$1", &format!("${number}")).replace("$j", &last)
-    });
-    texts.collect::<Vec<_>>().join(between)
+    })
 }
 
 /// Where the database lies, for people.

@@ -223,12 +223,12 @@ impl Store {
         )
     }
 
-    /// The same, once everything that was queued before has been written or refused.
-    pub async fn answered_in_order(&self, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
+    /// The same, once everything that was queued on the item before has been written or refused.
+    pub async fn answered_in_order(&self, item: &str, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
         if let Some(model) = self.model_to_write().await? {
             return Ok(model.answered(actor, id));
         }
-        self.write(Lane::User, AskAnswer { actor: actor.to_string(), id: id.to_string() }).await
+        self.write(Lane::User, AskAnswer { item: item.to_string(), actor: actor.to_string(), id: id.to_string() }).await
     }
 
     /// The item that holds each of these unique values (workflow, field, value as JSON).
@@ -292,6 +292,10 @@ pub struct Derived {
 impl Write for Derived {
     type Answer = bool;
 
+    fn item(&self) -> Option<&str> {
+        Some(&self.item)
+    }
+
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let Caches { state, ended_on, flag, due_on, title, search, fields, dues } = &self.caches;
         let done = on!(connection, c, sql => sqlx::query(sql(statements::ITEM_DERIVED))
@@ -322,6 +326,10 @@ struct WakeNow {
 impl Write for WakeNow {
     type Answer = ();
 
+    fn item(&self) -> Option<&str> {
+        Some(&self.item)
+    }
+
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
         on!(connection, c, sql => sqlx::query(sql(statements::WAKE_NOW))
             .bind(&self.item).bind(self.at).bind(self.rules_rev as i64).bind(here).execute(&mut *c).await.map(|_| ()))
@@ -340,6 +348,10 @@ struct Quarantine {
 impl Write for Quarantine {
     type Answer = bool;
 
+    fn item(&self) -> Option<&str> {
+        Some(&self.item)
+    }
+
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let done = on!(connection, c, sql => sqlx::query(sql(statements::QUARANTINE))
             .bind(&self.item).bind(self.rev.map(|rev| rev as i64)).bind(&self.reason).bind(self.retry_at)
@@ -350,12 +362,17 @@ impl Write for Quarantine {
 }
 
 struct AskAnswer {
+    item: String,
     actor: String,
     id: String,
 }
 
 impl Write for AskAnswer {
     type Answer = Option<(String, String)>;
+
+    fn item(&self) -> Option<&str> {
+        Some(&self.item)
+    }
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<Self::Answer, sqlx::Error> {
         on!(connection, c, sql => sqlx::query_as(sql(statements::COMMAND_GET)).bind(&self.actor).bind(&self.id).bind(here).fetch_optional(&mut *c).await)

@@ -20,6 +20,7 @@ mod place;
 mod postgres;
 pub mod posting;
 pub mod publishing;
+mod queue;
 pub mod records;
 pub mod rulesets;
 pub mod save;

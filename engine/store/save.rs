@@ -51,7 +51,7 @@ pub struct Save {
     /// What was decided, and about what.
     pub(super) about: About,
     pub(super) accepted: Accepted,
-    item: String,
+    pub(super) item: String,
     at: i64,
     /// The item's row as JSON, up to the hash of its last fact.
     row: String,

@@ -1,23 +1,21 @@
-//! Group commit: one task with its own connection takes everything that waits, writes it in one transaction, and only then answers.
+//! Group commit: a task with its own connection takes everything that waits, writes it in one transaction, and only then answers. A file
+//! has one such task; a server has several, so that one group is decided and another written while a third is flushed.
 //!
-//! It never waits to fill a group, so a lone caller loses nothing. What a decision writes is `save`'s.
+//! It never waits to fill a group, so a lone caller loses nothing. What may be written when is `queue`'s, what a decision writes `save`'s.
 
 use super::dialect::{self, Address, Connection, on, run};
+use super::queue::{Group, Job, QUEUE, Queue, Reply, all_failed};
 use super::save::{self, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// At most so many commands share a commit, so that nobody waits long.
-const GROUP: usize = 256;
-/// So many commands may wait before new ones are turned away.
-const QUEUE: usize = 4096;
 /// Of so many items the writer remembers where they stand.
 const HEADS: usize = 8192;
 
@@ -25,6 +23,8 @@ const HEADS: usize = 8192;
 const CONTENDED: u64 = 5;
 /// While there is much to write, other processes are told of it so often.
 const TELL_EVERY: Duration = Duration::from_millis(200);
+/// When nothing more has come for so long, they are told at once.
+const QUIET: Duration = Duration::from_millis(5);
 /// The first wait for a server that went away.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
@@ -38,6 +38,11 @@ pub enum Lane {
 /// Something that is written beside decisions. It may be run twice (when its group is taken apart), so it only borrows what it writes.
 pub(super) trait Write: Send + Sync + 'static {
     type Answer: Send + 'static;
+
+    /// The item it is about: it keeps its place behind what was queued on that item before.
+    fn item(&self) -> Option<&str> {
+        None
+    }
 
     /// `here` is the jurisdiction whose rows it may touch.
     fn write(&self, connection: &mut Connection, here: &str) -> impl Future<Output = Result<Self::Answer, sqlx::Error>> + Send;
@@ -62,57 +67,62 @@ struct Counters {
 pub(super) struct Writer {
     user: mpsc::Sender<Job>,
     background: mpsc::Sender<Job>,
-    counters: Arc<Counters>,
-    name: String,
-    /// Why this program may not write to the database any more.
-    outgrown: Arc<OnceLock<StoreError>>,
-    disk_failed: CancellationToken,
-    task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    shared: Arc<Shared>,
+    tasks: tokio::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
-enum Job {
-    Save(Unit, oneshot::Sender<Result<Vec<Saved>, Failed>>),
-    Write(Box<dyn Work>),
-    Stop,
+/// What all connections of this process that write have in common.
+#[derive(Debug)]
+struct Shared {
+    address: Address,
+    counters: Counters,
+    /// How this process calls itself before others.
+    name: String,
+    high_water: AtomicI64,
+    /// Why this program may not write to the database any more.
+    outgrown: OnceLock<StoreError>,
+    /// A flush failed: nothing can be promised any more.
+    disk_failed: CancellationToken,
 }
 
 impl Writer {
     pub fn start(address: Address, connection: Connection, high_water: i64) -> Writer {
         let (user, user_jobs) = mpsc::channel(QUEUE);
         let (background, background_jobs) = mpsc::channel(QUEUE);
-        let counters = Arc::new(Counters::default());
-        let name = format!("{:016x}", rand::random::<u64>());
-        let outgrown = Arc::new(OnceLock::new());
-        let disk_failed = CancellationToken::new();
-        let task = Task {
+        let connections = address.writers();
+        let queue = Arc::new(Queue::new(user_jobs, background_jobs, connections == 1));
+        let shared = Arc::new(Shared {
             address,
-            connection: Some(connection),
-            high_water,
-            heads: AllHeads::new(),
-            down: false,
-            outgrown: outgrown.clone(),
-            disk_failed: disk_failed.clone(),
-            news: News { name: name.clone(), untold: false, told: None },
-            user: user_jobs,
-            background: background_jobs,
-            counters: counters.clone(),
-        };
-        let task = tokio::spawn(task.run());
-        Writer { user, background, counters, name, disk_failed, outgrown, task: tokio::sync::Mutex::new(Some(task)) }
+            counters: Counters::default(),
+            name: format!("{:016x}", rand::random::<u64>()),
+            high_water: AtomicI64::new(high_water),
+            outgrown: OnceLock::new(),
+            disk_failed: CancellationToken::new(),
+        });
+        // The others are opened when there is something for them to do.
+        let mut first = Some(connection);
+        let tasks = (0..connections).map(|_| {
+            let (shared, connection) = (shared.clone(), first.take());
+            let task = Task { shared, connection, heads: AllHeads::new(), down: false, untold: false, told: None };
+            tokio::spawn(task.run(queue.clone()))
+        });
+        let tasks = tokio::sync::Mutex::new(tasks.collect());
+        Writer { user, background, shared, tasks }
     }
 
     /// From here on nothing is written: another program has brought the database to a schema that this one does not know.
     pub fn give_up(&self, why: StoreError) {
         // The first reason is the one that counts.
-        let _ = self.outgrown.set(why);
+        let _ = self.shared.outgrown.set(why);
     }
 
     /// How this process calls itself before others.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.shared.name
     }
 
-    /// Queues decisions that stand or fall together, in the order of the calls; the answer comes after their commit.
+    /// Queues decisions that stand or fall together; the answer comes after their commit. Those that touch the same item or counter are
+    /// written in the order of the calls.
     pub fn save(&self, lane: Lane, unit: Unit) -> Result<oneshot::Receiver<Result<Vec<Saved>, Failed>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(lane, Job::Save(unit, reply))?;
@@ -127,24 +137,24 @@ impl Writer {
 
     /// Returns once nothing can be promised any more.
     pub async fn disk_failed(&self) {
-        self.disk_failed.cancelled().await;
+        self.shared.disk_failed.cancelled().await;
     }
 
-    /// Finishes what waits and closes the connection.
+    /// Finishes what waits and closes the connections.
     pub async fn stop(&self) {
-        if let Some(task) = self.task.lock().await.take() {
+        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        if !tasks.is_empty() {
             let _ = self.background.send(Job::Stop).await;
+        }
+        for task in tasks {
             let _ = task.await;
         }
     }
 
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            commits: read(&self.counters.commits),
-            commands: read(&self.counters.commands),
-            statements: read(&self.counters.statements),
-        }
+        let Counters { commits, commands, statements } = &self.shared.counters;
+        Counts { commits: read(commits), commands: read(commands), statements: read(statements) }
     }
 
     fn send(&self, lane: Lane, job: Job) -> Result<(), StoreError> {
@@ -159,91 +169,69 @@ impl Writer {
     }
 }
 
-/// What other processes have not been told yet.
-struct News {
-    name: String,
-    untold: bool,
-    told: Option<tokio::time::Instant>,
-}
-
+/// One connection that writes.
 struct Task {
-    address: Address,
-    /// Empty after a fault of the storage, until it could be opened again.
+    shared: Arc<Shared>,
+    /// Empty before it is needed, and after a fault of the storage, until it could be opened again.
     connection: Option<Connection>,
-    high_water: i64,
     /// Where items stand that this task has written. While nobody else writes, it need not ask.
     heads: AllHeads,
     /// The server was gone the last time: a group is tried once, so that callers are told soon.
     down: bool,
-    outgrown: Arc<OnceLock<StoreError>>,
-    /// A flush failed: nothing can be promised any more.
-    disk_failed: CancellationToken,
-    news: News,
-    user: mpsc::Receiver<Job>,
-    background: mpsc::Receiver<Job>,
-    counters: Arc<Counters>,
+    /// Other processes have not been told yet of what was written.
+    untold: bool,
+    told: Option<tokio::time::Instant>,
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(mut self, queue: Arc<Queue>) {
         loop {
-            let first = tokio::select! {
+            let group = tokio::select! {
                 biased;
-                Some(job) = self.user.recv() => job,
-                Some(job) = self.background.recv() => job,
-                else => break,
-            };
-            let mut jobs = VecDeque::from([first]);
-            while jobs.len() < GROUP {
-                let Ok(job) = self.user.try_recv().or_else(|_| self.background.try_recv()) else { break };
-                jobs.push_back(job);
-            }
-            let stop = jobs.iter().any(|job| matches!(job, Job::Stop));
-            let (mut units, mut works) = (Vec::new(), Vec::new());
-            for job in jobs {
-                match job {
-                    Job::Save(unit, reply) => units.push((unit, reply)),
-                    Job::Write(work) => works.push(work),
-                    Job::Stop => {}
+                group = queue.take() => group,
+                () = tokio::time::sleep(QUIET), if self.untold => {
+                    self.tell().await;
+                    continue;
                 }
-            }
-            self.group(units, works).await;
-            self.tell(stop).await;
-            if stop {
-                break;
+            };
+            let Some(group) = group else { break };
+            self.group(group).await;
+            if self.untold && self.told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
+                self.tell().await;
             }
         }
+        self.tell().await;
         if let Some(connection) = self.connection.take() {
             dialect::close(connection).await;
         }
     }
 
-    /// Tells other processes that something was written: when nothing waits, or after a while.
-    async fn tell(&mut self, stop: bool) {
-        let idle = stop || (self.user.is_empty() && self.background.is_empty());
-        let long_ago = self.news.told.is_none_or(|told| told.elapsed() > TELL_EVERY);
-        if !self.news.untold || !(idle || long_ago) {
+    /// Tells other processes that something was written.
+    async fn tell(&mut self) {
+        if !self.untold {
             return;
         }
         if let Some(connection) = &mut self.connection {
-            if !super::news::tell(connection, &self.news.name).await {
+            if !super::news::tell(connection, &self.shared.name).await {
                 self.connection = None;
             }
         }
-        (self.news.untold, self.news.told) = (false, Some(tokio::time::Instant::now()));
+        (self.untold, self.told) = (false, Some(tokio::time::Instant::now()));
     }
 
-    async fn group(&mut self, units: Vec<(Unit, oneshot::Sender<Result<Vec<Saved>, Failed>>)>, mut works: Vec<Box<dyn Work>>) {
-        let (units, replies): (Vec<Unit>, Vec<_>) = units.into_iter().unzip();
+    async fn group(&mut self, Group { units, mut works, hold }: Group<'_>) {
+        let (units, replies): (Vec<Unit>, Vec<Reply>) = units.into_iter().unzip();
         let commands = units.iter().map(|unit| unit.len() as u64).sum::<u64>() + works.len() as u64;
         let (answers, written) = match self.transaction(&units, &mut works).await {
             Ok(answers) => {
-                self.news.untold |= self.address.is_shared() && answers.iter().any(Result::is_ok);
+                self.untold |= self.shared.address.is_shared() && answers.iter().any(Result::is_ok);
                 (answers, Ok(()))
             }
-            Err(error) => (units.iter().map(|_| Err(Failed::all(error.clone()))).collect(), Err(error)),
+            Err(error) => (all_failed(units.len(), &error), Err(error)),
         };
-        self.counters.commands.fetch_add(commands, Ordering::Relaxed);
+        // Whoever is answered may go on with the same item at once.
+        drop(hold);
+        self.shared.counters.commands.fetch_add(commands, Ordering::Relaxed);
         for (reply, answer) in replies.into_iter().zip(answers) {
             // Whoever asked may have gone; what was stored stays stored.
             let _ = reply.send(answer);
@@ -257,18 +245,18 @@ impl Task {
     /// again with one command at a time, so that a bad one leaves its neighbours alone. What was certainly not stored because a server
     /// went away or another process was in the way is tried again.
     async fn transaction(&mut self, units: &[Unit], works: &mut [Box<dyn Work>]) -> Result<Vec<Result<Vec<Saved>, Failed>>, StoreError> {
-        if let Some(why) = self.outgrown.get() {
+        if let Some(why) = self.shared.outgrown.get() {
             return Err(why.clone());
         }
-        if self.disk_failed.is_cancelled() {
+        if self.shared.disk_failed.is_cancelled() {
             return Err(StoreError::NotDone("the disk failed to store earlier commands; restart after looking at it".into()));
         }
-        let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.address.patience() }, next: FIRST_WAIT };
+        let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.shared.address.patience() }, next: FIRST_WAIT };
         let (mut apart, mut contended, mut statements) = (false, 0, 2);
         let answer = loop {
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
-                None => match self.address.writer().await {
+                None => match self.shared.address.writer().await {
                     Ok(connection) => connection,
                     Err(error) => match patience.wait().await {
                         true => continue,
@@ -280,15 +268,14 @@ impl Task {
                 },
             };
             match self.write_in_time(&mut connection, units, works, apart, &mut statements).await {
-                Ok((answers, heads, high_water)) => {
-                    self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                Ok((answers, heads)) => {
+                    self.shared.counters.commits.fetch_add(1, Ordering::Relaxed);
                     self.down = false;
-                    self.high_water = high_water;
                     let count = |heads: &AllHeads| heads.values().map(Heads::len).sum::<usize>();
                     if count(&self.heads) + count(&heads) > HEADS {
                         self.heads.clear();
                     }
-                    if !self.address.is_shared() {
+                    if !self.shared.address.is_shared() {
                         for (here, heads) in heads {
                             self.heads.entry(here).or_default().extend(heads);
                         }
@@ -301,7 +288,7 @@ impl Task {
                     // The transaction ended with its connection.
                     drop(connection);
                     if !patience.wait().await {
-                        self.down = self.address.is_shared();
+                        self.down = self.shared.address.is_shared();
                         break Err(self.failed(fault));
                     }
                     tracing::warn!(error = %fault.error, "the connection to the database was lost; trying again");
@@ -319,7 +306,7 @@ impl Task {
                 Err(fault) => break Err(self.failed(fault)),
             }
         };
-        self.counters.statements.fetch_add(statements, Ordering::Relaxed);
+        self.shared.counters.statements.fetch_add(statements, Ordering::Relaxed);
         answer
     }
 
@@ -328,7 +315,7 @@ impl Task {
         self.heads.clear();
         let what = dialect::plain(&fault.error);
         if dialect::is_failed_flush(&fault.error) {
-            self.disk_failed.cancel();
+            self.shared.disk_failed.cancel();
         }
         tracing::error!(error = %fault.error, "the database could not be written");
         match fault.in_commit && !dialect::is_full(&fault.error) {
@@ -345,10 +332,10 @@ impl Task {
         works: &mut [Box<dyn Work>],
         apart: bool,
         statements: &mut u64,
-    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads, i64), Fault> {
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads), Fault> {
         let committing = AtomicBool::new(false);
         let writing = self.write_group(connection, units, works, apart, statements, &committing);
-        match tokio::time::timeout(self.address.longest_write(), writing).await {
+        match tokio::time::timeout(self.shared.address.longest_write(), writing).await {
             Ok(written) => written,
             Err(_) => Err(Fault { error: super::postgres::timed_out(), in_commit: committing.load(Ordering::Relaxed) }),
         }
@@ -362,7 +349,7 @@ impl Task {
         apart: bool,
         statements: &mut u64,
         committing: &AtomicBool,
-    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads, i64), Fault> {
+    ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads), Fault> {
         dialect::begin(connection).await?;
         let (mut answers, mut heads) = (Vec::with_capacity(units.len()), AllHeads::new());
         if !apart {
@@ -421,16 +408,32 @@ impl Task {
         // A decision that was refused has written nothing.
         let written = units.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).flat_map(|(unit, _)| unit);
         let latest = written.map(save::Save::at).max().unwrap_or(0);
-        // To the second is enough to see that a clock was set back.
-        let high_water = if latest >= self.high_water.saturating_add(1000) { latest } else { self.high_water };
-        if high_water > self.high_water {
+        let before = self.shared.high_water.load(Ordering::Relaxed);
+        // To the second is enough to see that a clock was set back. The connection that raises the mark here writes it.
+        let raise = latest >= before.saturating_add(1000)
+            && self.shared.high_water.compare_exchange(before, latest, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let ended = self.end(connection, raise.then_some(latest), statements, committing).await;
+        if ended.is_err() && raise {
+            let _ = self.shared.high_water.compare_exchange(latest, before, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        ended.map(|()| (answers, heads))
+    }
+
+    /// Writes the clock's new mark, if there is one, and commits.
+    async fn end(
+        &self,
+        connection: &mut Connection,
+        mark: Option<i64>,
+        statements: &mut u64,
+        committing: &AtomicBool,
+    ) -> Result<(), Fault> {
+        if let Some(mark) = mark {
             *statements += 1;
-            let mark = high_water.to_string();
+            let mark = mark.to_string();
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_RISE)).bind("clock").bind(mark).execute(&mut *c).await.map(|_| ()))?;
         }
         committing.store(true, Ordering::Relaxed);
-        run(connection, "commit").await.map_err(|error| Fault { error, in_commit: true })?;
-        Ok((answers, heads, high_water))
+        run(connection, "commit").await.map_err(|error| Fault { error, in_commit: true })
     }
 
     /// Takes one command back; a fault of the storage takes the whole group.
@@ -496,10 +499,12 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-type Step<'a> = Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>>;
+pub(super) type Step<'a> = Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>>;
 
 /// A [`Write`] with its caller, whatever its answer's type.
-trait Work: Send {
+pub(super) trait Work: Send {
+    /// Jurisdiction and item that it is about.
+    fn about(&self) -> Option<(Arc<str>, String)>;
     fn run<'a>(&'a mut self, connection: &'a mut Connection) -> Step<'a>;
     /// It failed alone.
     fn fail(&mut self, error: StoreError);
@@ -514,6 +519,10 @@ struct Pending<W: Write> {
 }
 
 impl<W: Write> Work for Pending<W> {
+    fn about(&self) -> Option<(Arc<str>, String)> {
+        Some((self.here.clone(), self.write.item()?.to_string()))
+    }
+
     fn run<'a>(&'a mut self, connection: &'a mut Connection) -> Step<'a> {
         Box::pin(async move {
             self.done = Some(Ok(self.write.write(connection, &self.here).await?));

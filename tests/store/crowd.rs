@@ -4,6 +4,7 @@ use super::*;
 
 stories!(
     the_same_item_from_many_sides_moves_once_for_each,
+    what_is_queued_on_one_item_keeps_its_order,
     a_decision_that_cannot_be_written_leaves_its_neighbours_alone,
     what_waits_when_the_store_closes_is_finished,
 );
@@ -62,6 +63,30 @@ async fn the_same_item_from_many_sides_moves_once_for_each(ground: Ground) {
     }
     assert_eq!(store.item("s1").await.expect("reads").expect("is there").rev, 17);
     store.check_chain("s1").await.expect("is sound");
+}
+
+/// Each decision stands on the one before it, which is still on its way: whichever connection writes it, it comes after that one.
+async fn what_is_queued_on_one_item_keeps_its_order(ground: Ground) {
+    let store = open(&ground).await;
+    for item in 0..40 {
+        create(&store, &format!("s{item}")).await;
+    }
+    let mut waiting = Vec::new();
+    for rev in 1..=10u64 {
+        for item in 0..40 {
+            let save = Save::new(about(&format!("s{item}"), rev), accepted(rev, rung(rev as u32))).expect("has a JSON form");
+            waiting.push(store.begin_save(Lane::User, vec![save]).expect("is queued"));
+        }
+        // Some are on their way by now.
+        tokio::task::yield_now().await;
+    }
+    for saving in waiting {
+        saving.done().await.expect("is saved");
+    }
+    for item in 0..40 {
+        assert_eq!(store.item(&format!("s{item}")).await.expect("reads").expect("is there").rev, 11);
+        store.check_chain(&format!("s{item}")).await.expect("is sound");
+    }
 }
 
 async fn a_decision_that_cannot_be_written_leaves_its_neighbours_alone(ground: Ground) {

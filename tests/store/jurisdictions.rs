@@ -27,7 +27,7 @@ async fn all_of(store: &Store) -> String {
     tell(format!("{:?}", store.revisions(&["s1"]).await));
     tell(format!("{:?}", store.stale(9, 100).await));
     tell(format!("{:?}", store.quarantined(100).await));
-    tell(format!("{:?} {:?}", store.answered("zhang", "c1").await, store.answered_in_order("zhang", "c1").await));
+    tell(format!("{:?} {:?}", store.answered("zhang", "c1").await, store.answered_in_order("s1", "zhang", "c1").await));
     tell(format!("{:?}", store.holders_of(&[("suggestion", "number", r#""2026-001""#)]).await));
     tell(format!("{:?}", store.counter("2026").await));
     tell(format!("{:?}", store.notices_of("s1").await));
