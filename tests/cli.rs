@@ -158,7 +158,7 @@ fn what_cannot_be_done_says_why_by_its_exit_code() {
     let office = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/office");
     let other = fresh.run(&["act", "r1", "submit", "--as", "ann", "--rules", office.to_str().unwrap()]);
     assert_eq!(other.code, 5, "another rule set while an item is open: {other:?}");
-    assert!(other.err.contains("还有1件没有办结"), "{other:?}");
+    assert!(other.err.contains("有 1 件在办"), "{other:?}");
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn settings_that_cannot_be_meant_stop_it_at_the_start() {
         String::from_utf8(output.stderr).unwrap()
     };
     let smtp = with("DUBAN_SMTP_URL", "http://mail.example.cn");
-    assert_eq!(smtp.matches("begins with").count(), 1, "{smtp}");
+    assert_eq!(smtp.matches("开头是").count(), 1, "{smtp}");
     for (variable, value) in [("DUBAN_LOG", "xml"), ("DUBAN_MAIL_FROM", "nobody"), ("DATABASE_URL", "mysql://localhost/duban")] {
         with(variable, value);
     }

@@ -255,7 +255,7 @@ fn no_statement_forgets_whose_rows_it_touches() {
             continue;
         }
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
-        let tables = ["item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value", "rule_set", "schedule"];
+        let tables = ["item", "fact", "notice", "mail", "command", "slot", "counter", "unique_value", "rule_set", "schedule", "publish"];
         let reads = |table: &&str| ["from", "join", "update"].iter().any(|word| statement.contains(&format!("{word} {table} ")));
         let touched = tables.iter().filter(|table| reads(table)).count();
         let bound = statement.matches("jurisdiction = $j").count() + statement.matches("m.jurisdiction = n.jurisdiction").count();
