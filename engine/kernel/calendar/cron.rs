@@ -99,6 +99,12 @@ impl Cron {
         }
     }
 
+    /// The first of the next `most` firings at a civil time that the zone's clock skips or has twice.
+    pub fn first_at_a_clock_change(&self, zone: Tz, after: Instant, most: usize) -> Option<NaiveDateTime> {
+        let once = |civil: &NaiveDateTime| matches!(zone.from_local_datetime(civil), chrono::LocalResult::Single(_));
+        self.civil_times(local_time(after, zone)).take(most).find(|civil| !once(civil))
+    }
+
     /// The civil times of all schedules after one, in order, each once.
     fn civil_times(&self, after: NaiveDateTime) -> impl Iterator<Item = NaiveDateTime> + '_ {
         let mut times: Vec<_> = self.schedules.iter().map(|schedule| schedule.after(&after.and_utc()).peekable()).collect();

@@ -5,8 +5,11 @@ use indexmap::IndexMap;
 
 const SIGN: &str = "# duban-allow:";
 
+/// What only shows on a day: without one an allowance of it cannot be called idle.
+const OF_A_DAY: &[&str] = &["W510", "W525"];
+
 /// Takes out what is allowed, and reports allowances that allow nothing (W009).
-pub fn apply(files: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
+pub fn apply(files: &IndexMap<String, String>, on_a_day: bool, problems: &mut Vec<Problem>) {
     let mut idle = Vec::new();
     let rules = files.iter().filter(|(path, text)| text.contains(SIGN) && path.ends_with(".yaml"));
     for (path, text) in rules {
@@ -20,6 +23,9 @@ pub fn apply(files: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
             };
             if problems.iter().any(allowed) {
                 problems.retain(|problem| !allowed(problem));
+                continue;
+            }
+            if !on_a_day && OF_A_DAY.contains(&code) {
                 continue;
             }
             let column = before.chars().count() as u32 + 1;

@@ -78,7 +78,8 @@ impl<'a> Checked<'a> {
 
     /// What an expression reads; nothing when it cannot be read itself.
     pub fn reads(&self, expr: &Expr) -> &'a Reading {
-        static NOTHING: Reading = Reading { fields: BTreeSet::new(), gathered: BTreeSet::new(), passing: BTreeSet::new() };
+        static NOTHING: Reading =
+            Reading { fields: BTreeSet::new(), gathered: BTreeSet::new(), passing: BTreeSet::new(), states: Vec::new() };
         self.reads.get(expr.id as usize).unwrap_or(&NOTHING)
     }
 

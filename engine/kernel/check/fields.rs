@@ -17,6 +17,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
 
 fn fields(at: &Checked, problems: &mut Vec<Problem>) {
     let workflow = at.workflow;
+    let mut derived = Vec::new();
     let mut unknown = |branch: Option<&Name>, field: &FieldRef, path: &str| {
         let of = branch.filter(|_| field.of == Holder::Task);
         if field.of == Holder::Task && branch.is_none() {
@@ -47,9 +48,15 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
     }
     for (name, deadline) in &workflow.deadlines {
         let branch = deadline.branch.as_ref().filter(|kind| workflow.branches.contains_key(*kind));
-        deadline.anchor.iter().for_each(|anchor| unknown(branch, anchor, &format!("deadlines.{name}.anchor")));
-        for (rule, path) in rules_of(name, deadline) {
-            until_fields(rule).into_iter().for_each(|field| unknown(branch, field, &path));
+        let anchor = deadline.anchor.iter().map(|anchor| (anchor, format!("deadlines.{name}.anchor")));
+        let until = rules_of(name, deadline)
+            .into_iter()
+            .flat_map(|(rule, path)| until_fields(rule).into_iter().map(move |field| (field, path.clone())).collect::<Vec<_>>());
+        for (field, path) in anchor.chain(until) {
+            unknown(branch, field, &path);
+            if is_derived(at, branch, field) {
+                derived.push(at.problem("E107", &path).variant("derived").with("name", &field.field));
+            }
         }
     }
     for (name, table) in &workflow.tables {
@@ -75,6 +82,13 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
     for (name, report) in &workflow.reports {
         unknown(None, &FieldRef { of: Holder::Item, field: report.by.clone() }, &format!("reports.{name}.by"));
     }
+    problems.extend(derived);
+}
+
+/// Dates are counted before derived fields are, which may read them.
+fn is_derived(at: &Checked, branch: Option<&Name>, field: &FieldRef) -> bool {
+    let level = branch.filter(|_| field.of == Holder::Task).map(|name| &**name);
+    at.workflow.fields_of(level).and_then(|fields| fields.get(&field.field)).is_some_and(|field| field.is.is_some())
 }
 
 fn field_ref(set: &Set) -> FieldRef {
@@ -97,6 +111,14 @@ pub fn rules_of<'d>(name: &Name, deadline: &'d Deadline) -> Vec<(&'d LengthRule,
     rules.extend(deadline.extended_to.iter().map(|(fact, rule)| (rule, format!("{head}.{name}.extended_to.{fact}"))));
     rules.extend(deadline.no_later_than.iter().map(|rule| (rule, format!("{head}.{name}.no_later_than"))));
     rules
+}
+
+fn table_in(rule: &LengthRule) -> Option<&Name> {
+    match rule {
+        LengthRule::Table(name) => Some(name),
+        LengthRule::EarliestOf(rules) => rules.iter().find_map(table_in),
+        _ => None,
+    }
 }
 
 fn until_fields(rule: &LengthRule) -> Vec<&FieldRef> {
@@ -140,6 +162,11 @@ fn lengths(at: &Checked, problems: &mut Vec<Problem>) {
     let workflow = at.workflow;
     for (name, deadline) in &workflow.deadlines {
         rules_of(name, deadline).into_iter().for_each(|(rule, path)| look_up(at, rule, &path, problems));
+        // what a table gives is settled when the deadline starts; a cap is asked for at any time
+        let cap = deadline.no_later_than.as_ref().and_then(table_in);
+        if let Some(table) = cap.filter(|table| workflow.tables.contains_key(*table)) {
+            problems.push(at.problem("E108", &format!("deadlines.{name}.no_later_than")).variant("cap").with("name", table));
+        }
     }
     for (name, table) in &workflow.tables {
         for (index, row) in table.rows.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! From the files of a rule set to the rule set, or to every problem with its place. What is wrong with the shape is found while reading;
 //! each family of checks over what was read has a file of its own.
 
+mod ahead;
 mod allow;
 mod at;
 mod changes;
@@ -15,6 +16,7 @@ mod holders;
 mod lengths;
 mod names;
 mod notices;
+mod offered;
 mod passing;
 mod placeholders;
 mod references;
@@ -37,6 +39,7 @@ use crate::kernel::read::tree::Node;
 use crate::kernel::read::{self, calendar, characters, gate, workflow};
 use crate::kernel::render;
 use crate::kernel::rules::{RuleSet, Rules, Scripts, Setting};
+use crate::kernel::time::Date;
 use at::{Checked, Surroundings};
 use files::Files;
 use indexmap::IndexMap;
@@ -48,13 +51,22 @@ pub use files::hash;
 /// Reads and checks a rule set. `files` are those of its folder by path inside it, and the shared calendars as `../calendars/NAME.yaml`.
 /// There is a rule set when no problem is an error. Problems stand in the order of files and lines.
 pub fn load(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>) {
-    let (rules, problems) = load_to_look(files);
+    load_on(files, None)
+}
+
+/// The same with what only shows on a day, such as a calendar that ends too soon.
+pub fn load_on(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<RuleSet>, Vec<Problem>) {
+    let (rules, problems) = read_all(files, today);
     (rules.filter(|_| !problems.iter().any(Problem::is_error)), problems)
 }
 
 /// The same, with a rule set also when there are errors, as long as everything could be read: for looking at what was done under rules
 /// that passed the checks of an earlier program. Nothing may be done under them.
 pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<Problem>) {
+    read_all(files, None)
+}
+
+fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<RuleSet>, Vec<Problem>) {
     let sorted = Files::sort(files);
     let mut problems = Vec::new();
     let directory = read_directory(&sorted, &mut problems);
@@ -63,7 +75,9 @@ pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<P
     let mut workflows = IndexMap::new();
     let mut used: HashSet<&str> = sorted.own.keys().copied().collect();
     for (group, paths) in &sorted.workflows {
-        if let Some((rules, calendar_file)) = one_workflow(&sorted, group, paths, &directory, &templates, &calendars, &mut problems) {
+        if let Some((rules, calendar_file)) =
+            one_workflow(&sorted, group, paths, &directory, &templates, (&calendars, today), &mut problems)
+        {
             used.insert(calendar_file);
             let name = rules.setting.workflow.name.clone();
             if workflows.contains_key(&name) {
@@ -79,7 +93,7 @@ pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<P
         let file = sorted.own.keys().next().copied().unwrap_or_default();
         problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
     }
-    let problems = settle(files, problems);
+    let problems = settle(files, problems, today);
     if workflows.is_empty() || workflows.len() < sorted.workflows.len() {
         return (None, problems);
     }
@@ -91,12 +105,12 @@ pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<P
 }
 
 /// Sorted, each once, without what was allowed and without what only follows from another problem on the same line.
-fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>) -> Vec<Problem> {
+fn settle(files: &IndexMap<String, String>, mut problems: Vec<Problem>, today: Option<Date>) -> Vec<Problem> {
     let line = |problem: &Problem| (problem.place.file.clone(), problem.place.line);
     let unreadable: HashSet<_> = problems.iter().filter(|problem| matches!(problem.code, "E015" | "E017")).map(line).collect();
     let follows = |problem: &Problem| problem.code.starts_with("E2") || matches!(problem.code, "W013" | "W014");
     problems.retain(|problem| !follows(problem) || !unreadable.contains(&line(problem)));
-    allow::apply(files, &mut problems);
+    allow::apply(files, today.is_some(), &mut problems);
     problems.sort_by(|one, other| (&one.place, one.code).cmp(&(&other.place, other.code)));
     problems.dedup();
     problems
@@ -128,7 +142,7 @@ fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> Arc<Directory> 
 
 /// The calendars that can be read with their files, and the names of all.
 struct Calendars<'f> {
-    readable: IndexMap<&'f str, (&'f str, CalendarData)>,
+    readable: IndexMap<&'f str, (&'f str, CalendarData, Place)>,
     names: Vec<Name>,
 }
 
@@ -136,16 +150,23 @@ fn read_calendars<'f>(files: &Files<'f>, problems: &mut Vec<Problem>) -> Calenda
     let mut calendars = Calendars { readable: IndexMap::new(), names: Vec::new() };
     for (name, (path, text)) in files.calendars() {
         calendars.names.push(name.into());
-        calendars.readable.extend(one_calendar(path, text, problems).map(|data| (name, (path, data))));
+        let Some(root) = parse(path, text, problems) else { continue };
+        let Some(data) = calendar_of(&root, problems) else { continue };
+        let last = data.last_official_year().and_then(|year| root.get("years")?.get(&year.to_string()));
+        let ends = last.map_or_else(|| root.place.clone(), |year| year.at.clone());
+        calendars.readable.insert(name, (path, data, ends));
     }
     calendars
 }
 
 /// Reads and checks one calendar file.
 pub fn one_calendar(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<CalendarData> {
-    let root = parse(path, text, problems)?;
-    let data = calendar::read(&root, problems)?;
-    problems.extend(data.mistakes().iter().map(|mistake| calendar_problem(&root, mistake)));
+    calendar_of(&parse(path, text, problems)?, problems)
+}
+
+fn calendar_of(root: &Node, problems: &mut Vec<Problem>) -> Option<CalendarData> {
+    let data = calendar::read(root, problems)?;
+    problems.extend(data.mistakes().iter().map(|mistake| calendar_problem(root, mistake)));
     Some(data)
 }
 
@@ -175,7 +196,7 @@ fn one_workflow<'f>(
     paths: &[&str],
     directory: &Arc<Directory>,
     templates: &IndexMap<Name, String>,
-    calendars: &Calendars<'f>,
+    (calendars, today): (&Calendars<'f>, Option<Date>),
     problems: &mut Vec<Problem>,
 ) -> Option<(Rules, &'f str)> {
     let before = problems.len();
@@ -204,11 +225,17 @@ fn one_workflow<'f>(
     }
     let compiled = Scripts::compile(&workflow, &functions, &places, directory);
     problems.extend(compiled.problems);
-    let path = calendar.map(|(path, _)| *path);
-    let calendar = calendar.map(|(_, data)| Calendar::new(data.clone()));
+    let path = calendar.map(|(path, ..)| *path);
+    let ends = calendar.map(|(_, _, ends)| ends);
+    let calendar = calendar.map(|(_, data, _)| Calendar::new(data.clone()));
     let reads = &compiled.reads[..];
     let around = Surroundings { places: &places, directory, templates, functions: &functions, reads, calendar: calendar.as_ref() };
-    problems.extend(families(&Checked::new(&workflow, around)));
+    let at = Checked::new(&workflow, around);
+    problems.extend(families(&at));
+    if let (Some(today), Some(ends)) = (today, ends) {
+        problems.extend(ahead::check(&at, today, ends));
+    }
+
     let setting = Setting { workflow: with_reads(workflow, templates), calendar: calendar?, directory: directory.clone() };
     Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: compiled.scripts?, places, carried: Arc::default() }, path?))
 }
@@ -234,6 +261,7 @@ fn families(at: &Checked) -> Vec<Problem> {
         unused::check,
         directory::check,
         flow::check,
+        offered::check,
         cover::check,
         roles::check,
         time::check,

@@ -1,5 +1,5 @@
 //! Who may do what: system actions that something starts, actions that somebody may do, consent by another person than the one
-//! who asks, and roles found through a field that may be empty (E401 to E403, W404).
+//! who asks, and roles found through a field that may be empty (E401 to E403, W404), roles that cannot see what they work on (W406).
 
 use super::at::Checked;
 use super::holders::fields_of_role;
@@ -19,6 +19,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
     }
     consent(at, &mut problems);
     empty_fields(at, &mut problems);
+    unseen(at, &mut problems);
     problems
 }
 
@@ -93,6 +94,19 @@ fn empty_fields(at: &Checked, problems: &mut Vec<Problem>) {
                 let base = level.map_or(String::new(), |kind| format!("branches.{kind}."));
                 let path = format!("{base}states.{name}.owner");
                 problems.push(at.problem("W404", &path).with("role", owner).with("field", &field.field).with("state", name));
+            }
+        }
+    }
+}
+
+/// W406: whoever acts in a branch that is shown to other roles only.
+fn unseen(at: &Checked, problems: &mut Vec<Problem>) {
+    for (kind, branch) in at.workflow.branches.iter().filter(|(_, branch)| !branch.visible_to.is_empty()) {
+        for act in at.acts_of(Some(kind)) {
+            let hidden = |by: &&By| &*by.role != "system" && !branch.visible_to.contains(&by.role);
+            if let Some((index, by)) = act.action.by.iter().enumerate().find(|(_, by)| hidden(by)) {
+                let problem = at.problem("W406", &act.by(index)).with("role", &by.role).with("branch", kind);
+                problems.push(problem.with("action", act.name));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Regular rounds: when they fire (E513, W515), and what they would do again and again (E701, E703).
+//! Regular rounds: when they fire (E513, W514, W515), what they would do again and again (E701, E703), and what a ladder does already (W702).
 
 use super::at::Checked;
 use crate::kernel::calendar::cron::{Cron, CronMistake};
@@ -12,7 +12,10 @@ pub fn check(at: &Checked) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, sweep) in &at.workflow.sweeps {
         match Cron::parse(&sweep.cron) {
-            Ok(cron) => problems.extend(on_days_off(at, name, sweep, &cron)),
+            Ok(cron) => {
+                problems.extend(on_days_off(at, name, sweep, &cron));
+                problems.extend(at_clock_changes(at, name, sweep, &cron));
+            }
             Err(error) => problems.push(cron_mistake(at, name, sweep, error.column, &error.what)),
         }
         let stays = sweep.action.as_ref().is_some_and(|action| !moves(at, sweep, action));
@@ -22,6 +25,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
         if sweep.if_missed == IfMissed::RunEach && !sweep.tell.is_empty() {
             problems.push(at.problem("E703", &format!("sweeps.{name}.if_missed")).with("sweep", name));
         }
+        problems.extend(as_a_ladder(at, name, sweep));
         if sweep.action.is_none() && sweep.tell.is_empty() {
             problems.push(at.problem("E701", &format!("sweeps.{name}@")).variant("nothing").with("sweep", name));
         }
@@ -69,4 +73,33 @@ fn on_days_off(at: &Checked, name: &Name, sweep: &Sweep, cron: &Cron) -> Option<
     let off = slots.iter().filter(|slot| !calendar.is_working_day(day_of(slot.at, zone))).count();
     (!slots.is_empty() && off * 10 >= slots.len() * 9)
         .then(|| at.problem("W515", &format!("sweeps.{name}.cron")).with("sweep", name).with("cron", &sweep.cron))
+}
+
+/// W514: once a year the clock skips or repeats this hour.
+fn at_clock_changes(at: &Checked, name: &Name, sweep: &Sweep, cron: &Cron) -> Option<Problem> {
+    let years = &at.calendar?.data().years;
+    let zone = at.workflow.timezone;
+    let first = start_of_day(Date::from_ymd_opt(*years.keys().next()?, 1, 1)?, zone);
+    let changed = cron.first_at_a_clock_change(zone, first, MOST_FIRINGS)?;
+    let problem = at.problem("W514", &format!("sweeps.{name}.cron")).with("sweep", name).with("cron", &sweep.cron);
+    Some(problem.with("at", changed.format("%Y-%m-%d %H:%M")))
+}
+
+/// Firings that are looked at: two years of daily ones. What fires every hour is not lost with one of them.
+const MOST_FIRINGS: usize = 800;
+
+/// W702: what a rung does for each deadline in its time, a round would do again.
+fn as_a_ladder(at: &Checked, name: &Name, sweep: &Sweep) -> Option<Problem> {
+    let deadlines = at.workflow.deadlines.iter().filter(|(_, deadline)| deadline.branch == sweep.over);
+    let rungs = deadlines.flat_map(|(name, deadline)| deadline.ladder.iter().map(move |rung| (name, rung)));
+    for (deadline, rung) in rungs {
+        let done = sweep.action.as_ref().filter(|action| rung.action.as_ref() == Some(*action));
+        let (key, what) = match (done, sweep.tell.iter().position(|notice| rung.tell.contains(notice))) {
+            (Some(action), _) => (format!("sweeps.{name}.do"), action),
+            (None, Some(index)) => (format!("sweeps.{name}.tell[{index}]"), &sweep.tell[index]),
+            (None, None) => continue,
+        };
+        return Some(at.problem("W702", &key).with("sweep", name).with("deadline", deadline).with("rung", &rung.rung).with("what", what));
+    }
+    None
 }

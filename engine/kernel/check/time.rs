@@ -124,7 +124,7 @@ impl<'c, 'a> Look<'c, 'a> {
         asks.flat_map(|other| other.action.require.iter()).collect::<Vec<_>>().into_iter()
     }
 
-    /// E505, E506, W507, W508, E521
+    /// E505, E506, W507, W508, W520, E521
     fn ladder(&self, problems: &mut Vec<Problem>) {
         let rungs = &self.deadline.ladder;
         let longest = days(self.at, &self.deadline.length).map(|length| length.most + 14);
@@ -151,6 +151,11 @@ impl<'c, 'a> Look<'c, 'a> {
             if let (RungAt::EveryAfter(_), None) = (rung.at, rung.at_most) {
                 problems.push(here("E521", ".at"));
             }
+            // a window is closed then: what is reminded of is no longer possible
+            let reminds = |notice: &Name| self.at.workflow.notices.get(notice).is_some_and(|notice| notice.kind == NoticeKind::Reminder);
+            if self.is_window() && is_after(rung) && rung.tell.iter().any(reminds) {
+                problems.push(here("W520", ".at"));
+            }
         }
         for rung in in_order.into_iter().filter(|rung| rung.when.is_none()) {
             let Some(flag) = rung.flag else { continue };
@@ -167,7 +172,7 @@ impl<'c, 'a> Look<'c, 'a> {
         if self.is_window() {
             return;
         }
-        let after = |rung: &&Rung| matches!(rung.at, RungAt::After(_) | RungAt::EveryAfter(_));
+        let after = |rung: &&Rung| is_after(rung);
         let before = |rung: &&Rung| !after(rung) && rung.at != RungAt::OnTheDay;
         let tells = |rung: &&Rung| !rung.tell.is_empty();
         let short = days(self.at, &self.deadline.length).is_some_and(|length| length.least < 5);
@@ -192,7 +197,7 @@ impl<'c, 'a> Look<'c, 'a> {
 
     /// E527: late, and perhaps nobody is told.
     fn nobody(&self, told: &mut HashSet<(Name, Name)>, problems: &mut Vec<Problem>) {
-        let late = self.deadline.ladder.iter().filter(|rung| matches!(rung.at, RungAt::After(_) | RungAt::EveryAfter(_)));
+        let late = self.deadline.ladder.iter().filter(|rung| is_after(rung));
         for (rung, name) in late.flat_map(|rung| rung.tell.iter().map(move |name| (rung, name))) {
             let Some(notice) = self.at.workflow.notices.get(name) else { continue };
             let reasons: Vec<Option<Nobody>> =
@@ -277,6 +282,10 @@ fn starts_again<'g>(at: &Checked, graph: &'g Graph, deadline: &Deadline, anchor:
         starts(act, edge.from, edge.to) && !sets_anchor(act, edge.row) && holds[edge.from].as_ref().is_some_and(BTreeSet::is_empty)
     });
     again.next().map(|edge| graph.acts[edge.act].name)
+}
+
+fn is_after(rung: &Rung) -> bool {
+    matches!(rung.at, RungAt::After(_) | RungAt::EveryAfter(_))
 }
 
 fn spelt(name: &str, word: &str) -> bool {

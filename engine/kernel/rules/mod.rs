@@ -117,6 +117,24 @@ pub struct Reading {
     pub gathered: BTreeSet<(Option<Name>, Name)>,
     /// What changes without a fact.
     pub passing: BTreeSet<Passing>,
+    /// The states that its terms name: all of these have to hold for it to hold.
+    pub states: Vec<StateNamed>,
+}
+
+/// A term of a condition that names the state in which it can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateNamed {
+    /// `task.state` instead of `item.state`.
+    pub of_branch: bool,
+    pub states: Vec<Name>,
+    /// One of these, or none of these.
+    pub is: bool,
+}
+
+impl StateNamed {
+    pub fn allows(&self, state: &str) -> bool {
+        self.states.iter().any(|named| **named == *state) == self.is
+    }
 }
 
 /// What is not recorded with an item and may be another when its dates are derived again.

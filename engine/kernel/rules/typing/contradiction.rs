@@ -2,6 +2,7 @@
 //! values that the same name may have. Ranges of numbers and sets of constants are known, nothing else.
 
 use super::walk::{mark, path_of};
+use crate::kernel::rules::StateNamed;
 use crate::kernel::rules::names::{FUNCTIONS, canonical};
 use rhai::{Expr, Position};
 use std::collections::BTreeMap;
@@ -17,6 +18,26 @@ pub(super) fn first(terms: &[Expr], all: bool) -> Option<(Position, String)> {
         left.narrow(limit);
         left.is_nothing().then(|| (mark(term), name))
     })
+}
+
+/// The state of the item (`false`) or branch (`true`) in which a condition can hold, as far as its terms name it.
+pub(super) fn states(condition: &Expr, found: &mut Vec<StateNamed>) {
+    let mut flat = Vec::new();
+    flatten(std::slice::from_ref(condition), true, &mut flat);
+    for (name, limit) in flat.into_iter().filter_map(|term| limit(term, true)) {
+        let of_branch = match name.as_str() {
+            "item.state" => false,
+            "task.state" => true,
+            _ => continue,
+        };
+        let (states, is) = match limit {
+            Limit::OneOf(states) => (states, true),
+            Limit::NoneOf(states) => (states, false),
+            Limit::AtLeast(_) | Limit::AtMost(_) => continue,
+        };
+        let states = states.iter().map(|state| state.trim_matches('"').into()).collect();
+        found.push(StateNamed { of_branch, states, is });
+    }
 }
 
 fn flatten<'e>(terms: &'e [Expr], all: bool, flat: &mut Vec<&'e Expr>) {

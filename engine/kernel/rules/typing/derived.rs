@@ -68,7 +68,7 @@ impl Order<'_> {
 pub(super) fn readings(workflow: &Workflow, founds: &[Found], functions: &HashMap<Name, Found>) -> Vec<Reading> {
     let spread = Spread { workflow, founds, functions };
     let one = |found: &Found| {
-        let mut reading = Reading::default();
+        let mut reading = Reading { states: found.states.clone(), ..Reading::default() };
         spread.collect(found, false, &mut reading, &mut BTreeSet::new());
         reading
     };

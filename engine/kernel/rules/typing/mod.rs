@@ -11,14 +11,14 @@ pub(super) mod tokens;
 mod types;
 mod walk;
 
-use super::{Derived, Passing, Reading};
+use super::{Derived, Passing, Reading, StateNamed};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Expr, Wants, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use indexmap::IndexMap;
 use report::{At, Text};
-use rhai::{AST, Engine, ParseError};
+use rhai::{AST, Engine, ParseError, Stmt};
 use std::collections::BTreeSet;
 use surface::World;
 use types::{Fit, Ty, fits};
@@ -41,6 +41,8 @@ struct Found {
     views: BTreeSet<(Name, Name)>,
     calls: BTreeSet<Name>,
     passing: BTreeSet<Passing>,
+    /// Of an expression itself, not of what it calls.
+    states: Vec<StateNamed>,
 }
 
 /// The outcome of the check.
@@ -102,7 +104,12 @@ fn expression(world: &World, expr: &Expr, at: &At, problems: &mut Vec<Problem>) 
     walker.any_task = expr.path.starts_with("roles.");
     let ty = walker.statements(ast.statements());
     walker.wanted(&ty, &expr.wants, expr.path.contains(".extended_by"));
-    let (found, more) = walker.finish();
+    let (mut found, more) = walker.finish();
+    match ast.statements() {
+        [Stmt::Expr(condition)] => contradiction::states(condition, &mut found.states),
+        [Stmt::FnCall(call, at)] => contradiction::states(&rhai::Expr::FnCall(call.clone(), *at), &mut found.states),
+        _ => {}
+    }
     problems.extend(more);
     (found, Some(ast))
 }
