@@ -3,6 +3,7 @@
 //! `fixtures/bad/CODE-what.yaml` is a workflow of one file, `fixtures/bad/CODE-what/` a whole rule set; calendar and directory are those
 //! of `fixtures/good/permit` unless it has its own. The reports stand beside them; `DUBAN_UPDATE=1` writes them anew.
 
+use crate::cli::Desk;
 use crate::support::rule_set::files_of;
 use duban::cli::problems::{Drawing, json};
 use duban::kernel::check;
@@ -17,6 +18,8 @@ use duban::kernel::time::{Length, Unit};
 use duban::kernel::words::{self, Lang};
 use indexmap::IndexMap;
 use proptest::prelude::*;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,9 +118,61 @@ fn duban_check_answers_by_its_exit_code() {
     assert_eq!((code, json["good"].as_bool(), codes.contains(&"E002")), (Some(1), Some(false), true));
 }
 
+/// What the schema of SARIF 2.1.0 requires, and what its readers look for.
+#[test]
+fn problems_can_be_told_as_sarif() {
+    let desk = Desk::new();
+    let folder = fixture("bad/E015-script");
+    let answer = desk.run(&["check", folder.to_str().unwrap(), "--format", "sarif", "--lang", "en"]);
+    let log: Json = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!((answer.code, log["version"].as_str()), (1, Some("2.1.0")));
+    assert!(log["$schema"].as_str().unwrap().ends_with("sarif-2.1.0.json"));
+    let [run] = log["runs"].as_array().unwrap().as_slice() else { panic!("{log}") };
+    assert_eq!((run["tool"]["driver"]["name"].as_str(), run["columnKind"].as_str()), (Some("duban"), Some("unicodeCodePoints")));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let ids: BTreeSet<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), rules.len(), "each rule once");
+    let results = run["results"].as_array().unwrap();
+    assert!(results.iter().any(|result| result["ruleId"] == "E015"), "{log}");
+    for result in results {
+        let rule = &rules[result["ruleIndex"].as_u64().unwrap() as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(rule["shortDescription"]["text"].is_string() && rule["defaultConfiguration"]["level"] == result["level"]);
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()));
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.is_ascii() && !uri.contains([' ', '"', '<', '>', '\\']), "{uri}");
+        let region = |name: &str| place["region"][name].as_u64().unwrap();
+        assert!(region("startLine") >= 1 && region("startColumn") >= 1 && region("endColumn") > region("startColumn"));
+    }
+    assert!(!rules.is_empty() && desk.run(&["check", "--format", "xml"]).code == 2);
+}
+
+#[test]
+fn a_folder_that_is_watched_is_checked_again_when_it_changes() {
+    use std::io::{BufRead, BufReader};
+    let desk = Desk::new();
+    let folder = desk.folder.path().join("permit");
+    for (path, text) in bad_files(&fixture("good/permit")) {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let mut command = desk.command(&["check", "permit", "--watch", "--lang", "en"]);
+    let mut watching = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("errors: 0")));
+    std::fs::remove_file(folder.join("permit.yaml")).unwrap();
+    std::fs::write(folder.join("other.yaml"), "workflow: other\n").unwrap();
+    assert!(lines.any(|line| line.contains("error[E016]")));
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}
+
 #[test]
 fn both_catalogues_have_the_same_texts() {
-    let keys = |lang| words::catalogue(lang).keys().cloned().collect::<std::collections::BTreeSet<String>>();
+    let keys = |lang| words::catalogue(lang).keys().cloned().collect::<BTreeSet<String>>();
     let (zh, en) = (keys(Lang::Zh), keys(Lang::En));
     assert_eq!(zh.difference(&en).collect::<Vec<_>>(), Vec::<&String>::new(), "only in zh-CN.yaml");
     assert_eq!(en.difference(&zh).collect::<Vec<_>>(), Vec::<&String>::new(), "only in en.yaml");

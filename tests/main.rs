@@ -21,6 +21,7 @@ mod moving;
 mod nodes;
 mod offices;
 mod operations;
+mod pages;
 mod plan;
 mod power;
 mod restore;

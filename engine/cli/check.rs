@@ -1,24 +1,33 @@
 //! `duban check`: everything that is wrong with a rule set, with its place and what to do. It needs neither a database nor a network.
+//! `--watch` checks again whenever a file of it changes.
 
 use super::problems::{Drawing, count, json};
-use super::{Context, exit};
+use super::{Context, exit, sarif};
+use crate::clock::Clock;
 use crate::files;
 use crate::kernel::check;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::RuleSet;
 use crate::kernel::words::say;
 use clap::Args;
+use indexmap::IndexMap;
 use serde_json::json;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How often a folder that is watched is read again; well below what a person notices.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// Folder of the rule set (default: as for every command)
     pub folder: Option<PathBuf>,
-    /// Text for people or JSON for programs (`--json` says the same)
-    #[arg(long, value_parser = ["text", "json"])]
+    /// Text for people, JSON for programs (`--json` says the same), SARIF 2.1.0 for editors and continuous integration
+    #[arg(long, value_parser = ["text", "json", "sarif"])]
     pub format: Option<String>,
+    /// Check again whenever a file of the folder changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
 }
 
 pub fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
@@ -26,25 +35,68 @@ pub fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
         Some(folder) => folder.clone(),
         None => context.settings.rules_folder()?,
     };
-    let files = files::rule_set(&folder)?;
-    let begun = Instant::now();
-    let (rules, problems) = check::load(&files);
-    let milliseconds = begun.elapsed().as_millis().to_string();
-    if context.json || args.format.as_deref() == Some("json") {
-        let out =
-            json!({ "good": rules.is_some(), "hash": rules.as_ref().map(|rules| &*rules.hash), "problems": json(&problems, context.lang) });
-        anstream::println!("{}", serde_json::to_string_pretty(&out)?);
-    } else {
-        let folder = folder.display().to_string();
-        let drawing = Drawing { lang: context.lang, colour: context.colour, folder: &folder, files: &files };
-        for problem in &problems {
-            anstream::println!("{}\n", drawing.draw(problem));
-        }
+    let mut files = files::rule_set(&folder)?;
+    let code = report(&files, &folder, args, context)?;
+    if !args.watch {
+        return Ok(code);
+    }
+    loop {
         if !context.quiet {
-            anstream::println!("{}", summary(context, &folder, rules.as_ref(), &problems, &milliseconds));
+            anstream::eprintln!("{}", say(context.lang, "check.watching", &[]));
+        }
+        files = changed(&folder, &files);
+        report(&files, &folder, args, context)?;
+    }
+}
+
+/// Waits until the folder holds something else. An editor may be writing just now: what cannot be read is looked at again.
+fn changed(folder: &Path, before: &IndexMap<String, String>) -> IndexMap<String, String> {
+    loop {
+        std::thread::sleep(LOOK_AGAIN);
+        match files::rule_set(folder) {
+            Ok(files) if files != *before => return files,
+            _ => {}
         }
     }
+}
+
+fn report(files: &IndexMap<String, String>, folder: &Path, args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
+    let begun = Instant::now();
+    // The day of UTC is near enough for a calendar that ends.
+    let (rules, problems) = check::load_on(files, Some(Clock::Machine.now().date_naive()));
+    let milliseconds = begun.elapsed().as_millis().to_string();
+    let folder = folder.display().to_string();
+    match args.format.as_deref().unwrap_or(if context.json { "json" } else { "text" }) {
+        "sarif" => anstream::println!("{}", serde_json::to_string_pretty(&sarif::log(&problems, context.lang, &folder))?),
+        "json" => {
+            let hash = rules.as_ref().map(|rules| &*rules.hash);
+            let out = json!({ "good": rules.is_some(), "hash": hash, "problems": json(&problems, context.lang) });
+            anstream::println!("{}", serde_json::to_string_pretty(&out)?);
+        }
+        _ => print(files, &folder, rules.as_ref(), &problems, &milliseconds, context),
+    }
     Ok(if rules.is_some() { exit::DONE } else { exit::FINDINGS })
+}
+
+fn print(
+    files: &IndexMap<String, String>,
+    folder: &str,
+    rules: Option<&RuleSet>,
+    problems: &[Problem],
+    milliseconds: &str,
+    context: &Context,
+) {
+    let drawing = Drawing { lang: context.lang, colour: context.colour, folder, files };
+    for problem in problems {
+        anstream::println!("{}\n", drawing.draw(problem));
+    }
+    if context.quiet {
+        return;
+    }
+    anstream::println!("{}", summary(context, folder, rules, problems, milliseconds));
+    if let Some(first) = problems.first() {
+        anstream::println!("{}", say(context.lang, "check.more", &[("code", first.code)]));
+    }
 }
 
 /// What was looked at, how many problems there are, and how long it took.

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod fault;
 pub mod figures;
 pub mod generate;
+pub mod help;
 pub mod import;
 pub mod list;
 pub mod moving;
@@ -25,6 +26,7 @@ pub mod quarantine;
 pub mod report;
 pub mod rollback;
 pub mod rules;
+pub mod sarif;
 pub mod serve;
 pub mod show;
 pub mod simulate;
@@ -71,7 +73,7 @@ pub mod exit {
 
 /// 督办: deadline-driven public casework by rule files
 #[derive(Parser, Debug)]
-#[command(name = "duban", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "duban", version, propagate_version = true, max_term_width = 110, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -128,6 +130,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Fill an empty database with a country of open items, to see how fast everything is
     Generate(generate::GenerateArgs),
+    /// What a check finds and why, with a bad and a good example: duban help E503; or the help of a command
+    Help(help::HelpArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
     Import(import::ImportArgs),
     /// Items in columns
@@ -260,6 +264,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
+        Command::Help(args) => help::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Move(args) => moving::run(&args, context),

@@ -19,19 +19,21 @@ pub struct Drawing<'a> {
 impl Drawing<'_> {
     /// One problem as a block of lines: level, code and sentence; the place with its line; what to do.
     pub fn draw(&self, problem: &Problem) -> String {
-        let title =
-            self.level(problem).primary_title(text(self.lang, problem, "").unwrap_or_else(|| problem.code.to_string())).id(problem.code);
+        let title = self
+            .level(problem)
+            .primary_title(sentence(self.lang, problem, "").unwrap_or_else(|| problem.code.to_string()))
+            .id(problem.code);
         let mut group = match self.line(&problem.place) {
             Some(line) => {
-                let label = text(self.lang, problem, ".label");
+                let label = sentence(self.lang, problem, ".label");
                 let mark = AnnotationKind::Primary.span(bytes(line, &problem.place)).label(label);
                 let excerpt =
-                    Snippet::source(line).line_start(problem.place.line as usize).path(self.path(&problem.place)).annotation(mark);
+                    Snippet::source(line).line_start(problem.place.line as usize).path(path(self.folder, &problem.place)).annotation(mark);
                 title.element(excerpt)
             }
-            None => title.element(origin(self.path(&problem.place), &problem.place)),
+            None => title.element(origin(path(self.folder, &problem.place), &problem.place)),
         };
-        if let Some(help) = text(self.lang, problem, ".help") {
+        if let Some(help) = sentence(self.lang, problem, ".help") {
             group = group.element(Level::HELP.with_name(say(self.lang, "check.level.help", &[])).message(help));
         }
         let renderer = if self.colour { Renderer::styled() } else { Renderer::plain() };
@@ -63,14 +65,15 @@ impl Drawing<'_> {
         let source = self.files.get(&*place.file)?;
         source.lines().nth((place.line as usize).checked_sub(1)?)
     }
+}
 
-    fn path(&self, place: &Place) -> String {
-        let folder = self.folder.trim_end_matches('/');
-        match place.file.strip_prefix("../") {
-            _ if folder.is_empty() => place.file.to_string(),
-            Some(beside) => folder.rsplit_once('/').map_or(beside.to_string(), |(parent, _)| format!("{parent}/{beside}")),
-            None => format!("{folder}/{}", place.file),
-        }
+/// The file of a place as the person would write it, below the folder that was named.
+pub fn path(folder: &str, place: &Place) -> String {
+    let folder = folder.trim_end_matches('/');
+    match place.file.strip_prefix("../") {
+        _ if folder.is_empty() => place.file.to_string(),
+        Some(beside) => folder.rsplit_once('/').map_or(beside.to_string(), |(parent, _)| format!("{parent}/{beside}")),
+        None => format!("{folder}/{}", place.file),
     }
 }
 
@@ -81,8 +84,8 @@ pub fn json(problems: &[Problem], lang: Lang) -> serde_json::Value {
         json!({
             "code": problem.code,
             "level": match problem.code.as_bytes().first() { Some(b'E') => "error", Some(b'W') => "warning", _ => "info" },
-            "message": text(lang, problem, "").unwrap_or_else(|| problem.code.to_string()),
-            "help": text(lang, problem, ".help"),
+            "message": sentence(lang, problem, "").unwrap_or_else(|| problem.code.to_string()),
+            "help": sentence(lang, problem, ".help"),
             "file": &*problem.place.file,
             "line": problem.place.line,
             "column": problem.place.column,
@@ -100,8 +103,8 @@ pub fn count(lang: Lang, problems: &[Problem]) -> String {
     say(lang, "check.count", &[("errors", &errors), ("warnings", &warnings)])
 }
 
-/// A text of a problem: of its variant if there is one, else of its code.
-fn text(lang: Lang, problem: &Problem, part: &str) -> Option<String> {
+/// A text of a problem (`""` or `.help`): of its variant if there is one, else of its code.
+pub fn sentence(lang: Lang, problem: &Problem, part: &str) -> Option<String> {
     let of_variant = problem.variant.map(|variant| format!("check.{}.{variant}{part}", problem.code));
     let of_code = format!("check.{}{part}", problem.code);
     let key = of_variant.into_iter().chain([of_code]).find(|key| has(lang, key))?;

@@ -57,7 +57,7 @@ impl Report {
     }
 
     pub fn is_good(&self) -> bool {
-        self.failed() == 0 && self.problems.is_empty() && self.files.iter().all(|file| file.below.is_empty())
+        self.failed() == 0 && !self.problems.iter().any(Problem::is_error) && self.files.iter().all(|file| file.below.is_empty())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The catalogue: key and values in, sentence out, in Chinese and English. One file a language, embedded.
 
 pub mod due;
+pub mod pages;
 
 use crate::kernel::model::decision::Refusal;
 use std::collections::HashMap;
