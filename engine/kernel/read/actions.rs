@@ -1,6 +1,7 @@
 //! `actions`: who may do what, when, and what it does. Requests use the same parts.
 
 use super::fields;
+use super::keys;
 use super::phrase;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node, Style};
@@ -12,13 +13,8 @@ use crate::kernel::model::definition::{
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
 
-const KEYS: [&str; 17] = [
-    "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
-    "then_try", "sequence",
-];
-
 pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node, branch: Option<&Name>) -> Option<Action> {
-    let row = reader.row(node, &KEYS)?;
+    let row = reader.row(node, &keys::ACTION)?;
     let scope = Scope { branch: branch.cloned(), action: Some(name.clone()), ..Scope::default() };
     let creates = reader.yes(row, "creates");
     let asks = row.get("ask").map(|node| ask(reader, world, node, branch)).unwrap_or_default();
@@ -53,7 +49,7 @@ pub fn by(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec
             ways.extend(reader.name(node).map(|role| By { role, when: None, on_behalf_of: None, ask: Vec::new() }));
             continue;
         }
-        let Some(row) = reader.row(node, &["role", "when", "for", "ask"]) else { continue };
+        let Some(row) = reader.row(node, &keys::BY) else { continue };
         let Some(role) = reader.need(row, "role").and_then(|node| reader.name(node)) else { continue };
         ways.push(By {
             role,
@@ -107,7 +103,7 @@ fn declared(reader: &mut Reader, world: &World, node: &Node, branch: Option<&Nam
     let branch = branch.map(|branch| &**branch);
     let mut asks = Vec::new();
     for (name, node) in reader.named(node) {
-        let Some(row) = reader.row(node, &["type", "options", "required", "title", "option_titles"]) else { continue };
+        let Some(row) = reader.row(node, &keys::ASK) else { continue };
         let seen = world.field(branch, &name);
         let own_title = row.get("title").and_then(|node| reader.text(node));
         let required = reader.yes(row, "required");
@@ -126,7 +122,7 @@ fn declared(reader: &mut Reader, world: &World, node: &Node, branch: Option<&Nam
 pub fn require(reader: &mut Reader, node: &Node, scope: &Scope) -> Vec<Require> {
     let mut conditions = Vec::new();
     for node in reader.list(node) {
-        let Some(row) = reader.row(node, &["if", "say"]) else { continue };
+        let Some(row) = reader.row(node, &keys::REQUIRE) else { continue };
         let condition = reader.need(row, "if").and_then(|node| reader.expr(node, scope, Wants::Condition));
         let say = reader.need(row, "say").and_then(|node| reader.text(node));
         if let (Some(condition), Some(say)) = (condition, say) {
@@ -139,8 +135,7 @@ pub fn require(reader: &mut Reader, node: &Node, scope: &Scope) -> Vec<Require> 
 fn choose(reader: &mut Reader, world: &World, node: &Node, scope: &Scope, asks: &[Ask]) -> Vec<Choose> {
     let mut rows = Vec::new();
     for node in reader.list(node) {
-        let keys = ["to", "when", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
-        let Some(row) = reader.row(node, &keys) else { continue };
+        let Some(row) = reader.row(node, &keys::CHOOSE) else { continue };
         let Some(condition) = reader.need(row, "when") else { continue };
         let otherwise = condition.text().is_some_and(|text| &**text == "otherwise");
         let when = if otherwise { None } else { reader.expr(condition, scope, Wants::Condition) };
@@ -187,7 +182,7 @@ fn open(reader: &mut Reader, world: &World, branch: &Name, node: &Node, scope: &
         return;
     }
     for node in reader.list(node) {
-        let Some(row) = reader.row(node, &["for_each", "set", "when"]) else { continue };
+        let Some(row) = reader.row(node, &keys::OPEN) else { continue };
         let for_each = row.get("for_each").and_then(|node| reader.expr(node, scope, Wants::ForEach));
         let each = row.get("for_each").map(|node| each_type(world, branch, node, scope, asks));
         let inside = Scope { each, ..scope.clone() };
@@ -224,7 +219,7 @@ fn set(reader: &mut Reader, node: &Node, scope: &Scope, field: &dyn Fn(&str) -> 
         let (of, kind) = known.clone().unwrap_or((Holder::Item, Type::Text));
         let (value, when) = match &node.content {
             Content::Map(_) => {
-                let Some(row) = reader.row(node, &["value", "when"]) else { continue };
+                let Some(row) = reader.row(node, &keys::SET) else { continue };
                 let when = reader.condition(row, "when", scope);
                 let Some(value) = reader.need(row, "value") else { continue };
                 (value, when)

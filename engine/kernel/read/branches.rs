@@ -1,25 +1,12 @@
 //! `states` and `branches`: where an item or a part of it can stand.
 
 use super::actions;
+use super::keys;
 use super::reader::Reader;
 use super::tree::Node;
 use super::world::World;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Branch, OnePer, Scope, Section, State, StateKind, Wants, WhenItemEnds};
-
-pub const KEYS: [&str; 11] = [
-    "title",
-    "one_per",
-    "at_most",
-    "fields",
-    "states",
-    "actions",
-    "views",
-    "cancelled_state",
-    "when_item_ends",
-    "visible_to",
-    "sealed_until",
-];
 
 pub const ONE_PER: [(&str, OnePer); 2] = [("unit", OnePer::Unit), ("person", OnePer::Person)];
 
@@ -27,7 +14,7 @@ const KINDS: [(&str, StateKind); 4] =
     [("start", StateKind::Start), ("active", StateKind::Active), ("waiting", StateKind::Waiting), ("end", StateKind::End)];
 
 pub fn state(reader: &mut Reader, node: &Node) -> Option<State> {
-    let row = reader.row(node, &["title", "kind", "owner", "no_deadline_needed"])?;
+    let row = reader.row(node, &keys::STATE)?;
     let title = reader.need_text(row, "title");
     let kind = reader.need(row, "kind").and_then(|node| reader.word(node, &KINDS));
     Some(State {
@@ -39,7 +26,7 @@ pub fn state(reader: &mut Reader, node: &Node) -> Option<State> {
 }
 
 pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Option<Branch> {
-    let row = reader.row(node, &KEYS)?;
+    let row = reader.row(node, &keys::BRANCH)?;
     let known = world.branches.get(name)?;
     let mut states = Section::default();
     for (name, node) in reader.need(row, "states").map(|node| reader.named(node)).unwrap_or_default() {

@@ -1,5 +1,6 @@
 //! `deadlines` with their lengths and ladders.
 
+use super::keys;
 use super::phrase;
 use super::reader::{Reader, nearest};
 use super::tree::{Content, Node};
@@ -9,33 +10,11 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
 use crate::kernel::time::Length;
 
-const KEYS: [&str; 19] = [
-    "title",
-    "branch",
-    "starts_on",
-    "ends_on",
-    "runs_in",
-    "anchor",
-    "length",
-    "when",
-    "pauses_in",
-    "quiet_in",
-    "pauses_move_cap",
-    "extended_by",
-    "extended_to",
-    "no_later_than",
-    "day_off",
-    "by_hour",
-    "ladder",
-    "closes",
-    "counts_as",
-];
-
 pub const DAY_OFF: [(&str, DayOff); 3] =
     [("next_working_day", DayOff::NextWorkingDay), ("previous_working_day", DayOff::PreviousWorkingDay), ("keep", DayOff::Keep)];
 
 pub fn read(reader: &mut Reader, world: &World, node: &Node) -> Option<Deadline> {
-    let row = reader.row(node, &KEYS)?;
+    let row = reader.row(node, &keys::DEADLINE)?;
     let branch = row.get("branch").and_then(|node| reader.name(node));
     let scope = Scope { branch: branch.clone(), ..Scope::default() };
     let title = reader.need_text(row, "title");
@@ -85,7 +64,7 @@ pub fn read(reader: &mut Reader, world: &World, node: &Node) -> Option<Deadline>
 /// A param, a table, a phrase, or `earliest_of` several of them.
 pub fn length_rule(reader: &mut Reader, world: &World, node: &Node) -> Option<LengthRule> {
     if let Content::Map(_) = node.content {
-        let row = reader.row(node, &["earliest_of"])?;
+        let row = reader.row(node, &keys::LENGTH)?;
         let parts = reader.need(row, "earliest_of")?;
         let parts = reader.list(parts);
         return Some(LengthRule::EarliestOf(parts.iter().filter_map(|node| length_rule(reader, world, node)).collect()));
@@ -145,7 +124,7 @@ fn shared(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Vec
 }
 
 fn rung(reader: &mut Reader, node: &Node, scope: &Scope) -> Option<Rung> {
-    let row = reader.row(node, &["rung", "at", "tell", "flag", "do", "at_most", "when", "catch_up"])?;
+    let row = reader.row(node, &keys::RUNG)?;
     let name = reader.need(row, "rung").and_then(|node| reader.name(node));
     let at = reader.need(row, "at").and_then(|node| reader.phrase(node, "rung", phrase::rung_at));
     let rung = Rung {

@@ -1,5 +1,6 @@
 //! `directory.yaml` and `directory/*.yaml`: units, committees and persons with their dated duties.
 
+use super::keys;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
@@ -14,7 +15,7 @@ pub fn read(roots: &[Node], problems: &mut Vec<Problem>) -> (Directory, Places) 
     let mut directory = Directory::default();
     for root in roots {
         root.record(&mut places);
-        let Some(row) = reader.row(root, &["units", "persons"]) else { continue };
+        let Some(row) = reader.row(root, &keys::DIRECTORY) else { continue };
         for (id, node) in row.get("units").map(|node| reader.named(node)).unwrap_or_default() {
             match directory.units.contains_key(&id) {
                 true => doubled(&mut reader, &id, node),
@@ -37,7 +38,7 @@ fn doubled(reader: &mut Reader, id: &Name, node: &Node) {
 }
 
 fn unit(reader: &mut Reader, node: &Node) -> Option<Unit> {
-    let row = reader.row(node, &["title", "also", "kind", "parent", "committee", "phone"])?;
+    let row = reader.row(node, &keys::UNIT)?;
     let also = row.get("also").map(|node| reader.list(node)).unwrap_or_default();
     Some(Unit {
         title: reader.need_text(row, "title"),
@@ -50,7 +51,7 @@ fn unit(reader: &mut Reader, node: &Node) -> Option<Unit> {
 }
 
 fn person(reader: &mut Reader, node: &Node) -> Option<Person> {
-    let row = reader.row(node, &["title", "mail", "phone", "groups", "duties", "stand_in"])?;
+    let row = reader.row(node, &keys::PERSON)?;
     let mut person = Person {
         title: reader.need_text(row, "title"),
         mail: row.get("mail").and_then(|node| reader.text(node)),
@@ -64,12 +65,12 @@ fn person(reader: &mut Reader, node: &Node) -> Option<Person> {
             person.groups.extend(reader.name(node).map(Dated::always));
             continue;
         }
-        let Some(row) = reader.row(node, &["group", "from", "to"]) else { continue };
+        let Some(row) = reader.row(node, &keys::GROUP) else { continue };
         let (from, to) = days(reader, row);
         person.groups.extend(reader.need(row, "group").and_then(|node| reader.name(node)).map(|value| Dated { value, from, to }));
     }
     for node in row.get("duties").map(|node| reader.list(node)).unwrap_or_default() {
-        let Some(row) = reader.row(node, &["duty", "unit", "from", "to"]) else { continue };
+        let Some(row) = reader.row(node, &keys::DUTY) else { continue };
         let (from, to) = days(reader, row);
         let duty = reader.need(row, "duty").and_then(|node| reader.name(node));
         let unit = reader.need(row, "unit").and_then(|node| reader.name(node));
@@ -78,7 +79,7 @@ fn person(reader: &mut Reader, node: &Node) -> Option<Person> {
         }
     }
     for node in row.get("stand_in").map(|node| reader.list(node)).unwrap_or_default() {
-        let Some(row) = reader.row(node, &["person", "from", "to"]) else { continue };
+        let Some(row) = reader.row(node, &keys::STAND_IN) else { continue };
         let (from, to) = days(reader, row);
         person.stand_in.extend(reader.need(row, "person").and_then(|node| reader.name(node)).map(|value| Dated { value, from, to }));
     }

@@ -1,5 +1,6 @@
 //! `fields`, and the types that inputs, columns and functions share with them.
 
+use super::keys;
 use super::phrase;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node, Style};
@@ -10,9 +11,6 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
 use indexmap::IndexMap;
 use std::collections::HashMap;
-
-const KEYS: [&str; 11] =
-    ["title", "type", "options", "option_titles", "required", "default", "unique", "secret", "is", "visible_to", "sealed_until"];
 
 const PLAIN_TYPES: [(&str, Type); 10] = [
     ("text", Type::Text),
@@ -40,7 +38,7 @@ pub fn read(
     let mut fields: Section<Field> = Section::default();
     let mut models: Vec<(Name, String)> = Vec::new();
     for (name, node) in rows {
-        let Some(row) = reader.row(node, &KEYS) else { continue };
+        let Some(row) = reader.row(node, &keys::FIELD) else { continue };
         // A field whose type cannot be read is there all the same, so that nobody is told it is unknown.
         let kind = kind(reader, row, branches, &|field| kinds.get(field).cloned()).unwrap_or(Type::Text);
         let scope = Scope { branch: branch.cloned(), ..Scope::default() };

@@ -1,6 +1,7 @@
 //! `imports`: how an office's list becomes items.
 
 use super::fields;
+use super::keys;
 use super::reader::{Reader, Row, names_by_name};
 use super::tree::{Content, Node};
 use super::world::World;
@@ -10,7 +11,7 @@ use crate::kernel::model::value::Type;
 use indexmap::IndexMap;
 
 pub fn read(reader: &mut Reader, world: &World, node: &Node) -> Option<Import> {
-    let row = reader.row(node, &["title", "sheet", "item", "columns", "steps"])?;
+    let row = reader.row(node, &keys::IMPORT)?;
     let title = reader.need_text(row, "title");
     let mut columns = Section::default();
     for (name, node) in reader.need(row, "columns").map(|node| reader.named(node)).unwrap_or_default() {
@@ -24,7 +25,7 @@ pub fn read(reader: &mut Reader, world: &World, node: &Node) -> Option<Import> {
 }
 
 fn column(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Option<Column> {
-    let row = reader.row(node, &["heading", "headings", "type", "options", "required", "values"])?;
+    let row = reader.row(node, &keys::COLUMN)?;
     // The words of a list are anything that an office may write.
     let words = row.get("values").map(Node::entries).unwrap_or_default();
     let values = words.iter().filter_map(|entry| Some((entry.key.name.to_string(), reader.name(&entry.value)?))).collect();
@@ -69,7 +70,7 @@ fn kind(reader: &mut Reader, world: &World, name: &str, row: Row, values: &Index
 }
 
 fn step(reader: &mut Reader, node: &Node) -> Option<ImportStep> {
-    let row = reader.row(node, &["do", "by", "on", "with"])?;
+    let row = reader.row(node, &keys::IMPORT_STEP)?;
     let action = reader.need(row, "do").and_then(|node| reader.name(node));
     let by = reader.need(row, "by").and_then(|node| reader.name(node));
     let on = reader.need(row, "on").and_then(|node| reader.name(node));

@@ -11,6 +11,7 @@ pub mod directory;
 mod fields;
 pub mod gate;
 mod imports;
+pub mod keys;
 mod notices;
 mod people;
 pub mod phrase;

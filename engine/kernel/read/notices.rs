@@ -1,5 +1,6 @@
 //! `notices`, `sweeps` and `reports`: what people are told, regular rounds, and tables of figures.
 
+use super::keys;
 use super::reader::Reader;
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
@@ -9,7 +10,7 @@ const KINDS: [(&str, NoticeKind); 3] =
     [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
 
 pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
-    let row = reader.row(node, &["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"])?;
+    let row = reader.row(node, &keys::NOTICE)?;
     let to = reader.need(row, "to").map(|node| recipients(reader, node)).unwrap_or_default();
     Some(Notice {
         title: row.get("title").and_then(|node| reader.text(node)).unwrap_or_else(|| name.to_string()),
@@ -32,7 +33,7 @@ fn recipients(reader: &mut Reader, node: &Node) -> Vec<Recipient> {
             people.extend(reader.name(node).map(|role| Recipient { role, or: None }));
             continue;
         }
-        let Some(row) = reader.row(node, &["role", "or"]) else { continue };
+        let Some(row) = reader.row(node, &keys::RECIPIENT) else { continue };
         let or = row.get("or").and_then(|node| reader.name(node));
         people.extend(reader.need(row, "role").and_then(|node| reader.name(node)).map(|role| Recipient { role, or }));
     }
@@ -40,7 +41,7 @@ fn recipients(reader: &mut Reader, node: &Node) -> Vec<Recipient> {
 }
 
 pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
-    let row = reader.row(node, &["title", "cron", "over", "when", "do", "tell", "if_missed", "limit"])?;
+    let row = reader.row(node, &keys::SWEEP)?;
     let over = row.get("over").and_then(|node| reader.name(node));
     let scope = Scope { branch: over.clone(), ..Scope::default() };
     let missed = [("run_once", IfMissed::RunOnce), ("skip", IfMissed::Skip), ("run_each", IfMissed::RunEach)];
@@ -57,7 +58,7 @@ pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
 }
 
 pub fn report(reader: &mut Reader, node: &Node) -> Option<Report> {
-    let row = reader.row(node, &["title", "when", "by", "share"])?;
+    let row = reader.row(node, &keys::REPORT)?;
     let title = reader.need_text(row, "title");
     let when = reader.condition(row, "when", &Scope::default());
     let share = row.get("share").and_then(|node| reader.name(node));

@@ -1,5 +1,6 @@
 //! `roles`: who people are, through the directory and the fields.
 
+use super::keys;
 use super::phrase;
 use super::reader::Reader;
 use super::tree::{Content, Node};
@@ -8,7 +9,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Role, Scope, UnitPath, Wants, Who, WhoCase};
 
 pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Option<Role> {
-    let row = reader.row(node, &["title", "who"])?;
+    let row = reader.row(node, &keys::ROLE)?;
     let title = reader.need_text(row, "title");
     // `task` in a condition is a branch in which the role acts.
     let branch = world.branches.iter().find(|(_, branch)| branch.roles.contains(name)).map(|(branch, _)| branch.clone());
@@ -28,7 +29,7 @@ fn case(reader: &mut Reader, node: &Node, scope: &Scope) -> Option<WhoCase> {
     if !matches!(node.content, Content::Map(_)) {
         return reader.phrase(node, "who", who).map(|who| WhoCase { who, when: None });
     }
-    let row = reader.row(node, &["is", "when"])?;
+    let row = reader.row(node, &keys::WHO_CASE)?;
     let when = row.get("when").and_then(|node| reader.expr(node, scope, Wants::Condition));
     let who = reader.need(row, "is").and_then(|node| reader.phrase(node, "who", who))?;
     Some(WhoCase { who, when })

@@ -2,16 +2,13 @@
 
 use super::actions;
 use super::deadlines;
+use super::keys;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use super::world::World;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Action, Ask, By, Deadline, Effects, Request, RequestStep, Scope};
 use crate::kernel::model::problem::Places;
-
-const KEYS: [&str; 12] =
-    ["title", "branch", "from", "ask_by", "ask", "require", "decide_by", "length", "ladder", "approve", "refuse", "counts_as"];
-const OUTCOME_KEYS: [&str; 11] = ["title", "to", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
 
 /// What a row becomes.
 #[derive(Debug)]
@@ -23,7 +20,7 @@ pub struct Made {
 }
 
 pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Option<Made> {
-    let row = reader.row(node, &KEYS)?;
+    let row = reader.row(node, &keys::REQUEST)?;
     let title = reader.need_text(row, "title");
     let branch = row.get("branch").and_then(|node| reader.name(node));
     let scope = |step: &str| Scope {
@@ -74,7 +71,7 @@ pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Opt
 }
 
 fn outcome(reader: &mut Reader, world: &World, node: &Node, scope: &Scope, asked: &[Ask], action: &mut Action) {
-    let Some(row) = reader.row(node, &OUTCOME_KEYS) else { return };
+    let Some(row) = reader.row(node, &keys::OUTCOME) else { return };
     if let Some(title) = row.get("title").and_then(|node| reader.text(node)) {
         action.title = title;
     }
@@ -90,7 +87,7 @@ fn decide_by(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> 
     if let Content::List(nodes) = &node.content {
         if let [only] = nodes.as_slice() {
             if let Some(all) = only.get("all") {
-                reader.row(only, &["all"]);
+                reader.row(only, &keys::CONSENT);
                 return (actions::by(reader, world, all, scope), true);
             }
         }

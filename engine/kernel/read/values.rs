@@ -2,6 +2,7 @@
 
 use super::deadlines::length_rule;
 use super::fields;
+use super::keys;
 use super::phrase;
 use super::reader::{Reader, Row, nearest};
 use super::tree::{Content, Node};
@@ -12,7 +13,7 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
 
 pub fn table(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Option<Table> {
-    let row = reader.row(node, &["title", "rows"])?;
+    let row = reader.row(node, &keys::TABLE)?;
     let title = row.get("title").and_then(|node| reader.text(node)).unwrap_or_else(|| name.to_string());
     let rows = reader.need(row, "rows").map(|node| reader.list(node)).unwrap_or_default();
     let rows = rows.iter().filter_map(|node| table_row(reader, world, node)).collect();
@@ -85,7 +86,7 @@ pub fn param(reader: &mut Reader, node: &Node) -> Option<Param> {
     let mut values: Vec<ParamValue> = Vec::new();
     let mut kind = None;
     for node in reader.list(node) {
-        let Some(row) = reader.row(node, &["from", "value", "source"]) else { continue };
+        let Some(row) = reader.row(node, &keys::PARAM) else { continue };
         let from = reader.need(row, "from").and_then(|node| reader.date(node));
         let value = reader.need(row, "value").and_then(|node| param_value(reader, node));
         let source = row.get("source").and_then(|node| reader.text(node));
@@ -131,7 +132,7 @@ fn param_value(reader: &mut Reader, node: &Node) -> Option<(Value, Type)> {
 
 /// `folder` is where the YAML file lies: the script lies beside it.
 pub fn function(reader: &mut Reader, world: &World, node: &Node) -> Option<Function> {
-    let row = reader.row(node, &["title", "file", "takes", "gives"])?;
+    let row = reader.row(node, &keys::FUNCTION)?;
     let title = reader.need_text(row, "title");
     let mut takes = Section::default();
     for (name, node) in row.get("takes").map(|node| reader.named(node)).unwrap_or_default() {

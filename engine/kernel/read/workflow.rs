@@ -1,5 +1,6 @@
 //! One workflow from the files of its folder, which are merged by section.
 
+use super::keys;
 use super::reader::{Reader, Row, names_by_name};
 use super::tree::{Content, Node};
 use super::world::{BranchWorld, World};
@@ -11,39 +12,6 @@ use crate::kernel::model::renames::Renames;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 
-const HEAD: [&str; 12] = [
-    "workflow",
-    "title",
-    "language",
-    "languages",
-    "version",
-    "timezone",
-    "calendar",
-    "month_overflow",
-    "day_off",
-    "send_window",
-    "letter",
-    "amend_by",
-];
-const SECTIONS: [&str; 17] = [
-    "roles",
-    "fields",
-    "states",
-    "actions",
-    "branches",
-    "deadlines",
-    "ladders",
-    "requests",
-    "tables",
-    "params",
-    "functions",
-    "notices",
-    "sweeps",
-    "always",
-    "reports",
-    "imports",
-    "changes",
-];
 /// The version of the rule language that this reader speaks.
 const LANGUAGE: i64 = 1;
 
@@ -82,14 +50,14 @@ struct Sections<'n> {
 impl<'n> Sections<'n> {
     fn gather(reader: &mut Reader, files: &[&'n Node]) -> Sections<'n> {
         let mut by_name: HashMap<&'static str, Vec<&'n Node>> = HashMap::new();
-        let known: Vec<&str> = HEAD.iter().chain(&SECTIONS).copied().collect();
+        let known: Vec<&str> = keys::HEAD.iter().chain(&keys::SECTIONS).copied().collect();
         for root in files {
             if matches!(root.content, Content::Empty) {
                 continue;
             }
             reader.row(root, &known);
             for entry in root.entries() {
-                if let Some(section) = SECTIONS.iter().find(|section| **section == &*entry.key.name) {
+                if let Some(section) = keys::SECTIONS.iter().find(|section| **section == &*entry.key.name) {
                     by_name.entry(section).or_default().push(&entry.value);
                 }
             }
@@ -287,7 +255,7 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
         return None;
     };
     for other in files.iter().filter(|file| !std::ptr::eq(**file, *root)) {
-        for entry in other.entries().iter().filter(|entry| HEAD.contains(&&*entry.key.name)) {
+        for entry in other.entries().iter().filter(|entry| keys::HEAD.contains(&&*entry.key.name)) {
             let problem = Problem::new("E016", entry.key.place.clone()).variant("twice");
             reader.problems.push(problem.with("key", &entry.key.name).with("first", &root.place.file));
         }
@@ -342,27 +310,10 @@ fn need_head<'n>(reader: &mut Reader, row: Row<'n>, key: &str) -> Option<&'n Nod
     found
 }
 
-const OF_CHANGES: [&str; 14] = [
-    "version",
-    "because",
-    "renamed_states",
-    "renamed_fields",
-    "renamed_actions",
-    "renamed_branches",
-    "renamed_deadlines",
-    "retired_states",
-    "retired_fields",
-    "retired_branches",
-    "retired_deadlines",
-    "retired_requests",
-    "open_items",
-    "corrected",
-];
-
 fn changes(reader: &mut Reader, node: &Node) -> Vec<Change> {
     let mut changes = Vec::new();
     for node in reader.list(node) {
-        let Some(row) = reader.row(node, &OF_CHANGES) else { continue };
+        let Some(row) = reader.row(node, &keys::CHANGE) else { continue };
         let version = reader.need(row, "version").and_then(|node| reader.number(node));
         let because = reader.need_text(row, "because");
         let mut pairs = |key: &str| row.get(key).map(|node| names_by_name(reader, node)).unwrap_or_default();

@@ -1,0 +1,135 @@
+//! The keys of every kind of row: the reader refuses all others, and the schema for editors is made of the same tables.
+
+pub const HEAD: [&str; 12] = [
+    "workflow",
+    "title",
+    "language",
+    "languages",
+    "version",
+    "timezone",
+    "calendar",
+    "month_overflow",
+    "day_off",
+    "send_window",
+    "letter",
+    "amend_by",
+];
+
+pub const SECTIONS: [&str; 17] = [
+    "roles",
+    "fields",
+    "states",
+    "actions",
+    "branches",
+    "deadlines",
+    "ladders",
+    "requests",
+    "tables",
+    "params",
+    "functions",
+    "notices",
+    "sweeps",
+    "always",
+    "reports",
+    "imports",
+    "changes",
+];
+
+pub const ROLE: [&str; 2] = ["title", "who"];
+pub const WHO_CASE: [&str; 2] = ["is", "when"];
+
+pub const FIELD: [&str; 11] =
+    ["title", "type", "options", "option_titles", "required", "default", "unique", "secret", "is", "visible_to", "sealed_until"];
+
+pub const STATE: [&str; 4] = ["title", "kind", "owner", "no_deadline_needed"];
+
+pub const ACTION: [&str; 17] = [
+    "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
+    "then_try", "sequence",
+];
+pub const BY: [&str; 4] = ["role", "when", "for", "ask"];
+pub const ASK: [&str; 5] = ["type", "options", "required", "title", "option_titles"];
+pub const REQUIRE: [&str; 2] = ["if", "say"];
+pub const CHOOSE: [&str; 9] = ["to", "when", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
+pub const OPEN: [&str; 3] = ["for_each", "set", "when"];
+pub const SET: [&str; 2] = ["value", "when"];
+
+pub const BRANCH: [&str; 11] = [
+    "title",
+    "one_per",
+    "at_most",
+    "fields",
+    "states",
+    "actions",
+    "views",
+    "cancelled_state",
+    "when_item_ends",
+    "visible_to",
+    "sealed_until",
+];
+
+pub const DEADLINE: [&str; 19] = [
+    "title",
+    "branch",
+    "starts_on",
+    "ends_on",
+    "runs_in",
+    "anchor",
+    "length",
+    "when",
+    "pauses_in",
+    "quiet_in",
+    "pauses_move_cap",
+    "extended_by",
+    "extended_to",
+    "no_later_than",
+    "day_off",
+    "by_hour",
+    "ladder",
+    "closes",
+    "counts_as",
+];
+pub const LENGTH: [&str; 1] = ["earliest_of"];
+pub const RUNG: [&str; 8] = ["rung", "at", "tell", "flag", "do", "at_most", "when", "catch_up"];
+
+pub const REQUEST: [&str; 12] =
+    ["title", "branch", "from", "ask_by", "ask", "require", "decide_by", "length", "ladder", "approve", "refuse", "counts_as"];
+pub const OUTCOME: [&str; 11] = ["title", "to", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
+pub const CONSENT: [&str; 1] = ["all"];
+
+pub const TABLE: [&str; 2] = ["title", "rows"];
+pub const PARAM: [&str; 3] = ["from", "value", "source"];
+pub const FUNCTION: [&str; 4] = ["title", "file", "takes", "gives"];
+
+pub const NOTICE: [&str; 9] = ["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"];
+pub const RECIPIENT: [&str; 2] = ["role", "or"];
+pub const SWEEP: [&str; 8] = ["title", "cron", "over", "when", "do", "tell", "if_missed", "limit"];
+pub const REPORT: [&str; 4] = ["title", "when", "by", "share"];
+
+pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
+pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];
+pub const IMPORT_STEP: [&str; 4] = ["do", "by", "on", "with"];
+
+pub const CHANGE: [&str; 14] = [
+    "version",
+    "because",
+    "renamed_states",
+    "renamed_fields",
+    "renamed_actions",
+    "renamed_branches",
+    "renamed_deadlines",
+    "retired_states",
+    "retired_fields",
+    "retired_branches",
+    "retired_deadlines",
+    "retired_requests",
+    "open_items",
+    "corrected",
+];
+
+pub const DIRECTORY: [&str; 2] = ["units", "persons"];
+pub const UNIT: [&str; 6] = ["title", "also", "kind", "parent", "committee", "phone"];
+pub const PERSON: [&str; 6] = ["title", "mail", "phone", "groups", "duties", "stand_in"];
+pub const GROUP: [&str; 3] = ["group", "from", "to"];
+pub const DUTY: [&str; 4] = ["duty", "unit", "from", "to"];
+pub const STAND_IN: [&str; 3] = ["person", "from", "to"];
