@@ -22,6 +22,7 @@ mod engine;
 mod names;
 mod program;
 mod straight;
+pub mod terms;
 mod typing;
 mod view;
 
