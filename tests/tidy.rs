@@ -23,6 +23,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
             "kernel/plan",
             &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/check", "kernel/simulate", "kernel/calendar", "kernel/words"],
         ),
+        ("kernel/author", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"]),
     ],
     &[("clock", &[]), ("store", &[]), ("mail", &[]), ("sheet", &[]), ("files", &[]), ("observe", &[])],
     &[("app", &[]), ("scheduler", &["app"]), ("demo", &["app"]), ("generate", &["app"]), ("api", &["app", "scheduler"])],

@@ -6,6 +6,7 @@ pub mod check;
 pub mod clock;
 pub mod date;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod fault;
@@ -51,7 +52,7 @@ pub mod exit {
     /// Rule errors, failing tests, refused actions.
     pub const FINDINGS: i32 = 1;
     pub const USAGE: i32 = 2;
-    /// With `plan --exit-code`: the rules differ.
+    /// There are changes, where that was asked for.
     pub const CHANGES: i32 = 3;
     /// Database, disk or mail server cannot be reached.
     pub const ENVIRONMENT: i32 = 4;
@@ -124,6 +125,8 @@ pub enum Command {
     Date(date::DateArgs),
     /// A sample office through its years: list in, reminders and escalations out
     Demo(demo::DemoArgs),
+    /// What two rule sets mean differently, sentence by sentence
+    Diff(diff::DiffArgs),
     /// Is everything as it should be: records, wake-ups, outbox, calendar, disk; and what to do if not
     Doctor(doctor::DoctorArgs),
     /// Why a due date is that date; why a person may or may not do an action
@@ -261,6 +264,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
             date::run(&args, context.lang, &mut anstream::stdout(), &mut anstream::stderr())
         }
         Command::Demo(args) => demo::run(&args, context),
+        Command::Diff(args) => diff::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),

@@ -1,0 +1,145 @@
+//! The head, functions, notices, sweeps, reports and imports.
+
+use super::time::day_off_key;
+use super::{Clauses, Kind, Row, sorted};
+use crate::kernel::author::speaker::Speaker;
+use crate::kernel::model::definition::*;
+
+pub fn workflow(speaker: &Speaker) -> Row {
+    let workflow = speaker.workflow;
+    let mut clauses = Clauses::titled(speaker, &workflow.title);
+    clauses.wording("version", "", &workflow.version.to_string());
+    clauses.add("calendar", &*workflow.calendar, &*workflow.calendar);
+    clauses.add("timezone", workflow.timezone.name(), workflow.timezone.name());
+    let overflow = match workflow.month_overflow {
+        MonthOverflow::LastDay => "last_day",
+        MonthOverflow::FirstOfNext => "first_of_next",
+    };
+    clauses.add("month_overflow", overflow, speaker.say(&format!("month_overflow.{overflow}"), &[]));
+    clauses.add("day_off", format!("{:?}", workflow.day_off), speaker.say(day_off_key(workflow.day_off), &[]));
+    let window = &workflow.send_window;
+    let days = if window.working_days_only { "window.working_days" } else { "window.every_day" };
+    let (opens, closes) = (Speaker::clock(window.opens), Speaker::clock(window.closes));
+    clauses.add("send_window", format!("{window:?}"), speaker.say(days, &[("opens", &opens), ("closes", &closes)]));
+    clauses.names("amend_by", &workflow.amend_by, |speaker| speaker.roles(&workflow.amend_by));
+    clauses.wording("languages", "", &workflow.languages.join(" "));
+    for (name, text) in &workflow.letter {
+        clauses.wording("letter", name, text);
+    }
+    for change in &workflow.changes {
+        let states = |states: &indexmap::IndexMap<_, _>| format!("{states:?}");
+        let meaning = format!("{} {}", states(&change.renamed_states), states(&change.retired_states));
+        clauses.of("change", change.version.to_string(), meaning, change.because.clone());
+    }
+    clauses.row(Kind::Workflow, None, &workflow.name, &workflow.title)
+}
+
+pub fn functions(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, function) in &speaker.workflow.functions {
+        let mut clauses = Clauses::titled(speaker, &function.title);
+        let takes = function.takes.values().map(|kind| speaker.kind(kind));
+        clauses.add("takes", format!("{:?}", function.takes), speaker.list(takes));
+        clauses.add("gives", format!("{:?}", function.gives), speaker.kind(&function.gives));
+        let meaning = speaker.terms.function(name).map_or_else(|| "code".to_string(), |term| format!("{term:?}"));
+        let text = speaker.function_body(name).unwrap_or_else(|| speaker.code(&format!("{}: {name}", function.file)));
+        clauses.add("body", meaning, text);
+        rows.push(clauses.row(Kind::Function, None, name, &function.title));
+    }
+}
+
+pub fn notices(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, notice) in &speaker.workflow.notices {
+        let mut clauses = Clauses::titled(speaker, &notice.title);
+        let kind = match notice.kind {
+            NoticeKind::Message => "message",
+            NoticeKind::Reminder => "reminder",
+            NoticeKind::Escalation => "escalation",
+        };
+        clauses.add("notice_kind", kind, speaker.say(&format!("notice.{kind}"), &[]));
+        for (aspect, recipients) in [("to", &notice.to), ("cc", &notice.cc)] {
+            if !recipients.is_empty() {
+                let mut meaning: Vec<String> = recipients.iter().map(|to| format!("{} or {:?}", to.role, to.or)).collect();
+                meaning.sort();
+                clauses.add(if aspect == "to" { "notice_to" } else { "notice_cc" }, meaning.join(", "), speaker.recipients(recipients));
+            }
+        }
+        if let Some(branch) = &notice.one_mail_per {
+            clauses.add("one_mail_per", &**branch, speaker.branch(branch));
+        }
+        clauses.on("bundle", notice.bundle);
+        clauses.on("list", notice.list);
+        clauses.wording("subject", "", &notice.subject);
+        clauses.wording("template", "", &notice.template);
+        rows.push(clauses.row(Kind::Notice, None, name, &notice.title));
+    }
+}
+
+pub fn sweeps(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, sweep) in &speaker.workflow.sweeps {
+        let of = sweep.over.as_deref();
+        let mut clauses = Clauses::titled(speaker, &sweep.title);
+        clauses.add("cron", sweep.cron.split_whitespace().collect::<Vec<_>>().join(" "), speaker.cron(&sweep.cron));
+        if let Some(branch) = &sweep.over {
+            clauses.add("over", &**branch, speaker.branch(branch));
+        }
+        clauses.condition("sweep_when", &sweep.when);
+        if let Some(action) = &sweep.action {
+            clauses.add("do", &**action, speaker.fact(of, action));
+        }
+        for notice in &sweep.tell {
+            clauses.entry("tell", &**notice, speaker.told(notice));
+        }
+        let missed = match sweep.if_missed {
+            IfMissed::RunOnce => "run_once",
+            IfMissed::Skip => "skip",
+            IfMissed::RunEach => "run_each",
+        };
+        clauses.add("if_missed", missed, speaker.say(&format!("if_missed.{missed}"), &[]));
+        if let Some(limit) = sweep.limit {
+            clauses.add("limit", limit.to_string(), limit.to_string());
+        }
+        rows.push(clauses.row(Kind::Sweep, None, name, &sweep.title));
+    }
+}
+
+pub fn reports(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, report) in &speaker.workflow.reports {
+        let field = speaker.workflow.fields.get(&report.by);
+        let mut clauses = Clauses::titled(speaker, &report.title);
+        clauses.condition("report_when", &report.when);
+        clauses.add("report_by", &*report.by, speaker.field(None, &report.by));
+        if let Some(share) = &report.share {
+            let title = field.and_then(|field| field.option_titles.get(share)).map_or(&**share, String::as_str);
+            clauses.add("share", &**share, title);
+        }
+        rows.push(clauses.row(Kind::Report, None, name, &report.title));
+    }
+}
+
+pub fn imports(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, import) in &speaker.workflow.imports {
+        let mut clauses = Clauses::titled(speaker, &import.title);
+        if let Some(sheet) = &import.sheet {
+            clauses.add("sheet", sheet, sheet);
+        }
+        for (column, declared) in &import.columns {
+            let words: Vec<String> = declared.values.iter().map(|(word, value)| format!("{word}={value}")).collect();
+            let meaning = format!("{:?} {:?} {} {}", declared.headings, declared.kind, declared.required, words.join(","));
+            let heading = speaker.any_of(&declared.headings);
+            clauses.of(
+                "column",
+                &**column,
+                meaning,
+                speaker.say("column", &[("heading", &heading), ("kind", &speaker.kind(&declared.kind))]),
+            );
+        }
+        for (index, step) in import.steps.iter().enumerate() {
+            let with: Vec<String> = step.with.iter().map(|(input, column)| format!("{input}={column}")).collect();
+            let text = speaker.say("import_step", &[("action", &speaker.fact(None, &step.action)), ("role", &speaker.role(&step.by))]);
+            let meaning =
+                format!("{} {} {} {}", step.action, step.by, step.on, sorted(&with.iter().map(|w| w.as_str().into()).collect::<Vec<_>>()));
+            clauses.of("step", (index + 1).to_string(), meaning, text);
+        }
+        rows.push(clauses.row(Kind::Import, None, name, &import.title));
+    }
+}

@@ -1,0 +1,10 @@
+//! The author's tools: a rule set said in sentences, compared with another by meaning, drawn, described to editors, and put in order.
+//!
+//! All of it is read off the typed rule set; nothing here checks or runs anything.
+
+pub mod clauses;
+pub mod diff;
+mod speaker;
+mod spoken;
+
+pub use speaker::Speaker;
