@@ -28,6 +28,7 @@ pub mod report;
 pub mod rollback;
 pub mod rules;
 pub mod sarif;
+pub mod say;
 pub mod serve;
 pub mod show;
 pub mod simulate;
@@ -159,6 +160,8 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     /// Which rules were in use, since when, and who put them into use
     Rules(rules::RulesArgs),
+    /// The rules in plain sentences, for somebody who signs them
+    Say(say::SayArgs),
     /// Run it for real: scheduler, mailer and local API in one process
     Serve(serve::ServeArgs),
     /// All that is known of one item
@@ -281,6 +284,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Restore(args) => backup::restore(&args, context),
         Command::Rollback(args) => rollback::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
+        Command::Say(args) => say::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Show(args) => show::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
