@@ -117,6 +117,11 @@ impl App {
         found.map(|(id, _)| id.clone()).ok_or_else(|| ListError::Unit(text.to_string()))
     }
 
+    /// How many items stand in which state of which workflow.
+    pub async fn count_by_state(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
+        self.store.count_by_state().await
+    }
+
     /// The title of an item's state.
     pub fn state_title(&self, row: &Listed) -> String {
         let rules = self.rules();

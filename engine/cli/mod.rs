@@ -13,6 +13,7 @@ pub mod fault;
 pub mod figures;
 pub mod generate;
 pub mod help;
+pub mod graph;
 pub mod import;
 pub mod list;
 pub mod moving;
@@ -136,6 +137,8 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// What a check finds and why, with a bad and a good example: duban help E503; or the help of a command
     Help(help::HelpArgs),
+    /// The workflow as a picture: states, actions, deadlines; with --live how many items stand where
+    Graph(graph::GraphArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
     Import(import::ImportArgs),
     /// Items in columns
@@ -272,6 +275,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Explain(args) => explain::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
         Command::Help(args) => help::run(&args, context),
+        Command::Graph(args) => graph::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Move(args) => moving::run(&args, context),

@@ -4,6 +4,7 @@
 
 pub mod clauses;
 pub mod diff;
+pub mod graph;
 pub mod say;
 mod speaker;
 mod spoken;
