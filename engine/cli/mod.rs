@@ -30,6 +30,7 @@ pub mod rollback;
 pub mod rules;
 pub mod sarif;
 pub mod say;
+pub mod schema;
 pub mod serve;
 pub mod show;
 pub mod simulate;
@@ -165,6 +166,8 @@ pub enum Command {
     Rules(rules::RulesArgs),
     /// The rules in plain sentences, for somebody who signs them
     Say(say::SayArgs),
+    /// Schemas with the rule set's own names, for editors
+    Schema(schema::SchemaArgs),
     /// Run it for real: scheduler, mailer and local API in one process
     Serve(serve::ServeArgs),
     /// All that is known of one item
@@ -289,6 +292,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Rollback(args) => rollback::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
         Command::Say(args) => say::run(&args, context),
+        Command::Schema(args) => schema::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Show(args) => show::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),

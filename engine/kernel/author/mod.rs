@@ -6,6 +6,7 @@ pub mod clauses;
 pub mod diff;
 pub mod graph;
 pub mod say;
+pub mod schema;
 mod speaker;
 mod spoken;
 

@@ -2,6 +2,7 @@
 
 pub mod due;
 pub mod pages;
+pub mod spellings;
 
 use crate::kernel::model::decision::Refusal;
 use std::collections::HashMap;
