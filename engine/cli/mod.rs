@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod fault;
 pub mod figures;
+pub mod fmt;
 pub mod generate;
 pub mod help;
 pub mod graph;
@@ -134,6 +135,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Why a due date is that date; why a person may or may not do an action
     Explain(explain::ExplainArgs),
+    /// Put the rule files in order, with their comments
+    Fmt(fmt::FmtArgs),
     /// Fill an empty database with a country of open items, to see how fast everything is
     Generate(generate::GenerateArgs),
     /// What a check finds and why, with a bad and a good example: duban help E503; or the help of a command
@@ -276,6 +279,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Diff(args) => diff::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Fmt(args) => fmt::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
         Command::Help(args) => help::run(&args, context),
         Command::Graph(args) => graph::run(&args, context),

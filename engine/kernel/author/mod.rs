@@ -5,6 +5,7 @@
 pub mod clauses;
 pub mod diff;
 pub mod graph;
+pub mod layout;
 pub mod say;
 pub mod schema;
 mod speaker;
