@@ -21,6 +21,25 @@ pub const MAIL_FRAMES: [(&str, &str); 8] = [
 /// The embedded calendars by name.
 pub const CALENDARS: [(&str, &str); 1] = [("cn", include_str!("../rules/calendars/cn.yaml"))];
 
+/// The small rule sets to begin with, a folder for each language.
+static START: include_dir::Dir = include_dir::include_dir!("$CARGO_MANIFEST_DIR/templates/start");
+
+/// The rule set to begin with, in a language: path inside its folder → text.
+pub fn start(language: &str) -> IndexMap<String, String> {
+    fn gather(folder: &include_dir::Dir, root: &Path, out: &mut IndexMap<String, String>) {
+        for file in folder.files() {
+            let inside = file.path().strip_prefix(root).unwrap_or(file.path()).to_string_lossy().replace('\\', "/");
+            out.extend(file.contents_utf8().map(|text| (inside, text.to_string())));
+        }
+        folder.dirs().for_each(|folder| gather(folder, root, out));
+    }
+    let mut out = IndexMap::new();
+    if let Some(folder) = START.get_dir(language) {
+        gather(folder, folder.path(), &mut out);
+    }
+    out
+}
+
 /// A folder of frames that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {

@@ -16,6 +16,7 @@ pub mod generate;
 pub mod help;
 pub mod graph;
 pub mod import;
+pub mod init;
 pub mod list;
 pub mod moving;
 pub mod office;
@@ -145,6 +146,8 @@ pub enum Command {
     Graph(graph::GraphArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
     Import(import::ImportArgs),
+    /// Write a small rule set to begin with, or a copy of another
+    Init(init::InitArgs),
     /// Items in columns
     List(list::ListArgs),
     /// Carry an office from one database to another, SQLite or PostgreSQL
@@ -284,6 +287,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Help(args) => help::run(&args, context),
         Command::Graph(args) => graph::run(&args, context),
         Command::Import(args) => import::run(&args, context),
+        Command::Init(args) => init::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Move(args) => moving::run(&args, context),
         Command::Offices(args) => offices::run(&args, context),
