@@ -272,6 +272,45 @@ fn the_first_rule_edit_does_what_the_page_says() {
     assert!(rules.is_none() && errors.iter().all(|problem| problem.place.line == line && *problem.place.file == **file), "{errors:#?}");
 }
 
+/// The tutorial as a newcomer types it, in a folder with nothing in it.
+#[test]
+fn the_five_minutes_end_as_they_say() {
+    let page = read("rules/README.md");
+    let section = page.split("## Five minutes").nth(1).unwrap().split("\n## ").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut answers: Vec<(String, Option<i32>, String)> = Vec::new();
+    for (number, part) in section.split("\n```").enumerate() {
+        if number % 2 == 0 {
+            // Between the blocks stands what is to be changed by hand, and what comes of it.
+            let spans: Vec<&str> = part.split('`').skip(1).step_by(2).collect();
+            if let Some(at) = part.contains(", and change `").then(|| spans.iter().position(|span| *span == "answer_days").unwrap()) {
+                let file = folder.path().join("letters").join(spans[at - 1]);
+                let text = std::fs::read_to_string(&file).unwrap();
+                assert_eq!(text.matches(spans[at + 1]).count(), 1, "{}", spans[at + 1]);
+                std::fs::write(&file, text.replace(spans[at + 1], spans[at + 2])).unwrap();
+            }
+            if let Some(answer) = part.split("It answers: ").nth(1) {
+                let sentence = answer.lines().next().unwrap().trim_end_matches('.');
+                assert!(answers.last().unwrap().2.contains(sentence), "{sentence}: {answers:?}");
+            }
+            continue;
+        }
+        for line in part.lines().filter_map(|line| line.strip_prefix("$ ")) {
+            let words = ours(line).unwrap();
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_duban"))
+                .args(&words[1..])
+                .current_dir(folder.path())
+                .env_clear()
+                .output()
+                .unwrap();
+            answers.push((line.to_string(), output.status.code(), String::from_utf8(output.stdout).unwrap()));
+        }
+    }
+    let codes: Vec<Option<i32>> = answers.iter().map(|(_, code, _)| *code).collect();
+    assert_eq!(codes, [0, 0, 0, 0, 0, 0, 0, 1].map(Some), "{answers:#?}");
+    assert!(answers.last().unwrap().2.contains("2 failed"), "{answers:#?}");
+}
+
 #[test]
 fn the_edit_told_beside_the_shipped_rules_does_what_it_says() {
     let text = read("rules/yuncheng/README.md");

@@ -3,6 +3,7 @@
 mod amend;
 mod api;
 mod app;
+mod author;
 mod broken;
 mod check;
 mod cli;
