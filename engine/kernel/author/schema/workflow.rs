@@ -353,7 +353,7 @@ impl<'w> Names<'w> {
     }
 
     fn import(&self) -> Json {
-        let column = row(&keys::COLUMN, &["type"], |key| match key {
+        let column = row(&keys::COLUMN, &[], |key| match key {
             "headings" => list(text()),
             "type" => self.kind(),
             "options" => list(option()),
