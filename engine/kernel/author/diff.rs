@@ -64,8 +64,8 @@ pub fn differences(old: &RuleSet, new: &RuleSet) -> Vec<Difference> {
         match (old.workflows.get(name), new.workflows.get(name)) {
             (Some(before), Some(after)) => {
                 let renamed = renames(before, after);
-                let old_rows = told(old, before, &renamed, |speaker| clauses::rows(speaker));
-                let new_rows = told(new, after, &IndexMap::new(), |speaker| clauses::rows(speaker));
+                let old_rows = told(old, before, &renamed, clauses::rows);
+                let new_rows = told(new, after, &IndexMap::new(), clauses::rows);
                 compare(Some(name), &old_rows, &new_rows, &mut found);
                 calendars(name, before, after, &mut found);
             }
