@@ -233,6 +233,42 @@ fn a_renamed_state_is_one_difference() {
 }
 
 #[test]
+fn a_change_that_is_declared_fits_the_schema() {
+    let files = start("en");
+    let declared = "\nchanges:\n  - version: 1\n    because: x\n    corrected: [answer_days]\n    retired_fields: [old]\n    open_items: { answer: keep }\n";
+    let with = |text: &str| {
+        let mut files = files.clone();
+        files.insert("letters.yaml".into(), files["letters.yaml"].clone() + text);
+        files
+    };
+    let set = load(&files);
+    let content = parsed("letters.yaml", &with(declared)["letters.yaml"]);
+    let misspelt = parsed("letters.yaml", &with(&declared.replace("keep", "kept"))["letters.yaml"]);
+    let listing = [("declared", "good", content), ("misspelt", "bad", misspelt)]
+        .map(|(name, wanted, content)| (name.into(), "letters.json".into(), wanted, content));
+    validated(&set, &listing);
+}
+
+#[test]
+fn a_renamed_action_is_one_difference() {
+    let files = start("en");
+    let edits = [
+        ("letters.yaml", "  give_back:", "  hand_back:"),
+        ("letters.yaml", "ends_on: [answer, give_back]", "ends_on: [answer, hand_back]"),
+        ("letters.yaml", "version: 1    ", "version: 2    "),
+        (
+            "letters.yaml",
+            "# ---------------------------------------------------------------- who takes part",
+            "changes:\n  - { version: 2, because: x, renamed_actions: { give_back: hand_back } }\n# who takes part",
+        ),
+    ];
+    let found = found(&files, &edits);
+    let actions: Vec<&Difference> = found.iter().filter(|difference| difference.kind == Kind::Action).collect();
+    assert!(matches!(actions[..], [one] if one.change == Change::Renamed && &*one.name == "hand_back"), "{found:#?}");
+    assert!(found.iter().all(|difference| matches!(difference.kind, Kind::Action | Kind::Workflow)), "{found:#?}");
+}
+
+#[test]
 fn everything_is_said_without_code() {
     for (name, files) in sets() {
         let set = load(&files);

@@ -36,7 +36,7 @@ pub enum Change {
     Added,
     Removed,
     Changed,
-    /// By `renamed_states`: what stood there stands here.
+    /// By `changes`: what stood there stands here.
     Renamed,
 }
 
@@ -65,7 +65,7 @@ pub fn differences(old: &RuleSet, new: &RuleSet) -> Vec<Difference> {
             (Some(before), Some(after)) => {
                 let renamed = renames(before, after);
                 let old_rows = told(old, before, &renamed, clauses::rows);
-                let new_rows = told(new, after, &IndexMap::new(), clauses::rows);
+                let new_rows = told(new, after, &Renamed::new(), clauses::rows);
                 compare(Some(name), &old_rows, &new_rows, &mut found);
                 calendars(name, before, after, &mut found);
             }
@@ -75,8 +75,8 @@ pub fn differences(old: &RuleSet, new: &RuleSet) -> Vec<Difference> {
         }
     }
     if let (Some(before), Some(after)) = (old.workflows.values().next(), new.workflows.values().next()) {
-        let old_rows = told(old, before, &IndexMap::new(), |speaker| clauses::directory(speaker, &old.directory));
-        let new_rows = told(new, after, &IndexMap::new(), |speaker| clauses::directory(speaker, &new.directory));
+        let old_rows = told(old, before, &Renamed::new(), |speaker| clauses::directory(speaker, &old.directory));
+        let new_rows = told(new, after, &Renamed::new(), |speaker| clauses::directory(speaker, &new.directory));
         compare(None, &old_rows, &new_rows, &mut found);
     }
     templates(old, new, &mut found);
@@ -93,7 +93,7 @@ struct ToldRow {
     was: Option<Name>,
 }
 
-fn told(set: &RuleSet, rules: &Rules, renamed: &IndexMap<Name, Name>, rows: impl Fn(&Speaker) -> Vec<Row>) -> Vec<ToldRow> {
+fn told(set: &RuleSet, rules: &Rules, renamed: &Renamed, rows: impl Fn(&Speaker) -> Vec<Row>) -> Vec<ToldRow> {
     let mut speaker = Speaker::new(set, rules, Lang::Zh);
     let chinese = rows(&speaker);
     speaker.lang = Lang::En;
@@ -101,32 +101,64 @@ fn told(set: &RuleSet, rules: &Rules, renamed: &IndexMap<Name, Name>, rows: impl
     pairs.map(|(row, en)| under_new_names(ToldRow { row, en, was: None }, renamed)).collect()
 }
 
-/// States that the new set calls otherwise.
-fn renames(before: &Rules, after: &Rules) -> IndexMap<Name, Name> {
+/// What the new set calls otherwise: old name → new name, for each kind of row.
+type Renamed = IndexMap<Kind, IndexMap<Name, Name>>;
+
+fn renames(before: &Rules, after: &Rules) -> Renamed {
     let (old, new) = (&before.setting.workflow, &after.setting.workflow);
-    let later = new.changes.iter().filter(|change| change.version > old.version);
-    later.flat_map(|change| change.renamed_states.iter().map(|(from, to)| (from.clone(), to.clone()))).collect()
+    let mut renamed = Renamed::new();
+    for change in new.changes.iter().filter(|change| change.version > old.version) {
+        for (kind, names) in [
+            (Kind::State, &change.renamed_states),
+            (Kind::Field, &change.renamed_fields),
+            (Kind::Action, &change.renamed_actions),
+            (Kind::Branch, &change.renamed_branches),
+            (Kind::Deadline, &change.renamed_deadlines),
+        ] {
+            renamed.entry(kind).or_default().extend(names.iter().map(|(from, to)| (from.clone(), to.clone())));
+        }
+    }
+    renamed
 }
 
-/// An old row as it would read with the new names of states.
-fn under_new_names(mut told: ToldRow, renamed: &IndexMap<Name, Name>) -> ToldRow {
-    if renamed.is_empty() {
-        return told;
-    }
-    if told.row.kind == Kind::State
-        && let Some(name) = renamed.get(&told.row.name)
-    {
+/// Aspects whose meaning is nothing but names.
+const NAMES_ONLY: [&str; 14] = [
+    "from",
+    "to",
+    "runs_in",
+    "pauses_in",
+    "quiet_in",
+    "cancelled_state",
+    "starts_on",
+    "ends_on",
+    "then_try",
+    "do",
+    "not_by",
+    "sealed_until",
+    "of_branch",
+    "over",
+];
+
+/// An old row as it would read with the new names.
+fn under_new_names(mut told: ToldRow, renamed: &Renamed) -> ToldRow {
+    if let Some(name) = renamed.get(&told.row.kind).and_then(|names| names.get(&told.row.name)) {
         told.was = Some(std::mem::replace(&mut told.row.name, name.clone()));
     }
+    if let Some(kind) = told.row.branch.as_mut()
+        && let Some(name) = renamed.get(&Kind::Branch).and_then(|names| names.get(kind))
+    {
+        *kind = name.clone();
+    }
+    let all = || renamed.values().flatten();
     for clause in told.row.clauses.iter_mut().chain(&mut told.en.clauses) {
-        let names_only = matches!(clause.aspect, "from" | "to" | "runs_in" | "pauses_in" | "quiet_in" | "cancelled_state");
         for part in [&mut clause.meaning, &mut clause.of] {
-            if names_only {
-                let mut names: Vec<&str> = part.split(' ').map(|name| renamed.get(name).map_or(name, |name| name)).collect();
+            if NAMES_ONLY.contains(&clause.aspect) {
+                let new = |name: &'_ str| all().find(|(from, _)| ***from == *name).map_or(name.to_string(), |(_, to)| to.to_string());
+                let mut names: Vec<String> = part.split(' ').map(new).collect();
                 names.sort_unstable();
                 *part = names.join(" ");
             } else if !clause.wording || clause.aspect == "refusal" {
-                for (from, to) in renamed {
+                for (from, to) in all() {
                     *part = part.replace(&format!("\"{from}\""), &format!("\"{to}\""));
                 }
             }

@@ -27,8 +27,7 @@ pub fn workflow(speaker: &Speaker) -> Row {
         clauses.wording("letter", name, text);
     }
     for change in &workflow.changes {
-        let states = |states: &indexmap::IndexMap<_, _>| format!("{states:?}");
-        let meaning = format!("{} {}", states(&change.renamed_states), states(&change.retired_states));
+        let meaning = format!("{:?}", Change { because: String::new(), ..change.clone() });
         clauses.of("change", change.version.to_string(), meaning, change.because.clone());
     }
     clauses.row(Kind::Workflow, None, &workflow.name, &workflow.title)

@@ -100,6 +100,8 @@ impl<'w> Names<'w> {
             "changes" => list(row(&keys::CHANGE, &["version", "because"], |key| match key {
                 "version" => count(),
                 "because" => text(),
+                "open_items" => named(one_of(["keep", "recompute"])),
+                "retired_fields" | "retired_branches" | "retired_deadlines" | "retired_requests" | "corrected" => list(text()),
                 _ => named(text()),
             })),
             _ => text(),
