@@ -5,6 +5,7 @@ use super::items::unknown_item;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params};
 use crate::app::LoadError;
+use crate::app::look::recorded;
 use crate::kernel::explain::silence::{self, Question, Recorded, Silent, Why};
 use crate::kernel::explain::{values, wakeups, who};
 use axum::Json;
@@ -248,21 +249,7 @@ pub async fn silence(asked: Asked, Named(id): Named<String>, Params(params): Par
     let person = asked.reader(params.to.as_deref())?;
     let person = person.ok_or_else(|| Failure::of(StatusCode::BAD_REQUEST, "who").at("to", None))?;
     let look = asked.app.look(&id, Some(person.clone())).await?.ok_or_else(|| unknown_item(&id))?;
-    let rows: Vec<Recorded> = look
-        .notices
-        .iter()
-        .map(|notice| Recorded {
-            key: notice.key.clone(),
-            seq: notice.seq,
-            notice: notice.notice.as_str().into(),
-            person: notice.person.as_str().into(),
-            not_before: notice.not_before,
-            status: notice.mail_status.as_deref().unwrap_or(&notice.status).into(),
-            reason: notice.reason.clone(),
-            mail: notice.mail.clone(),
-            ended_at: notice.mail_ended_at,
-        })
-        .collect();
+    let rows: Vec<Recorded> = look.notices.iter().map(recorded).collect();
     let question = Question { person: &person, since: params.since.unwrap_or(look.item.created_on), now: asked.app.now() };
     let reasons = silence::explain(&look.rules, &look.item, &look.facts, &rows, question).map_err(LoadError::from)?;
     // To whom else it goes is the office's to know.

@@ -24,10 +24,9 @@ pub fn of(rules: &Rules, item: &Item) -> Caches {
             Some((format!("{}{branch}", clock.deadline), clock.due.as_ref()?.date.to_string()))
         })
         .collect();
-    let over = item.ended && item.branches.iter().all(|branch| branch.ended);
     Caches {
         state: item.state.to_string(),
-        ended_on: over.then_some(item.last_effective_on),
+        ended_on: item.is_over().then_some(item.last_effective_on),
         flag: item.flag,
         due_on: running().filter_map(|clock| clock.due.as_ref()).map(|due| due.date).min(),
         title: title(rules, item),

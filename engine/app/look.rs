@@ -6,6 +6,7 @@ use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide::{self, capture};
 use crate::kernel::derive;
 use crate::kernel::derive::roles::SYSTEM;
+use crate::kernel::explain::silence::Recorded;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::Refusal;
 use crate::kernel::model::definition::{Field, Section};
@@ -29,6 +30,21 @@ pub struct Look {
     /// Without one, what not everybody may see stays hidden.
     pub person: Option<Name>,
     values: Json,
+}
+
+/// A row of the outbox as the kernel takes it.
+pub fn recorded(notice: &NoticeStatus) -> Recorded {
+    Recorded {
+        key: notice.key.clone(),
+        seq: notice.seq,
+        notice: notice.notice.as_str().into(),
+        person: notice.person.as_str().into(),
+        not_before: notice.not_before,
+        status: notice.mail_status.as_deref().unwrap_or(&notice.status).into(),
+        reason: notice.reason.clone().or_else(|| notice.mail_reply.clone()),
+        mail: notice.mail.clone(),
+        ended_at: notice.mail_ended_at,
+    }
 }
 
 /// A field that has a value.

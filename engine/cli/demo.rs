@@ -1,6 +1,6 @@
 //! `duban demo`: a sample office through its years on a clock set by hand, with every figure computed from the facts.
 
-use super::{Context, exit};
+use super::{Context, exit, progress};
 use crate::app::App;
 use crate::app::send::Post;
 use crate::clock::Clock;
@@ -17,9 +17,7 @@ use anyhow::Context as _;
 use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,7 +88,9 @@ async fn play(
         Transport::Folder(Folder::open(mails, script.zone()).with_context(|| format!("making the folder `{}`", mails.display()))?);
     let from = Address::parse(&context.settings.mail.from)?;
     let post = Arc::new(Post::new(Some(transport), frames, from, Guard::default(), "demo".into()));
-    let bar = progress(script, context);
+    let bar = progress::bar(context, progress::MESSAGE);
+    bar.set_length((script.plan.clock.until - script.plan.clock.from).num_days().max(0) as u64);
+    bar.set_prefix(say(context.lang, "demo.running", &[]));
     let outcome = demo::run(&app, &post, script, |day| {
         let days = (day - script.plan.clock.from).num_days().max(0) as u64;
         if days > bar.position() {
@@ -103,19 +103,6 @@ async fn play(
     let shown = demo::show(&app, script, outcome?, database, mails).await?;
     app.store.clone().close().await;
     Ok(shown)
-}
-
-fn progress(script: &Script, context: &Context) -> ProgressBar {
-    let days = (script.plan.clock.until - script.plan.clock.from).num_days().max(0) as u64;
-    if context.quiet || context.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(days);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {msg}  {eta}") {
-        bar.set_style(style.progress_chars("██░"));
-    }
-    bar.set_prefix(say(context.lang, "demo.running", &[]));
-    bar
 }
 
 /// Empties the folder of an earlier demo. A folder with anything else in it is left alone.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban diff rules/yuncheng rules/draft
+#[command(after_help = "Example: duban diff rules/letters rules/draft
          duban diff rules/draft       (against the rule set in use of the database)")]
 pub struct DiffArgs {
     /// Folders of two rule sets, the older one first; with one, the rule set in use of the database is the older one

@@ -1,7 +1,7 @@
 //! `duban doctor`: is everything as it should be, and if not, what to do. It only looks, also while a server holds the database.
 
 use super::office::{self, Stop, short, wait_for};
-use super::{Context, exit, table};
+use super::{Context, exit, progress, table};
 use crate::app::{self, Check, Level, Looks};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -12,10 +12,8 @@ use crate::serve;
 use crate::store::{LOCAL, Store, lock};
 use chrono_tz::Tz;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 /// Findings that are told one by one.
@@ -80,7 +78,8 @@ pub struct Examined {
 
 /// Looks through the records of all offices or of one, with a bar on a terminal. What was found of another office than `local` names it.
 pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> anyhow::Result<Examined> {
-    let bar = progress(context);
+    let bar = progress::bar(context, progress::COUNT);
+    bar.set_prefix(say(context.lang, "doctor.looking", &[]));
     let mut findings: Vec<app::Finding> = Vec::new();
     let seen = |here: &str, found: &[app::Finding]| {
         bar.inc(1);
@@ -95,18 +94,6 @@ pub async fn examine(store: &Store, only: Option<&str>, context: &Context) -> an
     let integrity = app::examine_to_look(store, only, |items| bar.inc_length(items), seen, |look| looks.add(look)).await;
     bar.finish_and_clear();
     Ok(Examined { integrity: integrity.map_err(|error| Stop::store(context.lang, &error))?, findings, looks })
-}
-
-fn progress(context: &Context) -> ProgressBar {
-    if context.quiet || context.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {eta}") {
-        bar.set_style(style.progress_chars("██░"));
-    }
-    bar.set_prefix(say(context.lang, "doctor.looking", &[]));
-    bar
 }
 
 /// Whether somebody works the database.

@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban fmt rules/yuncheng --check")]
+#[command(after_help = "Example: duban fmt rules/letters --check")]
 pub struct FmtArgs {
     /// Folder of the rule set (default: as for every command)
     pub folder: Option<PathBuf>,

@@ -47,7 +47,7 @@ pub fn run(args: &GenerateArgs, context: &Context) -> anyhow::Result<i32> {
     let wish = Wish { jurisdictions: args.jurisdictions, items: args.items, facts: args.facts, seed: args.seed, lives: generate::LIVES };
     let place = &context.settings.database;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let bar = progress::bar(context);
+    let bar = progress::bar(context, progress::PERCENT);
     let shown = bar.clone();
     let told = move |stage: Stage| show(&shown, stage, lang);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;

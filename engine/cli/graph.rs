@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban graph --format svg > flow.svg
-         duban graph rules/yuncheng --format dot | dot -Tpdf > flow.pdf")]
+         duban graph rules/letters --format dot | dot -Tpdf > flow.pdf")]
 pub struct GraphArgs {
     /// Folder of the rule set (default: as for every command)
     pub folder: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `duban import`: an office's list becomes items, all rows in one commit or none, with a report by row.
 
 use super::office::{Office, Stop, via, wait_for};
-use super::{Context, act, exit, table};
+use super::{Context, act, exit, progress, table};
 use crate::api::client::ImportRequest;
 use crate::app::import::{Imported, Wishes};
 use crate::app::{Answer, Caused};
@@ -10,13 +10,10 @@ use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal, say};
 use crate::sheet::{self, SheetProblem};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban import list.xlsx --dry-run")]
@@ -72,7 +69,11 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let rows = reading.rows_or_problems(args.skip_bad_rows).unwrap_or_default();
     let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
     let kept_out = !problems.is_empty() && !args.skip_bad_rows;
-    let bar = progress(rows.len(), office.server().is_some() && !args.dry_run, context);
+    // Rows tried so far; while a server tries them, only that it is at work.
+    let by_server = office.server().is_some() && !args.dry_run;
+    let bar = if by_server { progress::spinner(context, "{spinner} {prefix}") } else { progress::bar(context, progress::COUNT) };
+    bar.set_length(rows.len() as u64);
+    bar.set_prefix(say(lang, "import.running", &[("rows", &rows.len().to_string())]));
     let imported = match (office.server().filter(|_| !args.dry_run), kept_out) {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
         (_, true) => Imported::default(),
@@ -95,23 +96,6 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     }
     let refused = imported.rows.iter().any(|row| !row.answer.is_done());
     Ok(if problems.is_empty() && !refused { exit::DONE } else { exit::FINDINGS })
-}
-
-/// Rows tried so far; while a server tries them, that it is at work.
-fn progress(rows: usize, by_server: bool, context: &Context) -> ProgressBar {
-    if context.quiet || context.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(rows as u64);
-    let template = if by_server { "{spinner} {prefix}" } else { "{prefix} {bar:30} {pos}/{len}  {eta}" };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("██░"));
-    }
-    bar.set_prefix(say(context.lang, "import.running", &[("rows", &rows.to_string())]));
-    if by_server {
-        bar.enable_steady_tick(Duration::from_millis(100));
-    }
-    bar
 }
 
 /// The import that is meant, with its workflow.

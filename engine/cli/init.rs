@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban init rules/letters
-         duban init rules/mine --from rules/yuncheng")]
+         duban init rules/mine --from rules/letters")]
 pub struct InitArgs {
     /// The new folder; it may be there, if it is empty
     pub folder: PathBuf,

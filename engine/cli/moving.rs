@@ -1,14 +1,12 @@
 //! `duban move`: an office is carried from one database to another and compared; the old one says where it has gone.
 
 use super::office::{Stop, wait_for};
-use super::{Context, exit};
+use super::{Context, exit, progress};
 use crate::clock::Clock;
 use crate::kernel::words::say;
 use crate::store::Place;
 use crate::store::moving::{self, MoveError};
 use clap::Args;
-use indicatif::ProgressBar;
-use std::io::IsTerminal;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban move sqlite:duban.db postgres://duban@localhost/duban")]
@@ -27,10 +25,7 @@ pub fn run(args: &MoveArgs, context: &Context) -> anyhow::Result<i32> {
     if from == to {
         return Err(Stop::usage(lang, "move.not_empty", &[("place", &to.to_string()), ("table", "item")]).into());
     }
-    let bar = match context.quiet || context.json || !std::io::stderr().is_terminal() {
-        true => ProgressBar::hidden(),
-        false => ProgressBar::new_spinner(),
-    };
+    let bar = progress::spinner(context, "{spinner} {msg}");
     let carried = wait_for(async {
         let told = |table: &str, rows: u64| bar.set_message(format!("{table} {rows}"));
         moving::carry(from, to, Clock::Machine.now(), told).await.map_err(|error| {

@@ -2,7 +2,7 @@
 //! in a file, to which `duban publish` is bound.
 
 use super::office::{self, Office, Stop, short, wait_for};
-use super::{Context, exit, table};
+use super::{Context, exit, progress, table};
 use crate::app::PlanWishes;
 use crate::kernel::explain::due::name_of;
 use crate::kernel::model::definition::OpenItems;
@@ -10,10 +10,8 @@ use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, 
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, say};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,10 +21,23 @@ const FOLDER: &str = ".duban";
 const SHOWN: usize = 5;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban plan rules/yuncheng")]
+#[command(after_help = "Example: duban plan rules/letters")]
 pub struct PlanArgs {
     /// Folder of the edited rule set (default: the one of --rules, or the only one under rules/)
     pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub wished: Wished,
+    /// Days of mails that are foreseen, from today
+    #[arg(long, value_name = "N", default_value_t = 14)]
+    pub days: u32,
+    /// Exit with 3 when the rules differ from those in use, and with 5 when something stands in the way of publishing them
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// What is wished of any plan, of new rules or of earlier ones.
+#[derive(Args, Clone, Debug)]
+pub struct Wished {
     /// Where the plan is kept (default: under .duban/)
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -39,15 +50,9 @@ pub struct PlanArgs {
     /// Open items get new dates of this deadline, whatever changes says; may be given several times
     #[arg(long, value_name = "DEADLINE")]
     pub recompute: Vec<String>,
-    /// Days of mails that are foreseen, from today
-    #[arg(long, value_name = "N", default_value_t = 14)]
-    pub days: u32,
     /// Every item of every difference
     #[arg(long)]
     pub detail: bool,
-    /// Exit with 3 when the rules differ from those in use, and with 5 when something stands in the way of publishing them
-    #[arg(long)]
-    pub exit_code: bool,
 }
 
 pub fn run(args: &PlanArgs, context: &Context) -> anyhow::Result<i32> {
@@ -56,18 +61,18 @@ pub fn run(args: &PlanArgs, context: &Context) -> anyhow::Result<i32> {
     let new = Arc::new(office::rules_of(&folder, context)?);
     wait_for(async {
         let office = Office::to_read(context).await?;
-        let choices = choices(&args.keep, &args.recompute, &new, lang)?;
+        let choices = choices(&args.wished, &new, lang)?;
         let folder = Some(folder.display().to_string());
-        let wishes = PlanWishes { allow_overdue: args.allow_overdue, choices, back: false, folder, days: args.days };
+        let wishes = PlanWishes { allow_overdue: args.wished.allow_overdue, choices, back: false, folder, days: args.days };
         let plan = make(&office, &new, &wishes, context).await;
         let old = office.app.rules();
         office.close().await;
         let plan = plan?;
         let file = match plan.changes_anything() {
-            true => Some(keep(&plan, args.out.as_deref(), lang)?),
+            true => Some(keep(&plan, args.wished.out.as_deref(), lang)?),
             false => None,
         };
-        show(&plan, &old, &new, file.as_deref(), args.detail, context);
+        show(&plan, &old, &new, file.as_deref(), args.wished.detail, context);
         Ok(match (args.exit_code, plan.is_blocked(), plan.changes_anything()) {
             (true, true, _) => exit::POLICY,
             (true, false, true) => exit::CHANGES,
@@ -77,10 +82,10 @@ pub fn run(args: &PlanArgs, context: &Context) -> anyhow::Result<i32> {
 }
 
 /// What becomes of the dates of open items, as it was chosen on the command line.
-pub fn choices(keep: &[String], recompute: &[String], new: &RuleSet, lang: Lang) -> anyhow::Result<Choices> {
+pub fn choices(wished: &Wished, new: &RuleSet, lang: Lang) -> anyhow::Result<Choices> {
     let mut choices = Choices::new();
-    let keep = keep.iter().map(|text| (text, OpenItems::Keep));
-    for (text, choice) in keep.chain(recompute.iter().map(|text| (text, OpenItems::Recompute))) {
+    let keep = wished.keep.iter().map(|text| (text, OpenItems::Keep));
+    for (text, choice) in keep.chain(wished.recompute.iter().map(|text| (text, OpenItems::Recompute))) {
         let deadlines = || new.workflows.values().flat_map(|rules| &rules.setting.workflow.deadlines);
         let found = deadlines().find(|(name, deadline)| ***name == **text || deadline.title == *text).map(|(name, _)| name.clone());
         let known = || deadlines().map(|(name, deadline)| format!("{name} {}", deadline.title)).collect::<Vec<_>>().join(", ");
@@ -93,22 +98,12 @@ pub fn choices(keep: &[String], recompute: &[String], new: &RuleSet, lang: Lang)
 /// Compares all open items, with a bar on a terminal.
 pub async fn make(office: &Office, new: &Arc<RuleSet>, wishes: &PlanWishes, context: &Context) -> anyhow::Result<Plan> {
     let stop = |error| Stop::store(context.lang, &error);
-    let bar = progress(office.app.store.count_open().await.map_err(stop)?, context);
+    let bar = progress::bar(context, progress::COUNT);
+    bar.set_length(office.app.store.count_open().await.map_err(stop)?);
+    bar.set_prefix(say(context.lang, "plan.looking", &[]));
     let plan = office.app.plan(new, wishes, &|seen| bar.set_position(seen)).await;
     bar.finish_and_clear();
     Ok(plan.map_err(stop)?)
-}
-
-fn progress(items: u64, context: &Context) -> ProgressBar {
-    if context.quiet || context.json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(items);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {eta}") {
-        bar.set_style(style.progress_chars("██░"));
-    }
-    bar.set_prefix(say(context.lang, "plan.looking", &[]));
-    bar
 }
 
 /// Writes the plan where it was wished, or under its own name.

@@ -1,10 +1,10 @@
 //! `duban rollback`: back to rules that were in use before, planned and published like any others. Their texts come out of the database.
 
 use super::office::{Office, Stop, via, wait_for};
+use super::plan::Wished;
 use super::{Context, exit, plan, publish};
 use crate::app::{PlanWishes, Publisher};
 use clap::Args;
-use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban rollback, and then duban publish --plan FILE; or at once: duban rollback --yes --as PERSON")]
@@ -12,21 +12,8 @@ pub struct RollbackArgs {
     /// Which rules: the beginning of their hash, as duban rules shows it (default: those in use before the present ones)
     #[arg(long, value_name = "HASH")]
     pub to: Option<String>,
-    /// Where the plan is kept (default: under .duban/)
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// So many items may turn overdue at once
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub allow_overdue: u64,
-    /// Open items keep their dates of this deadline; may be given several times
-    #[arg(long, value_name = "DEADLINE")]
-    pub keep: Vec<String>,
-    /// Open items get new dates of this deadline; may be given several times
-    #[arg(long, value_name = "DEADLINE")]
-    pub recompute: Vec<String>,
-    /// Every item of every difference
-    #[arg(long)]
-    pub detail: bool,
+    #[command(flatten)]
+    pub wished: Wished,
     /// Publish at once, unless something stands in the way
     #[arg(long)]
     pub yes: bool,
@@ -63,13 +50,13 @@ async fn back(office: &Office, args: &RollbackArgs, who: Publisher, context: &Co
         }
     };
     let new = publish::stored(office, target, lang).await?;
-    let choices = plan::choices(&args.keep, &args.recompute, &new, lang)?;
-    let wishes = PlanWishes { allow_overdue: args.allow_overdue, choices, back: true, ..PlanWishes::default() };
+    let choices = plan::choices(&args.wished, &new, lang)?;
+    let wishes = PlanWishes { allow_overdue: args.wished.allow_overdue, choices, back: true, ..PlanWishes::default() };
     let made = plan::make(office, &new, &wishes, context).await?;
-    let file = plan::keep(&made, args.out.as_deref(), lang)?;
+    let file = plan::keep(&made, args.wished.out.as_deref(), lang)?;
     let publishes = args.yes && !made.is_blocked();
     if !(publishes && context.json) {
-        plan::show(&made, &office.app.rules(), &new, Some(&file), args.detail, context);
+        plan::show(&made, &office.app.rules(), &new, Some(&file), args.wished.detail, context);
     }
     if made.is_blocked() {
         return Ok(exit::POLICY);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban say deadline reply
-         duban say rules/yuncheng --format html > rules.html")]
+         duban say rules/letters --format html > rules.html")]
 pub struct SayArgs {
     /// Folder of the rule set (default: as for every command), then what: a kind of rule, or a kind and a name
     #[arg(num_args = 0..=3, value_name = "FOLDER|KIND|NAME")]

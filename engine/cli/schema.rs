@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const FOLDER: &str = ".schema";
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban schema rules/yuncheng
+#[command(after_help = "Example: duban schema rules/letters
 In an editor: # yaml-language-server: $schema=../.schema/suggestion.json")]
 pub struct SchemaArgs {
     /// Folder of the rule set (default: as for every command)

@@ -188,8 +188,7 @@ impl Walk {
     fn end(mut self) -> Option<Life> {
         let kept = self.world.items.remove(&self.id)?;
         let item = derive::derive(&self.rules, &self.id, &kept.facts, self.world.today()).ok()??;
-        let over = item.ended && item.branches.iter().all(|branch| branch.ended);
-        if over || !self.world.quarantined.is_empty() {
+        if item.is_over() || !self.world.quarantined.is_empty() {
             return None;
         }
         let wake_up = decide::wake_up(&item);

@@ -3,7 +3,6 @@
 //! Where the database bears it, several connections write at the same time. What touches the same item or counter keeps the order in which
 //! it was queued: it waits until what goes before it is written.
 
-use super::StoreError;
 use super::save::{Failed, Save, Saved, Unit};
 use super::writer::Work;
 use std::collections::{HashSet, VecDeque};
@@ -157,9 +156,4 @@ impl Drop for Hold<'_> {
 fn keys(save: &Save) -> impl Iterator<Item = Key> {
     let counters = save.accepted.numbers.iter().map(|number| number.counter.clone());
     counters.chain([save.item.clone()]).map(|key| (save.here().clone(), key))
-}
-
-/// What every command of a group that was not written is told.
-pub(super) fn all_failed(units: usize, error: &StoreError) -> Vec<Result<Vec<Saved>, Failed>> {
-    (0..units).map(|_| Err(Failed::all(error.clone()))).collect()
 }

@@ -4,7 +4,7 @@
 //! It never waits to fill a group, so a lone caller loses nothing. What may be written when is `queue`'s, what a decision writes `save`'s.
 
 use super::dialect::{self, Address, Connection, on, run};
-use super::queue::{Group, Job, QUEUE, Queue, Reply, all_failed};
+use super::queue::{Group, Job, QUEUE, Queue, Reply};
 use super::save::{self, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
 use std::collections::{BTreeMap, HashMap};
@@ -227,7 +227,7 @@ impl Task {
                 self.untold |= self.shared.address.is_shared() && answers.iter().any(Result::is_ok);
                 (answers, Ok(()))
             }
-            Err(error) => (all_failed(units.len(), &error), Err(error)),
+            Err(error) => (units.iter().map(|_| Err(Failed::all(error.clone()))).collect(), Err(error)),
         };
         // Whoever is answered may go on with the same item at once.
         drop(hold);

@@ -1,6 +1,7 @@
 //! `duban explain why-no-mail ITEM --to PERSON`: each rung and notice that could have told them, with what stood in its way.
 
 use super::who::{filled, values_text};
+use crate::app::look;
 use crate::cli::office::{self, Office, Stop};
 use crate::cli::{Context, exit, outbox, table};
 use crate::kernel::decide::capture;
@@ -20,7 +21,7 @@ pub async fn run(office: &Office, id: &str, to: &str, since: Option<Date>, conte
     let recorded = office.app.store.item(id).await.map_err(store)?;
     let facts = recorded.map(|recorded| recorded.facts).unwrap_or_default();
     let notices = office.app.store.notices_of(id).await.map_err(store)?;
-    let rows: Vec<Recorded> = notices.iter().map(recorded_of).collect();
+    let rows: Vec<Recorded> = notices.iter().map(look::recorded).collect();
     let question = Question { person: &person, since: since.unwrap_or(item.created_on), now: office.app.now() };
     let explained = silence::explain(&rules, &item, &facts, &rows, question);
     let explained = explained.map_err(|error| Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]))?;
@@ -39,21 +40,6 @@ pub async fn run(office: &Office, id: &str, to: &str, since: Option<Date>, conte
         anstream::println!("{}\n{}", say(lang, "explain.not_to_them", &[]), text(&rules, &others, &notices, context).trim_end());
     }
     Ok(exit::DONE)
-}
-
-/// A row of the outbox as the kernel takes it.
-pub fn recorded_of(notice: &NoticeStatus) -> Recorded {
-    Recorded {
-        key: notice.key.clone(),
-        seq: notice.seq,
-        notice: notice.notice.as_str().into(),
-        person: notice.person.as_str().into(),
-        not_before: notice.not_before,
-        status: notice.mail_status.as_deref().unwrap_or(&notice.status).into(),
-        reason: notice.reason.clone().or_else(|| notice.mail_reply.clone()),
-        mail: notice.mail.clone(),
-        ended_at: notice.mail_ended_at,
-    }
 }
 
 fn text(rules: &Rules, silent: &[&Silent], notices: &[NoticeStatus], context: &Context) -> String {

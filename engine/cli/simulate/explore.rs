@@ -30,15 +30,13 @@ pub fn run(folder: Option<&Path>, standings: Option<usize>, context: &Context) -
         return Ok(exit::FINDINGS);
     };
     let bounds = standings.map_or_else(Bounds::default, |standings| Bounds { standings, ..Bounds::default() });
-    let bar = progress::bar(context);
+    let bar = progress::bar(context, progress::PERCENT);
     bar.set_prefix(say(lang, "explore.bar", &[]));
     let functions: Vec<&str> = texts.iter().filter(|(path, _)| path.ends_with(".rhai")).map(|(_, text)| text.as_str()).collect();
     let (functions, mut found) = (functions.join("\n"), false);
     for rules in rules.workflows.values() {
-        let seen = |known: usize, done: usize| {
-            bar.set_length(known as u64);
-            bar.set_position(done as u64);
-        };
+        let moves = progress::moves(&bar);
+        let seen = |known: usize, done: usize| moves(done as u64, known as u64);
         let explored = explore::explore(rules, &functions, Clock::Machine.now(), bounds, seen);
         bar.finish_and_clear();
         found |= !explored.findings.is_empty();

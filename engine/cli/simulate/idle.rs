@@ -24,13 +24,9 @@ pub async fn run(office: &Office, args: &SimulateArgs, stretch: &Stretch, contex
     let lang = context.lang;
     let (today, until) = (stretch.first, stretch.until);
     let rules = under(office, context)?;
-    let bar = progress::bar(context);
+    let bar = progress::bar(context, progress::PERCENT);
     bar.set_prefix(say(lang, "simulate.bar", &[]));
-    let seen = |done: u64, all: u64| {
-        bar.set_length(all.max(done));
-        bar.set_position(done);
-    };
-    let foreseen = office.app.foresee(&rules, stretch.from, until, seen).await;
+    let foreseen = office.app.foresee(&rules, stretch.from, until, progress::moves(&bar)).await;
     bar.finish_and_clear();
     let foreseen = foreseen.map_err(|error| Stop::store(lang, &error))?;
     let shown = Shown { foreseen: &foreseen, rules: &rules, lang };

@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[command(after_help = "Examples: duban simulate --idle --until 2026-12-31 --xlsx ahead.xlsx
           duban simulate --item 2024-087 --until 2026-12-31
           duban simulate --idle --until 2026-12-31 --rules draft
-          duban simulate --explore rules/yuncheng
+          duban simulate --explore rules/letters
           duban simulate --replay 2024 --rules draft")]
 pub struct SimulateArgs {
     /// One item, if nobody does anything

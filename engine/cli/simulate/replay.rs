@@ -25,13 +25,9 @@ pub async fn run(office: &Office, year: i32, context: &Context) -> anyhow::Resul
     let days = Date::from_ymd_opt(year, 1, 1).zip(Date::from_ymd_opt(year, 12, 31));
     let (first, last) = days.ok_or_else(|| Stop::usage(lang, "replay.year", &[("year", &year.to_string())]))?;
     let rules = under(office, context)?;
-    let bar = progress::bar(context);
+    let bar = progress::bar(context, progress::PERCENT);
     bar.set_prefix(say(lang, "simulate.bar", &[]));
-    let seen = |done: u64, all: u64| {
-        bar.set_length(all.max(done));
-        bar.set_position(done);
-    };
-    let replayed = office.app.replay(&rules, first, last, seen).await;
+    let replayed = office.app.replay(&rules, first, last, progress::moves(&bar)).await;
     bar.finish_and_clear();
     let replayed = replayed.map_err(|error| Stop::store(lang, &error))?;
     if context.json {

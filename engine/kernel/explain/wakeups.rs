@@ -78,8 +78,7 @@ pub fn explain(rules: &Rules, item: &Item, now: Instant) -> WakeUpsExplained {
         });
     }
     clocks.sort_by_key(|clock| (clock.next.is_none(), clock.next));
-    let over = item.ended && item.branches.iter().all(|branch| branch.ended);
-    let rounds = workflow.sweeps.iter().filter(|_| !over).map(|(name, sweep)| Round {
+    let rounds = workflow.sweeps.iter().filter(|_| !item.is_over()).map(|(name, sweep)| Round {
         sweep: name.clone(),
         title: sweep.title.clone(),
         cron: sweep.cron.clone(),

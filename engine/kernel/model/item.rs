@@ -237,6 +237,11 @@ pub struct Asked {
 }
 
 impl Item {
+    /// Whether nothing more can happen here: the item has ended, and so has each of its branches.
+    pub fn is_over(&self) -> bool {
+        self.ended && self.branches.iter().all(|branch| branch.ended)
+    }
+
     pub fn branch(&self, no: u32) -> Option<&Branch> {
         self.branches.get(no.checked_sub(1)? as usize).map(|branch| &**branch)
     }

@@ -110,7 +110,7 @@ impl Reader {
     }
 }
 
-/// `当前环节　办理中`: a label, wide space (one full-width or two usual spaces), content. A label of two characters may be spaced out: `类　　别　B类`.
+/// A label, wide space (one full-width or two usual spaces), content. A label of two characters may be spaced out by full-width spaces.
 fn fact(bare: &str) -> Option<(String, &str)> {
     let (label, content) = part(bare)?;
     let single = |text: &str| text.chars().count() == 1;

@@ -154,7 +154,7 @@ impl Course {
     /// The life of one item; `waiting` is what was told of it before and has not left.
     pub fn life(&self, item: &Arc<Item>, waiting: &[Notice], left: &mut Left) -> Life {
         let mut living = Living::new(self, item.clone());
-        living.expect(waiting, None);
+        living.line_up(waiting, None);
         living.begin();
         living.run(self.end, left);
         living.life
@@ -237,8 +237,7 @@ impl<'c> Living<'c> {
                 self.sweep(slot, &mut left.0[next_slot]);
             }
             self.send();
-            let over = self.life.item.ended && self.life.item.branches.iter().all(|branch| branch.ended);
-            if (over || self.life.stopped.is_some()) && self.waiting.is_empty() && self.wake_at.is_none() {
+            if (self.life.item.is_over() || self.life.stopped.is_some()) && self.waiting.is_empty() && self.wake_at.is_none() {
                 return;
             }
         }
@@ -268,8 +267,7 @@ impl<'c> Living<'c> {
     }
 
     fn sweep(&mut self, slot: &SlotOf, left: &mut u32) {
-        let over = self.life.item.ended && self.life.item.branches.iter().all(|branch| branch.ended);
-        if over || *left == 0 || self.life.stopped.is_some() {
+        if self.life.item.is_over() || *left == 0 || self.life.stopped.is_some() {
             return;
         }
         let rules = &self.course.rules;
@@ -296,12 +294,12 @@ impl<'c> Living<'c> {
         }
         self.life.item = item;
         let notices = accepted.notices;
-        self.expect(&notices, Some(&accepted.facts));
+        self.line_up(&notices, Some(&accepted.facts));
         self.life.facts.extend(accepted.facts);
     }
 
     /// Puts notices beside those that wait to leave; those that cannot be mailed at all are told of at once.
-    fn expect(&mut self, notices: &[Notice], facts: Option<&[Fact]>) {
+    fn line_up(&mut self, notices: &[Notice], facts: Option<&[Fact]>) {
         for notice in notices {
             let fact = facts.and_then(|facts| facts.iter().find(|fact| fact.seq == notice.seq));
             let (rule, rung) = fact.map_or_else(|| (Name::from(""), None), |fact| self.rule_of(fact));

@@ -26,16 +26,13 @@ pub fn draw(graph: &Graph) -> String {
 
 fn one(out: &mut String, index: usize, part: &Part) {
     for (place, state) in part.states.iter().enumerate() {
-        let mut lines = vec![state.title.clone()];
-        lines.extend(state.clocks.iter().map(|clock| format!("⏱ {clock}")));
-        lines.extend(state.count.clone());
         let shape = match state.kind {
             StateKind::Start => ", style=\"rounded,bold\"",
             StateKind::Waiting => ", style=\"rounded,dotted\"",
             StateKind::End => ", peripheries=2",
             StateKind::Active => "",
         };
-        line(out, 2, &format!("s{index}_{place} [label={}{shape}]", quoted(&lines.join("\n"))));
+        line(out, 2, &format!("s{index}_{place} [label={}{shape}]", quoted(&state.lines().join("\n"))));
     }
     if part.edges.iter().any(|edge| edge.from.is_none()) {
         line(out, 2, &format!("s{index}_begin [shape=point, width=0.15]"));
@@ -46,9 +43,8 @@ fn one(out: &mut String, index: usize, part: &Part) {
         line(out, 2, &format!("s{index}_{from} -> s{index}_{} [label={}{dashed}]", edge.to, quoted(&edge.labels.join("\n"))));
     }
     for (place, clock) in part.clocks.iter().enumerate() {
-        let head = format!("⏱ {}：{}", clock.title, clock.length);
         // Lines of a note begin at the left.
-        let text: String = std::iter::once(&head).chain(&clock.rungs).map(|line| format!("{}\\l", escaped(line))).collect();
+        let text: String = std::iter::once(&clock.head()).chain(&clock.rungs).map(|line| format!("{}\\l", escaped(line))).collect();
         line(out, 2, &format!("n{index}_{place} [shape=note, style=\"\", fontsize=10, label=\"{text}\"]"));
         if let Some(state) = clock.states.first() {
             line(out, 2, &format!("n{index}_{place} -> s{index}_{state} [style=dotted, arrowhead=none, constraint=false]"));

@@ -22,10 +22,7 @@ pub fn draw(graph: &Graph) -> String {
 
 fn one(out: &mut String, index: usize, part: &Part) {
     for (place, state) in part.states.iter().enumerate() {
-        let mut lines = vec![state.title.clone()];
-        lines.extend(state.clocks.iter().map(|clock| format!("⏱ {clock}")));
-        lines.extend(state.count.clone());
-        let label = text(&lines.join("\n"));
+        let label = text(&state.lines().join("\n"));
         let shape = match state.kind {
             StateKind::Start => format!("([\"{label}\"])"),
             StateKind::Active => format!("[\"{label}\"]"),
@@ -43,7 +40,7 @@ fn one(out: &mut String, index: usize, part: &Part) {
         line(out, 2, &format!("{from} {arrow}|\"{}\"| s{index}_{}", text(&edge.labels.join("\n")), edge.to));
     }
     for (place, clock) in part.clocks.iter().enumerate() {
-        let mut lines = vec![format!("⏱ {}：{}", clock.title, clock.length)];
+        let mut lines = vec![clock.head()];
         lines.extend(clock.rungs.iter().cloned());
         line(out, 2, &format!("n{index}_{place}>\"{}\"]:::note", text(&lines.join("\n"))));
         if let Some(state) = clock.states.first() {

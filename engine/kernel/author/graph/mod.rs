@@ -61,6 +61,14 @@ pub struct Node {
     pub count: Option<String>,
 }
 
+impl Node {
+    /// What a box says where a format has plain lines only.
+    fn lines(&self) -> Vec<String> {
+        let clocks = self.clocks.iter().map(|clock| format!("⏱ {clock}"));
+        std::iter::once(self.title.clone()).chain(clocks).chain(self.count.clone()).collect()
+    }
+}
+
 /// Every action that leads from one state to another, people's and the system's apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Edge {
@@ -80,6 +88,13 @@ pub struct Clock {
     pub rungs: Vec<String>,
     /// The states in which it may run, by their places.
     pub states: Vec<usize>,
+}
+
+impl Clock {
+    /// The first line of its note.
+    fn head(&self) -> String {
+        format!("⏱ {}：{}", self.title, self.length)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -199,7 +199,7 @@ impl<'r> Search<'r> {
 
     fn expand(&mut self, place: usize) {
         let (item, now) = (self.nodes[place].item.clone(), self.nodes[place].now);
-        if over(&item) {
+        if item.is_over() {
             return;
         }
         let workflow = &self.rules.setting.workflow;
@@ -416,8 +416,8 @@ impl<'r> Search<'r> {
             }
         }
         // With something left out, a way out may lie there: but not where nothing at all was possible.
-        let is_dead = |place: usize, node: &Node| !node.item.ended && !over(&node.item) && node.next.iter().all(|next| *next == place);
-        let stops = |place: usize, node: &Node| node.item.ended || over(&node.item) || node.failed || is_dead(place, node);
+        let is_dead = |place: usize, node: &Node| !node.item.ended && node.next.iter().all(|next| *next == place);
+        let stops = |place: usize, node: &Node| node.item.ended || node.failed || is_dead(place, node);
         let mut leads_out: Vec<bool> = self.nodes.iter().enumerate().map(|(place, node)| stops(place, node)).collect();
         let mut todo: Vec<usize> = (0..self.nodes.len()).filter(|place| leads_out[*place]).collect();
         while let Some(place) = todo.pop() {
@@ -442,7 +442,7 @@ impl<'r> Search<'r> {
     fn most_mails(&self) -> Option<MostMails> {
         let zone = self.rules.setting.workflow.timezone;
         let mut most: Option<(u64, usize, Name, Date)> = None;
-        for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| !over(&node.item)) {
+        for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| !node.item.is_over()) {
             let until = day_of(node.now, zone).checked_add_days(Days::new(DAYS_AHEAD))?;
             let life = idle(self.rules, &node.item, node.now, until);
             let mut mails: BTreeMap<(&Name, Date), BTreeSet<(&str, Instant)>> = BTreeMap::new();
@@ -459,10 +459,6 @@ impl<'r> Search<'r> {
         }
         most.map(|(mails, place, person, day)| MostMails { person, day, mails, path: self.path(place, None) })
     }
-}
-
-fn over(item: &Item) -> bool {
-    item.ended && item.branches.iter().all(|branch| branch.ended)
 }
 
 fn command(action: &Name, person: &Name, task: Option<u32>, input: Fields) -> Command {
