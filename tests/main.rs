@@ -13,6 +13,7 @@ mod damage;
 mod defects;
 mod descriptors;
 mod docs;
+mod edits;
 mod foresight;
 mod generate;
 mod iofault;

@@ -4,9 +4,12 @@ use crate::store::{stories, told};
 use crate::support::ground::Ground;
 use crate::support::office::Office;
 use crate::support::world::{all, app_over, command, moment, rules, submit};
-use duban::app::{App, Offices, PlanWishes, PublishError, Publisher};
+use duban::app::{App, How, Offices, PlanWishes, PublishError, Publisher};
 use duban::kernel::model::Name;
-use duban::kernel::plan::{Plan, What};
+use duban::kernel::model::definition::OpenItems;
+use duban::kernel::model::fact::{Cause, Fact, RungKey};
+use duban::kernel::model::value::Value;
+use duban::kernel::plan::{Choices, Plan, What};
 use duban::kernel::rules::RuleSet;
 use duban::store::Opening;
 use std::sync::Arc;
@@ -16,6 +19,13 @@ stories!(
     what_nobody_has_seen_is_not_published,
     a_plan_of_other_rules_another_day_or_another_database_is_refused,
     a_state_that_items_stand_in_does_not_vanish,
+    kept_dates_stay_until_they_are_recomputed,
+    what_is_chosen_with_the_plan_counts_before_what_the_version_says,
+    a_new_rung_tells_nothing_of_days_that_have_passed,
+    back_to_the_rules_before_and_their_names,
+    the_last_holder_of_a_role_is_not_lost,
+    a_calendar_does_not_rewrite_the_past,
+    what_was_entered_as_history_is_no_part_of_the_forecast,
 );
 
 /// The office's rules as version 2: `edit` changes the workflow's own file, `changes` is what its head says of open items.
@@ -34,11 +44,35 @@ fn three_days(text: String) -> String {
     text.replace("length: 5 working days", "length: 3 working days")
 }
 
+/// The state `open` is called `waiting`.
+fn waiting(text: String) -> String {
+    text.replace("  open:     {", "  waiting:  {")
+        .replace("[open]", "[waiting]")
+        .replace("to: open", "to: waiting")
+        .replace("\"open\"", "\"waiting\"")
+}
+
 const RECOMPUTE: &str = ", open_items: { answer: recompute }";
 
 async fn plan(app: &App, new: &Arc<RuleSet>, allow_overdue: u64) -> Plan {
-    let wishes = PlanWishes { allow_overdue, folder: Some("rules".into()), ..PlanWishes::default() };
-    app.plan(new, &wishes, &|_| {}).await.unwrap()
+    plan_with(app, new, PlanWishes { allow_overdue, ..PlanWishes::default() }).await
+}
+
+async fn plan_with(app: &App, new: &Arc<RuleSet>, wishes: PlanWishes) -> Plan {
+    app.plan(new, &PlanWishes { folder: Some("rules".into()), ..wishes }, &|_| {}).await.unwrap()
+}
+
+/// The office's rules as version 3, with `changes` for each version.
+fn version_3(changes: [&str; 2], edit: impl Fn(String) -> String) -> Arc<RuleSet> {
+    let [second, third] = changes;
+    let rules = rules(|path, text| match path {
+        "request.yaml" => {
+            let text = edit(text).replace("version: 1", "version: 3");
+            format!("{text}\nchanges:\n  - {{ version: 2, because: a test{second} }}\n  - {{ version: 3, because: a test{third} }}\n")
+        }
+        _ => text,
+    });
+    Arc::new(rules)
 }
 
 async fn publish(app: &App, plan: &Plan, new: &Arc<RuleSet>) -> Result<u64, String> {
@@ -87,7 +121,7 @@ async fn dates_that_move_are_listed_and_come_true(ground: Ground) {
 
     assert_eq!(publish(&app, &seen, &new).await, Ok(2));
     assert_eq!((due(&app, "r1").await, due(&app, "r2").await), ("2026-03-05".into(), "2026-03-11".into()));
-    app.act(&command("r2", "weigh", "carl", [("weight", duban::kernel::model::value::Value::Number(2))])).await.unwrap();
+    app.act(&command("r2", "weigh", "carl", [("weight", Value::Number(2))])).await.unwrap();
     let facts = app.store.item("r2").await.unwrap().unwrap().facts;
     let by: Vec<&Name> = facts.iter().map(|fact| &fact.rules).collect();
     assert_eq!(by, [&*seen.old.hash, &*seen.new.hash].map(Name::from).iter().collect::<Vec<_>>(), "each fact names its rules");
@@ -150,17 +184,11 @@ async fn a_plan_of_other_rules_another_day_or_another_database_is_refused(ground
 async fn a_state_that_items_stand_in_does_not_vanish(ground: Ground) {
     let app = app_over(&ground, "2026-03-02 10:00").await;
     app.act(&submit("r1")).await.unwrap();
-    let renamed = |text: String| {
-        text.replace("  open:     {", "  waiting:  {")
-            .replace("[open]", "[waiting]")
-            .replace("to: open", "to: waiting")
-            .replace("\"open\"", "\"waiting\"")
-    };
-    let seen = plan(&app, &version_2("", renamed), 0).await;
+    let seen = plan(&app, &version_2("", waiting), 0).await;
     assert_eq!(codes(&seen), ["E801"]);
     assert_eq!((seen.findings[0].variant.as_deref(), seen.findings[0].values["likely"].as_str()), (Some("state_likely"), "waiting"));
 
-    let new = version_2(", renamed_states: { open: waiting }", renamed);
+    let new = version_2(", renamed_states: { open: waiting }", waiting);
     let seen = plan(&app, &new, 0).await;
     assert_eq!(codes(&seen), Vec::<&str>::new());
     assert_eq!(seen.groups[0].what, What::StateMoves { state: "open".into(), to: "waiting".into() });
@@ -168,6 +196,204 @@ async fn a_state_that_items_stand_in_does_not_vanish(ground: Ground) {
     assert_eq!(&*app.item("r1").await.unwrap().unwrap().state, "waiting");
     app.act(&command("r1", "answer", "carl", [])).await.unwrap();
     assert_eq!(&*app.item("r1").await.unwrap().unwrap().state, "answered");
+}
+
+async fn kept_dates_stay_until_they_are_recomputed(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    let keep = ", open_items: { answer: keep }";
+    let new = version_2(keep, three_days);
+    let seen = plan(&app, &new, 0).await;
+    assert_eq!((codes(&seen), seen.groups.len()), (vec![], 0), "{:?}", seen.groups);
+    assert_eq!(publish(&app, &seen, &new).await, Ok(2));
+    app.clock.set(moment("2026-03-02 10:01"));
+    app.act(&submit("r2")).await.unwrap();
+    assert_eq!((due(&app, "r1").await, due(&app, "r2").await), ("2026-03-09".into(), "2026-03-05".into()), "kept, and as it is now");
+
+    // What is kept stays kept, whatever else is published.
+    let third = version_3([keep, ""], |text| three_days(text).replace("title: hand in", "title: send in"));
+    let seen = plan(&app, &third, 0).await;
+    assert_eq!((codes(&seen), seen.groups.len()), (vec![], 0), "{:?}", seen.groups);
+    assert_eq!(publish(&app, &seen, &third).await, Ok(3));
+    assert_eq!(due(&app, "r1").await, "2026-03-09");
+
+    // Also for a process that only now opens the database.
+    let app = app_again(&ground, &app, &third).await;
+    assert_eq!((due(&app, "r1").await, due(&app, "r2").await), ("2026-03-09".into(), "2026-03-05".into()));
+
+    let choices = [("answer".into(), OpenItems::Recompute)].into();
+    let fourth = version_3([keep, ""], |text| three_days(text).replace("title: hand in", "title: hand over"));
+    let seen = plan_with(&app, &fourth, PlanWishes { choices, ..PlanWishes::default() }).await;
+    assert_eq!(moves(&seen), ["r1 2026-03-09 2026-03-05"]);
+    assert_eq!(publish(&app, &seen, &fourth).await, Ok(4), "{:?}", seen.findings);
+    assert_eq!((due(&app, "r1").await, due(&app, "r2").await), ("2026-03-05".into(), "2026-03-05".into()));
+    assert_eq!(app.examine("r1").await.unwrap(), []);
+}
+
+async fn what_is_chosen_with_the_plan_counts_before_what_the_version_says(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    let new = version_2(RECOMPUTE, three_days);
+    let choices = [("answer".into(), OpenItems::Keep)].into();
+    let seen = plan_with(&app, &new, PlanWishes { choices, ..PlanWishes::default() }).await;
+    assert_eq!((codes(&seen), seen.groups.len()), (vec![], 0), "{:?}", seen.groups);
+    assert_eq!(publish(&app, &seen, &new).await, Ok(2));
+    assert_eq!(due(&app, "r1").await, "2026-03-09");
+}
+
+async fn a_new_rung_tells_nothing_of_days_that_have_passed(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    app.clock.set(moment("2026-03-06 10:00"));
+    app.act(&submit("r2")).await.unwrap();
+    work(&app).await;
+    let told_before = told_of(&app, "r1").await;
+    let new = version_2("", |text| {
+        text.replace("    ladder:\n", "    ladder:\n      - { rung: early, at: 3 working days before, tell: [soon] }\n")
+    });
+    let seen = plan(&app, &new, 0).await;
+    let passed = What::RungPassed { deadline: "answer".into(), rung: "early".into() };
+    let group = seen.groups.iter().find(|group| group.what == passed).unwrap_or_else(|| panic!("{:?}", seen.groups));
+    assert_eq!(group.rows.iter().map(|row| &*row.item).collect::<Vec<_>>(), ["r1"], "its day was 4 March; that of r2 is to come");
+    assert_eq!(publish(&app, &seen, &new).await, Ok(2), "{:?}", seen.findings);
+    work(&app).await;
+    assert_eq!(told_of(&app, "r1").await, told_before, "nothing of the past");
+    app.clock.set(moment("2026-03-10 09:30"));
+    work(&app).await;
+    assert!(told_of(&app, "r2").await.contains(&"early".to_string()), "{:?}", told_of(&app, "r2").await);
+    assert!(!told_of(&app, "r1").await.contains(&"early".to_string()));
+}
+
+async fn back_to_the_rules_before_and_their_names(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    let first = app.rules();
+    let new = version_2(", renamed_states: { open: waiting }", |text| waiting(three_days(text)));
+    let choices: Choices = [("answer".into(), OpenItems::Recompute)].into();
+    let seen = plan_with(&app, &new, PlanWishes { choices: choices.clone(), ..PlanWishes::default() }).await;
+    assert_eq!(publish(&app, &seen, &new).await, Ok(2), "{:?}", seen.findings);
+    app.act(&submit("r2")).await.unwrap();
+    assert_eq!((state(&app, "r1").await, due(&app, "r1").await), ("waiting".into(), "2026-03-05".into()));
+
+    let wishes = PlanWishes { back: true, choices, ..PlanWishes::default() };
+    let seen = plan_with(&app, &first, wishes).await;
+    assert_eq!(codes(&seen), Vec::<&str>::new(), "an earlier version is what is wanted here");
+    assert_eq!(moves(&seen), ["r1 2026-03-05 2026-03-09", "r2 2026-03-05 2026-03-09"]);
+    assert_eq!(publish(&app, &seen, &first).await, Ok(3));
+    for item in ["r1", "r2"] {
+        assert_eq!((state(&app, item).await, due(&app, item).await), ("open".into(), "2026-03-09".into()), "{item}");
+    }
+    app.act(&command("r2", "answer", "carl", [])).await.unwrap();
+    assert_eq!((app.examine("r1").await.unwrap(), app.examine("r2").await.unwrap()), (vec![], vec![]));
+    let published = app.store.published().await.unwrap();
+    assert_eq!((&published[2].hash, published.len()), (&published[0].hash, 3), "each time it came into use is on record");
+}
+
+async fn the_last_holder_of_a_role_is_not_lost(ground: Ground) {
+    let handled = |text: String| {
+        text.replace("who: group clerks }", "who: person item.handler }")
+            .replace("  weight: {", "  handler: { title: handler, type: person, required: true }\n  weight: {")
+            .replace("ask: [title, code?]", "ask: [title, code?, handler]")
+    };
+    let with_clerk = |clerk: &'static str| {
+        Arc::new(rules(move |path, text| match path {
+            "request.yaml" => handled(text),
+            "directory.yaml" => text.replace("carl: ", &format!("{clerk}: ")),
+            _ => text,
+        }))
+    };
+    let now = moment("2026-03-02 10:00");
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = ground.open(opening, now).await.unwrap();
+    let app = App::open(store, with_clerk("carl"), duban::clock::Clock::set_to(now)).await.unwrap();
+    let mut first = submit("r1");
+    first.input.insert("handler".into(), Value::text("carl"));
+    app.act(&first).await.unwrap();
+    let new = with_clerk("dora");
+    let seen = plan(&app, &new, 0).await;
+    let lost = What::HolderLost { role: "clerk".into() };
+    assert!(codes(&seen).contains(&"E810") && seen.groups.iter().any(|group| group.what == lost), "{:?}", seen.findings);
+    assert_eq!(publish(&app, &seen, &new).await, Err("blocked".into()));
+}
+
+async fn a_calendar_does_not_rewrite_the_past(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    let with_day_off = |day: &'static str| {
+        Arc::new(rules(move |path, text| match path {
+            "../calendars/cn.yaml" => day_off(&text, day),
+            _ => text,
+        }))
+    };
+    let seen = plan(&app, &with_day_off("2026-02-27"), 0).await;
+    assert!(codes(&seen).contains(&"E804"), "{:?}", seen.findings);
+    let seen = plan(&app, &with_day_off("2026-03-05"), 0).await;
+    assert!(!codes(&seen).contains(&"E804"), "{:?}", seen.findings);
+    assert_eq!(moves(&seen), ["r1 2026-03-09 2026-03-10"], "a day off to come moves what falls behind it");
+    assert!(seen.groups.iter().any(|group| group.cause.element == "calendars.cn"), "{:?}", seen.groups);
+}
+
+async fn what_was_entered_as_history_is_no_part_of_the_forecast(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    let historic = How { historic: true, ..How::default() };
+    let (answers, written) = app.together(&[vec![submit("r1")]], historic).await.unwrap();
+    assert!(written, "{answers:?}");
+    let new = version_2(RECOMPUTE, three_days);
+    let seen = plan(&app, &new, 0).await;
+    assert_eq!((seen.items, seen.mails.before, seen.mails.after), (1, 0, 0), "it owes nothing until somebody releases it");
+    app.act(&submit("r2")).await.unwrap();
+    let seen = plan(&app, &new, 0).await;
+    assert!(seen.mails.before > 0 && seen.mails.after > 0, "{:?}", seen.mails);
+}
+
+/// The calendar with one more day off in 2026.
+fn day_off(text: &str, day: &str) -> String {
+    let first = "      元旦: [\"2026-01-01..2026-01-03\"]\n";
+    assert!(text.contains(first));
+    text.replace(first, &format!("{first}      停电: [\"{day}\"]\n"))
+}
+
+/// Another process over the same ground, under the rules in use.
+async fn app_again(ground: &Ground, app: &App, rules: &Arc<RuleSet>) -> Arc<App> {
+    let now = app.now();
+    app.store.clone().close().await;
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = ground.open(opening, now).await.unwrap();
+    Arc::new(App::open(store, rules.clone(), duban::clock::Clock::set_to(now)).await.unwrap())
+}
+
+/// Everything that is due, until nothing is.
+async fn work(app: &Arc<App>) {
+    let offices = all(app);
+    while offices.refresh_stale(64).await.unwrap() > 0 {}
+    while offices.wake_due(64).await.unwrap().looked_at > 0 {}
+}
+
+/// The rungs that were told or passed over, in their order.
+async fn told_of(app: &App, item: &str) -> Vec<String> {
+    rungs_of(app, item).await.into_iter().map(|key| key.rung.to_string()).collect()
+}
+
+async fn rungs_of(app: &App, item: &str) -> Vec<RungKey> {
+    let facts = app.store.item(item).await.unwrap().unwrap().facts;
+    let key = |fact: &Fact| match &fact.cause {
+        Cause::Rung { key, .. } => Some(key.clone()),
+        _ => None,
+    };
+    facts.iter().filter_map(key).collect()
+}
+
+async fn state(app: &App, item: &str) -> String {
+    app.item(item).await.unwrap().unwrap().state.to_string()
+}
+
+/// Dates that a plan moves: item, old, new.
+fn moves(plan: &Plan) -> Vec<String> {
+    let dates = plan.groups.iter().filter(|group| matches!(group.what, What::Date { .. }));
+    let mut rows: Vec<String> =
+        dates.flat_map(|group| &group.rows).map(|row| format!("{} {} {}", row.item, row.from.unwrap(), row.to.unwrap())).collect();
+    rows.sort();
+    rows
 }
 
 /// Whoever works the same database goes on under the new rules as soon as it looks.

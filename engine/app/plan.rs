@@ -92,7 +92,8 @@ impl App {
                         continue;
                     };
                     let workflow = name(&item.workflow);
-                    if let Some(lives) = &found.lives {
+                    // What came in as history owes nothing until somebody releases it.
+                    if let Some(lives) = found.lives.as_ref().filter(|_| !item.historic) {
                         forecasts.add(&workflow, lives);
                     }
                     gathered.add(&workflow, found.differences);

@@ -2,6 +2,7 @@
 //! since somebody saw what it would do.
 
 use super::dialect::{Connection, Driver, on, run};
+use super::items::HISTORIC;
 use super::rulesets;
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
@@ -24,8 +25,8 @@ pub struct OpenItem {
     pub id: String,
     pub workflow: String,
     pub rev: u64,
-    /// It was set aside.
-    pub set_aside: bool,
+    /// It came in as history and owes nothing yet.
+    pub historic: bool,
 }
 
 /// A rule set about to come into use.
@@ -76,13 +77,13 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.open_items(after, limit));
         }
-        let rows: Vec<(String, String, i64, Option<String>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::OPEN_ITEMS))
+        let rows: Vec<(String, String, i64, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::OPEN_ITEMS))
             .bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let read = |(id, workflow, rev, reason): (String, String, i64, Option<String>)| OpenItem {
+        let read = |(id, workflow, rev, rules_rev): (String, String, i64, i64)| OpenItem {
             id,
             workflow,
             rev: rev as u64,
-            set_aside: reason.is_some(),
+            historic: rules_rev as u64 == HISTORIC,
         };
         Ok(rows.into_iter().map(read).collect())
     }

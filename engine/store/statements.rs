@@ -249,7 +249,7 @@ statements! {
     PUBLISH_PUT = "insert into publish (jurisdiction, revision, hash, at, record) values ($j, $1, $2, $3, $4)";
     PUBLISHED = "select revision, hash, at, record from publish where jurisdiction = $j order by revision";
     /// Open items with the revisions at which they stand, behind one of them.
-    OPEN_ITEMS = "select id, workflow, rev, quarantine from item where jurisdiction = $j and ended_on is null and id > $1 order by id limit $2";
+    OPEN_ITEMS = "select id, workflow, rev, rules_rev from item where jurisdiction = $j and ended_on is null and id > $1 order by id limit $2";
     OPEN_REVISIONS = "select id, rev from item where jurisdiction = $j and ended_on is null order by id";
     /// Before there is anything to derive, all of it is derived.
     JURISDICTION_PUT = "insert into jurisdiction (id, revision, derived) values ($j, $1, $1)

@@ -4,6 +4,7 @@ use duban::app::{App, Offices, OpenError};
 use duban::clock::Clock;
 use duban::kernel::check;
 use duban::kernel::model::command::Command;
+use duban::kernel::model::problem::Problem;
 use duban::kernel::model::value::{Fields, Value};
 use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
@@ -20,13 +21,18 @@ static OFFICE: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(rules(|_, text
 
 /// The office's rules, each file as `edit` leaves it.
 pub fn rules(edit: impl Fn(&str, String) -> String) -> RuleSet {
+    try_rules(edit).unwrap_or_else(|problems| panic!("the office's rules: {problems:#?}"))
+}
+
+/// The same, of an edit that may be wrong.
+pub fn try_rules(edit: impl Fn(&str, String) -> String) -> Result<RuleSet, Vec<Problem>> {
     let fixtures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/office"));
     let mut files = super::rule_set::files_of(fixtures);
     let calendar = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/calendars/cn.yaml");
     files.insert("../calendars/cn.yaml".into(), std::fs::read_to_string(calendar).unwrap());
     let files = files.into_iter().map(|(path, text)| (path.clone(), edit(&path, text))).collect();
     let (rules, problems) = check::load(&files);
-    rules.unwrap_or_else(|| panic!("the office's rules: {problems:#?}"))
+    rules.ok_or(problems)
 }
 
 impl World {

@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 /// Adds what differs.
 pub fn compare(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut Vec<Difference>) {
-    let over = before.ended && before.branches.iter().all(|branch| branch.ended);
-    if over {
+    if before.is_over() {
         return;
     }
     for asked in &pair.actions {
@@ -121,8 +120,11 @@ fn lost_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut 
         needed.extend(to.map(|recipient| (&recipient.role, clock.branch)));
     }
     for (role, task) in needed {
-        let nobody =
-            |rules: &Rules, item: &Arc<Item>| roles::holders(rules, item, role, task, item.today).is_ok_and(|holders| holders.is_empty());
+        // A field may still name somebody whom the directory does not know any more.
+        let nobody = |rules: &Rules, item: &Arc<Item>| {
+            let holders = roles::holders(rules, item, role, task, item.today);
+            holders.is_ok_and(|holders| holders.iter().all(|holder| !rules.setting.directory.persons.contains_key(holder)))
+        };
         let (was, is) = (&pair.old.setting.workflow.roles, &workflow.roles);
         if was.contains_key(role) && nobody(&pair.new, after) && !nobody(&pair.old, before) {
             let same = was.get(role).map(|role| &role.who).map(|who| format!("{who:?}"))

@@ -3,6 +3,7 @@
 use super::state::{ItemRow, Office, SlotRow};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
+use crate::store::items::HISTORIC;
 use crate::store::publishing::{Digest, OpenItem, PublishEnd, Published, Publishing};
 use crate::store::rulesets::StoredRules;
 use crate::store::slots::Slot;
@@ -91,7 +92,7 @@ impl Office {
             id: id.to_string(),
             workflow: item.workflow.to_string(),
             rev: item.rev,
-            set_aside: item.quarantine.is_some(),
+            historic: item.rules_rev == HISTORIC,
         };
         behind.take(limit as usize).map(read).collect()
     }
