@@ -509,6 +509,57 @@ async fn every_statement_is_understood_by_the_database(ground: Ground) {
     }
 }
 
+/// A server that knows nothing of a table yet takes it for small, and would compare all of it with a batch.
+#[tokio::test]
+async fn what_a_group_is_checked_against_is_looked_up_by_its_keys() {
+    let ground = Ground::server().await;
+    open(&ground).await.close().await;
+    let Ground::Server(url) = &ground else { panic!("a server") };
+    let mut connection = sqlx::PgConnection::connect(url).await.expect("connects");
+    let run = async |connection: &mut sqlx::PgConnection, text: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text.clone())).execute(connection).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    for table in ["command", "fact", "notice", "item", "unique_value", "counter"] {
+        run(&mut connection, format!("alter table {table} set (autovacuum_enabled = off)")).await;
+    }
+    // Rows of items that are not there are enough.
+    run(&mut connection, "set session_replication_role = replica".into()).await;
+    let rows = "from generate_series(1, 3000) n";
+    for filled in [
+        format!("insert into command select 'local', 'ann', 'c' || n, '', '', 'r' || n, 0 {rows}"),
+        format!("insert into fact (jurisdiction, item, seq, json, cause_key, hash) select 'local', 'r' || n, 1, '', 'k' || n, '' {rows}"),
+        format!("insert into item (jurisdiction, id, workflow, rev, state, title, search, fields, dues, rules_rev, changed_at, head, retries)
+            select 'local', 'r' || n, 'w', 1, 's', '', '', '{{}}', '{{}}', 1, 0, '', 0 {rows}"),
+        format!("insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, json, recorded_at)
+            select 'local', 'k' || n, 'r' || n, 1, 'w', 'n', 'info', 'ann', 0, '', 'ready', '', 0 {rows}"),
+        format!("insert into counter (jurisdiction, name, value) select 'local', 'c' || n, 0 {rows}"),
+        format!(
+            "insert into unique_value (jurisdiction, workflow, field, value, item) select 'local', 'w', 'f', 'v' || n, 'r' || n {rows}"
+        ),
+    ] {
+        run(&mut connection, filled).await;
+    }
+    // As the writer has it.
+    for method in ["seqscan", "hashjoin", "mergejoin"] {
+        run(&mut connection, format!("set enable_{method} = off")).await;
+    }
+    run(&mut connection, "set plan_cache_mode = force_generic_plan".into()).await;
+    let all = duban::store::statements::ALL;
+    for name in ["SAVE_ITEMS", "SAVE_COMMANDS", "SAVE_CAUSES", "SAVE_NOTICES", "SAVE_COUNTERS", "SAVE_UNIQUE", "FACTS_OF_MANY", "ITEM_REVS"]
+    {
+        let (_, statement) = all.iter().find(|(each, _)| *each == name).expect(name);
+        let text = duban::store::numbered(&duban::store::translated(statement));
+        run(&mut connection, format!("prepare {name} (text, text) as {text}")).await;
+        let plan = sqlx::AssertSqlSafe(format!("explain execute {name} ('[]', 'local')"));
+        let lines: Vec<(String,)> = sqlx::query_as(plan).fetch_all(&mut connection).await.expect(name);
+        let plan: Vec<&str> = lines.iter().map(|(line,)| line.as_str()).collect();
+        let told = plan.join("\n");
+        assert!(!told.contains("Join Filter") && !told.contains("Seq Scan"), "{name} goes over a table:\n{told}");
+        let by_key = plan.iter().filter(|line| line.contains("Index Cond"));
+        assert!(by_key.clone().count() > 0 && by_key.clone().all(|line| line.contains(" AND ")), "{name} goes over an office:\n{told}");
+    }
+}
+
 /// What is due is found by an index, however many items are open.
 #[tokio::test]
 async fn questions_of_the_scheduler_never_scan_what_is_open() {

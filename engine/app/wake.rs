@@ -27,8 +27,15 @@ pub struct Woken {
 
 /// So many offices are derived again in one go.
 const STALE_OFFICES: u32 = 16;
-/// So many items are decided together. While they are written, the next are decided.
+/// So many items are decided together. Meanwhile those before them are written, and those behind them read.
 const LOT: usize = 64;
+
+/// An item that is due, as it stands.
+struct Read {
+    app: Arc<App>,
+    due: WakeUp,
+    held: Result<Arc<Held>, LoadError>,
+}
 
 /// A decision on its way to the store, with the number of its facts and notices.
 struct OnItsWay {
@@ -45,42 +52,33 @@ impl Offices {
         let now = self.now();
         let due = self.store.everywhere().take_due(now, now + self.lease, limit, &self.except()).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
-        let mut due = due.into_iter().peekable();
+        let mut lots = due.chunks(LOT);
+        let mut read = self.read_lot(lots.next().unwrap_or_default(), now).await?;
         let mut before = Vec::new();
-        while due.peek().is_some() {
-            let decided = self.decide_lot(due.by_ref().take(LOT).collect(), now, &mut woken).await?;
-            written(std::mem::replace(&mut before, decided), now, &mut woken).await?;
+        for ahead in lots.chain([&[][..]]) {
+            let (decided, ahead) = tokio::join!(decide_lot(read, now, &mut woken), self.read_lot(ahead, now));
+            written(std::mem::replace(&mut before, decided?), now, &mut woken).await?;
+            read = ahead?;
         }
         written(before, now, &mut woken).await?;
         Ok(woken)
     }
 
-    /// Derives and decides items, office by office, and queues what they owe.
-    async fn decide_lot(&self, lot: Vec<WakeUp>, now: Instant, woken: &mut Woken) -> Result<Vec<OnItsWay>, StoreError> {
+    /// Derives items, office by office.
+    async fn read_lot(&self, lot: &[WakeUp], now: Instant) -> Result<Vec<Read>, StoreError> {
         let mut by_office: IndexMap<Arc<str>, Vec<WakeUp>> = IndexMap::new();
         for due in lot {
-            by_office.entry(due.jurisdiction.clone()).or_default().push(due);
+            by_office.entry(due.jurisdiction.clone()).or_default().push(due.clone());
         }
-        let mut queued = Vec::new();
+        let mut read = Vec::new();
         for (here, due) in by_office {
             // One that is shut is left out until it can be worked again.
             let Some(app) = self.if_not_shut(&here).await? else { continue };
             let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
             let held = app.held_many(&ids, now).await.map_err(into_store)?;
-            for (due, held) in due.into_iter().zip(held) {
-                match held.and_then(|held| app.wake(&held, due.fence, now)) {
-                    Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { app: app.clone(), due, saving, facts, notices }),
-                    Ok(None) => woken.moved += 1,
-                    Err(error) => match error.of_the_store() {
-                        Some(error) => return Err(error),
-                        None => app.set_aside(&due, &error.to_string(), now, woken).await?,
-                    },
-                }
-                // Deciding takes the processor for a while; others come in between.
-                tokio::task::yield_now().await;
-            }
+            read.extend(due.into_iter().zip(held).map(|(due, held)| Read { app: app.clone(), due, held }));
         }
-        Ok(queued)
+        Ok(read)
     }
 
     /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory. Gives how many.
@@ -154,6 +152,24 @@ impl App {
         woken.set_aside += 1;
         Ok(())
     }
+}
+
+/// Decides items, and queues what they owe.
+async fn decide_lot(lot: Vec<Read>, now: Instant, woken: &mut Woken) -> Result<Vec<OnItsWay>, StoreError> {
+    let mut queued = Vec::with_capacity(lot.len());
+    for Read { app, due, held } in lot {
+        match held.and_then(|held| app.wake(&held, due.fence, now)) {
+            Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { app, due, saving, facts, notices }),
+            Ok(None) => woken.moved += 1,
+            Err(error) => match error.of_the_store() {
+                Some(error) => return Err(error),
+                None => app.set_aside(&due, &error.to_string(), now, woken).await?,
+            },
+        }
+        // Deciding takes the processor for a while; others come in between.
+        tokio::task::yield_now().await;
+    }
+    Ok(queued)
 }
 
 /// Waits for the commits of what was decided.

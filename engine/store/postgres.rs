@@ -116,7 +116,25 @@ pub(super) fn words(statement: &'static str) -> &'static str {
 
 /// A statement of the store in the words of PostgreSQL.
 pub fn translated(statement: &str) -> String {
-    WORDS.iter().fold(statement.to_string(), |text, (word, own)| text.replace(word, own))
+    WORDS.iter().fold(batch_leads(statement), |text, (word, own)| text.replace(word, own))
+}
+
+/// A batch leads to the rows of a table by their keys, in the order of the keys. Left to itself, the server goes over all that an office holds
+/// and compares it with the batch wherever it takes the office for small: while it knows nothing of a table yet, and where offices differ.
+fn batch_leads(statement: &str) -> String {
+    const LEADS: &str = "json_each($1) j cross join ";
+    let parts = statement.split_once(LEADS).and_then(|(before, joined)| {
+        let (condition, rest) = joined.split_at(joined.find(" order by ").or_else(|| joined.find(" /*")).unwrap_or(joined.len()));
+        let alias = condition.split_whitespace().nth(1)?;
+        Some((before, condition, alias, rest))
+    });
+    parts.map_or_else(
+        || statement.to_string(),
+        |(before, condition, alias, rest)| {
+            let batch = "(select value from json_each($1) order by value ->> 0) j";
+            format!("{before}{batch} cross join lateral (select * from {condition} offset 0) {alias}{rest}")
+        },
+    )
 }
 
 /// The schema's text: ids are compared byte by byte, whatever language the server speaks.

@@ -278,6 +278,8 @@ struct Rows {
     counters: BTreeMap<String, i64>,
     /// By item and field: what it holds from then on.
     unique: BTreeMap<(String, String), Vec<UniqueKey>>,
+    /// Items that were there before, with the fields whose values they give up: a new item has none to look for.
+    given_up: BTreeSet<(String, String)>,
     /// What was decided under an earlier revision than it is noted for all.
     derived: Option<u64>,
 }
@@ -368,6 +370,9 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
     for field in fields {
         let keys: Vec<UniqueKey> = save.unique.iter().filter(|key| key.1 == *field).cloned().collect();
         now.unique.extend(keys.iter().map(|key| (key.clone(), Some(save.item.clone()))));
+        if save.about.rev > 0 {
+            rows.given_up.insert((save.item.clone(), field.clone()));
+        }
         rows.unique.insert((save.item.clone(), field.clone()), keys);
     }
     for fact in &save.facts {
@@ -414,6 +419,7 @@ impl Rows {
         self.commands.extend(more.commands);
         self.counters.extend(more.counters);
         self.unique.extend(more.unique);
+        self.given_up.extend(more.given_up);
     }
 }
 
@@ -493,7 +499,7 @@ async fn put(connection: &mut Connection, here: &str, rows: Rows, count: &mut u6
         (statements::NOTICE_PUT, rows.notices.len(), joined(rows.notices)),
         (statements::COMMAND_PUT, rows.commands.len(), batch(&rows.commands)),
         (statements::COUNTER_PUT, rows.counters.len(), batch(&rows.counters.into_iter().collect::<Vec<_>>())),
-        (statements::UNIQUE_DROP, unique.len(), batch(&unique)),
+        (statements::UNIQUE_DROP, rows.given_up.len(), batch(&rows.given_up.into_iter().collect::<Vec<_>>())),
         (statements::UNIQUE_PUT, unique.len(), batch(&unique)),
         (statements::JURISDICTION_BEHIND, usize::from(rows.derived.is_some()), batch(&[[rows.derived]])),
     ];

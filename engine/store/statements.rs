@@ -29,21 +29,23 @@ statements! {
         where cast(meta.value as bigint) < cast(excluded.value as bigint)";
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
-    // What a group of decisions is checked against: which question it is, and four texts.
-    SAVE_ITEMS = "select 'item', id, cast(rev as text), head, cast(fence as text) from item where jurisdiction = $j and id in (select value ->> 0 from json_each($1))
-        order by id /*for update*/";
-    SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j
-        cross join command c where c.jurisdiction = $j and c.actor = j.value ->> 0 and c.id = j.value ->> 1";
-    SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j
-        cross join fact f where f.jurisdiction = $j and f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
-    SAVE_NOTICES = "select 'notice', key, '', '', '' from notice where jurisdiction = $j and key in (select value ->> 0 from json_each($1))";
-    SAVE_COUNTERS = "select 'counter', name, cast(value as text), '', '' from counter where jurisdiction = $j and name in (select value ->> 0 from json_each($1))
-        order by name /*for update*/";
+    // What a group of decisions is checked against: which question it is, and four texts. `cross join` leads from the batch to the table, row by
+    // row: SQLite keeps its order, and PostgreSQL is told so, in the order of the keys, so that nobody locks crosswise.
+    SAVE_ITEMS = "select 'item', i.id, cast(i.rev as text), i.head, cast(i.fence as text) from json_each($1) j cross join item i
+        where i.jurisdiction = $j and i.id = j.value ->> 0 /*for update*/";
+    SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j cross join command c
+        where c.jurisdiction = $j and c.actor = j.value ->> 0 and c.id = j.value ->> 1";
+    SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j cross join fact f
+        where f.jurisdiction = $j and f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
+    SAVE_NOTICES = "select 'notice', n.key, '', '', '' from json_each($1) j cross join notice n
+        where n.jurisdiction = $j and n.key = j.value ->> 0";
+    SAVE_COUNTERS = "select 'counter', c.name, cast(c.value as text), '', '' from json_each($1) j cross join counter c
+        where c.jurisdiction = $j and c.name = j.value ->> 0 /*for update*/";
     /// Where others may give numbers too, a counter needs a row that can be locked.
     COUNTER_BEGIN = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, 0 from json_each($1) where true order by 2
         on conflict (jurisdiction, name) do nothing";
-    SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j
-        cross join unique_value u where u.jurisdiction = $j and u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
+    SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j cross join unique_value u
+        where u.jurisdiction = $j and u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
     SAVE_DERIVED = "select 'derived', id, cast(derived as text), '', '' from jurisdiction
         where id = $j and id in (select value ->> 0 from json_each($1))";
@@ -72,15 +74,16 @@ statements! {
     COUNTER_PUT = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
         on conflict (jurisdiction, name) do update set value = excluded.value";
     UNIQUE_DROP = "delete from unique_value where jurisdiction = $j and exists (select 1 from json_each($1) j
-        where unique_value.item = j.value ->> 3 and unique_value.field = j.value ->> 1)
-        and item in (select value ->> 3 from json_each($1))";
+        where unique_value.item = j.value ->> 0 and unique_value.field = j.value ->> 1)
+        and item in (select value ->> 0 from json_each($1))";
     UNIQUE_PUT = "insert into unique_value (jurisdiction, workflow, field, value, item)
         select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)";
 
     // Items.
     ITEM_LOAD = "select workflow, rev, head, quarantine, retries from item where jurisdiction = $j and id = $1";
     FACTS_OF = "select seq, json, cause_key, hash from fact where jurisdiction = $j and item = $1 order by seq";
-    FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f where f.jurisdiction = $j and f.item = j.value ->> 0 order by f.item, f.seq";
+    FACTS_OF_MANY = "select f.item, f.seq, f.json from json_each($1) j cross join fact f
+        where f.jurisdiction = $j and f.item = j.value ->> 0 order by f.item, f.seq";
     ITEM_ROW = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item where jurisdiction = $j and id = $1";
     // A page of neighbours with all that is recorded of them.
     RECORD_HEADS = "select id, rev, head from item where jurisdiction = $j and id > $1 order by id limit $2";
@@ -92,7 +95,7 @@ statements! {
         where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
-    ITEM_REVS = "select id, rev from item where jurisdiction = $j and id in (select value ->> 0 from json_each($1))";
+    ITEM_REVS = "select i.id, i.rev from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";
     ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
     ITEM_OPEN = "select count(*) from item where jurisdiction = $j and ended_on is null";
