@@ -431,6 +431,7 @@ async fn a_running_server_publishes_and_goes_on_under_the_new_rules() {
     let (code, out, err) = run(&["plan", "rules", "--out", "plan.json", "--exit-code"]);
     assert_eq!(code, Some(3), "{out}{err}");
     assert!(out.contains("version 1 → 2") && out.contains("nothing becomes different"), "{out}");
+    assert!(out.contains("of wording only") || out.contains("hand in → send in"), "what was changed is told: {out}");
     let (code, out, err) = run(&["publish", "--plan", "plan.json", "--as", "hu"]);
     assert_eq!(code, Some(0), "{out}{err}");
     let (status, offers) = life.asking.ask("GET", "/api/v1/items/r1", "", "").await;

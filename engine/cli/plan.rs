@@ -4,6 +4,7 @@
 use super::office::{self, Office, Stop, short, wait_for};
 use super::{Context, exit, progress, table};
 use crate::app::PlanWishes;
+use crate::kernel::author::diff::{Difference, differences};
 use crate::kernel::explain::due::name_of;
 use crate::kernel::model::definition::OpenItems;
 use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, Row, What};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 const FOLDER: &str = ".duban";
 /// So many items of a group are shown without `--detail`.
 const SHOWN: usize = 5;
+/// So many differences of the rules themselves are told without `--detail`.
+const CHANGES: usize = 8;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban plan rules/letters")]
@@ -50,7 +53,7 @@ pub struct Wished {
     /// Open items get new dates of this deadline, whatever changes says; may be given several times
     #[arg(long, value_name = "DEADLINE")]
     pub recompute: Vec<String>,
-    /// Every item of every difference
+    /// Every difference of the rules, and every item of every effect
     #[arg(long)]
     pub detail: bool,
 }
@@ -153,6 +156,7 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
     }
     anstream::println!("{}", say(lang, "plan.head", &head).bold());
     anstream::println!("  {}", say(lang, "plan.files", &[("files", &plan.changed.join(" "))]));
+    print_changes(&differences(old, new), detail, lang);
     if plan.unread > 0 {
         anstream::println!("  {}", say(lang, "plan.unread", &[("count", &plan.unread.to_string())]));
     }
@@ -172,6 +176,21 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
     if let Some(file) = file {
         let key = if plan.is_blocked() { "plan.kept_blocked" } else { "plan.kept" };
         anstream::println!("{}", say(lang, key, &[("file", &file.display().to_string())]));
+    }
+}
+
+/// What the new rules say that the old ones did not; all of it is `duban diff`'s.
+fn print_changes(found: &[Difference], detail: bool, lang: Lang) {
+    let (wording, meant): (Vec<&Difference>, Vec<&Difference>) = found.iter().partition(|difference| difference.wording);
+    let shown = if detail { meant.len() } else { CHANGES };
+    for difference in meant.iter().take(shown) {
+        anstream::println!("    {}", difference.sentence(lang));
+    }
+    if meant.len() > shown {
+        anstream::println!("    {}", say(lang, "plan.other_changes", &[("count", &(meant.len() - shown).to_string())]));
+    }
+    if !wording.is_empty() {
+        anstream::println!("    {}", say(lang, "plan.wording", &[("count", &wording.len().to_string())]));
     }
 }
 
