@@ -10,6 +10,7 @@ use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
 use indexmap::IndexMap;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,9 @@ struct Read {
     held: Result<Arc<Held>, LoadError>,
 }
 
+/// Items of one office that are being read and derived.
+type Reading = JoinHandle<Result<Vec<Read>, StoreError>>;
+
 /// A decision on its way to the store, with the number of its facts and notices.
 struct OnItsWay {
     app: Arc<App>,
@@ -53,32 +57,35 @@ impl Offices {
         let due = self.store.everywhere().take_due(now, now + self.lease, limit, &self.except()).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
         let mut lots = due.chunks(LOT);
-        let mut read = self.read_lot(lots.next().unwrap_or_default(), now).await?;
+        let mut reading = self.read_lot(lots.next().unwrap_or_default(), now).await?;
         let mut before = Vec::new();
         for ahead in lots.chain([&[][..]]) {
-            let (decided, ahead) = tokio::join!(decide_lot(read, now, &mut woken), self.read_lot(ahead, now));
-            written(std::mem::replace(&mut before, decided?), now, &mut woken).await?;
-            read = ahead?;
+            let lot = finished(reading).await?;
+            reading = self.read_lot(ahead, now).await?;
+            let decided = decide_lot(lot, now, &mut woken).await?;
+            written(std::mem::replace(&mut before, decided), now, &mut woken).await?;
         }
         written(before, now, &mut woken).await?;
         Ok(woken)
     }
 
-    /// Derives items, office by office.
-    async fn read_lot(&self, lot: &[WakeUp], now: Instant) -> Result<Vec<Read>, StoreError> {
+    /// Begins to derive items, each office's beside the others.
+    async fn read_lot(&self, lot: &[WakeUp], now: Instant) -> Result<Vec<Reading>, StoreError> {
         let mut by_office: IndexMap<Arc<str>, Vec<WakeUp>> = IndexMap::new();
         for due in lot {
             by_office.entry(due.jurisdiction.clone()).or_default().push(due.clone());
         }
-        let mut read = Vec::new();
+        let mut reading = Vec::with_capacity(by_office.len());
         for (here, due) in by_office {
             // One that is shut is left out until it can be worked again.
             let Some(app) = self.if_not_shut(&here).await? else { continue };
-            let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
-            let held = app.held_many(&ids, now).await.map_err(into_store)?;
-            read.extend(due.into_iter().zip(held).map(|(due, held)| Read { app: app.clone(), due, held }));
+            reading.push(tokio::spawn(async move {
+                let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
+                let held = app.held_many(&ids, now).await.map_err(into_store)?;
+                Ok(due.into_iter().zip(held).map(|(due, held)| Read { app: app.clone(), due, held }).collect())
+            }));
         }
-        Ok(read)
+        Ok(reading)
     }
 
     /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory. Gives how many.
@@ -152,6 +159,14 @@ impl App {
         woken.set_aside += 1;
         Ok(())
     }
+}
+
+async fn finished(reading: Vec<Reading>) -> Result<Vec<Read>, StoreError> {
+    let mut read = Vec::new();
+    for office in reading {
+        read.extend(office.await.map_err(|error| StoreError::NotDone(error.to_string()))??);
+    }
+    Ok(read)
 }
 
 /// Decides items, and queues what they owe.
