@@ -459,6 +459,10 @@ fn the_unit_starts_the_server_shut_off_and_hears_when_it_is_ready() {
     let unit = desk.run(&["unit", "--user", "daemon"]);
     assert_eq!(unit.code, 0, "{unit:?}");
     assert_eq!(desk.run(&["unit", "--user", "x; rm"]).code, 2);
+    let settings = desk.path("mails.yaml");
+    std::fs::write(&settings, "database: duban.db\nmail:\n  folder: not-made-yet\n  from: duban@example.com\n").unwrap();
+    let told = desk.run(&["--config", &settings, "unit"]);
+    assert!(told.code == 0 && told.err.contains("not-made-yet"), "a folder that is missing is told: {told:?}");
     let of = |name: &str| unit.out.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect::<Vec<_>>();
     let folder = desk.folder.path().canonicalize().unwrap();
     assert_eq!(of("ReadWritePaths"), [format!("\"{}\"", folder.display())], "its database and nothing else");

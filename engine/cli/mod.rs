@@ -140,10 +140,10 @@ pub enum Command {
     Fmt(fmt::FmtArgs),
     /// Fill an empty database with a country of open items, to see how fast everything is
     Generate(generate::GenerateArgs),
-    /// What a check finds and why, with a bad and a good example: duban help E503; or the help of a command
-    Help(help::HelpArgs),
     /// The workflow as a picture: states, actions, deadlines; with --live how many items stand where
     Graph(graph::GraphArgs),
+    /// What a check finds and why, with a bad and a good example: duban help E503; or the help of a command
+    Help(help::HelpArgs),
     /// Take in an office's list (.xlsx) by an import of the rule set
     Import(import::ImportArgs),
     /// Write a small rule set to begin with, or a copy of another
@@ -284,8 +284,8 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Explain(args) => explain::run(&args, context),
         Command::Fmt(args) => fmt::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
-        Command::Help(args) => help::run(&args, context),
         Command::Graph(args) => graph::run(&args, context),
+        Command::Help(args) => help::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::List(args) => list::run(&args, context),

@@ -3,6 +3,7 @@
 use super::office::Stop;
 use super::{Context, exit};
 use crate::config;
+use crate::kernel::words::say;
 use crate::store::LOCAL;
 use anyhow::Context as _;
 use clap::Args;
@@ -55,6 +56,12 @@ pub fn run(args: &UnitArgs, context: &Context) -> anyhow::Result<i32> {
         .replace("{command}", &command.iter().map(|word| self::quoted(word)).collect::<Vec<_>>().join(" "))
         .replace("{writes}", &quoted(&writes));
     anstream::print!("{unit}");
+    for folder in writes.iter().filter(|folder| !folder.is_dir()) {
+        // systemd starts nothing that may write where there is nothing.
+        let values = [("folder", folder.display().to_string()), ("user", args.user.clone())];
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        anstream::eprintln!("{}", say(context.lang, "unit.no_folder", &values));
+    }
     Ok(exit::DONE)
 }
 
