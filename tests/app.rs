@@ -1,10 +1,11 @@
 //! The use cases over a real store: acting, waking, sweeping, with everything that may come in between.
 
 use crate::support::world::{World, all, app_under, command, moment, rules, submit};
-use duban::app::{ActError, Done, Swept, Woken};
+use duban::app::{ActError, Done, How, Swept, Woken};
 use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::fact::Cause;
 use duban::kernel::model::value::Value;
+use sqlx::Connection as _;
 use std::collections::BTreeSet;
 
 async fn facts(world: &World, item: &str) -> Vec<String> {
@@ -223,6 +224,52 @@ async fn an_outage_of_weeks_fires_everything_once_and_in_order() {
     for now in ["2026-03-01 10:00", "2026-04-01 10:00", "2026-05-20 10:00"] {
         world.now_is(now);
         assert_eq!(wake(&world).await.facts, 0);
+    }
+}
+
+/// It is decided and queued, and then nobody waits for it any more.
+#[tokio::test]
+async fn a_caller_who_goes_away_while_the_write_fails_leaves_no_item_that_is_not_stored() {
+    let world = World::open("2026-03-02 10:00").await;
+    world.submit("r1").await;
+    assert!(!world.app.item("r1").await.unwrap().unwrap().ended);
+    let url = format!("sqlite://{}", world.folder.path().join("duban.db").display());
+    let mut hand = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let broken = "create trigger broken before insert on fact begin select raise(abort, 'broken'); end";
+    sqlx::query(broken).execute(&mut hand).await.unwrap();
+    let answer = command("r1", "answer", "carl", []);
+    {
+        let mut gone = std::pin::pin!(world.app.act(&answer));
+        tokio::select! {
+            biased;
+            done = &mut gone => panic!("it waits for its commit: {done:?}"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    // What was queued behind it fails when it has failed.
+    assert!(world.app.act(&submit("r2")).await.is_err());
+    sqlx::query("drop trigger broken").execute(&mut hand).await.unwrap();
+    tokio::task::yield_now().await;
+    let item = world.app.item("r1").await.unwrap().unwrap();
+    assert_eq!((&*item.state, item.rev), ("open", 1), "it stands as it is stored");
+    world.app.act(&answer).await.unwrap();
+    assert_eq!(world.app.examine("r1").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_reads_while_a_list_is_written_does_not_keep_what_was_before() {
+    let world = World::open("2026-03-02 10:00").await;
+    for n in 0..50 {
+        let item = format!("r{n}");
+        world.submit(&item).await;
+        let (app, answer) = (world.app.clone(), command(&item, "answer", "carl", []));
+        let writing = tokio::spawn(async move { app.together(&[vec![answer]], How::default()).await.map(|(_, written)| written) });
+        while !writing.is_finished() {
+            world.app.item(&item).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert!(writing.await.unwrap().unwrap());
+        assert_eq!(&*world.app.item(&item).await.unwrap().unwrap().state, "answered", "{item}");
     }
 }
 

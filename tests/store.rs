@@ -276,7 +276,7 @@ async fn numbers_are_given_once_and_in_a_row(ground: Ground) {
     // Queued one behind the other, as somebody does who hands out numbers before the commit.
     let saves = ["s3", "s4", "s5"].iter().zip(2..).map(|(item, from)| Save::new(about(item, 0), give(from)).expect("has a JSON form"));
     let waiting: Vec<_> = saves.map(|save| store.begin_save(Lane::User, vec![save]).expect("is queued")).collect();
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("is saved");
     }
     assert_eq!(store.counter("2026").await.expect("reads"), 5);
@@ -296,7 +296,7 @@ async fn a_unique_value_belongs_to_one_item_until_it_takes_another(ground: Groun
     let queued = [("s1", 3, "2026-003"), ("s1", 4, "2026-004"), ("s3", 0, "2026-003"), ("s4", 0, "2026-002")];
     let queued = queued.map(|(item, rev, value)| Save::new(about(item, rev), number(rev, value)).expect("has a JSON form"));
     let waiting = queued.map(|save| store.begin_save(Lane::User, vec![save]).expect("is queued"));
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("is saved");
     }
     let keys = ["1", "2", "3", "4"].map(|n| format!("\"2026-00{n}\""));

@@ -15,7 +15,7 @@ use crate::kernel::time::{Date, Instant};
 use crate::store::save::{About, Answered, NotSaved, Save, Saving};
 use crate::store::{Lane, StoreError};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many items stay at hand.
 const PLACES: usize = 4096;
@@ -25,6 +25,10 @@ pub(super) struct Desk {
     items: HashMap<Name, Arc<Held>>,
     /// The last number given by each counter, counting what is queued.
     pub counters: HashMap<String, i64>,
+    /// Items that are being written and do not lie here, each with how many times.
+    unseen: HashMap<Name, usize>,
+    /// So many of them have been written: what was read before may be out of date.
+    turns: u64,
 }
 
 /// An item with the rules that it was derived under.
@@ -37,8 +41,74 @@ pub(super) struct Held {
 /// A decision that waits for its commit.
 pub(super) struct Queued {
     pub item: Arc<Item>,
-    pub saving: Saving,
+    pending: Pending,
+}
+
+/// What waits for its commit. Whoever waits may go away: what was put on the desk ahead of it is set right all the same.
+pub(super) struct Pending {
+    /// Empty once it is known what became of it.
+    saving: Option<Saving>,
+    ahead: Ahead,
+}
+
+/// What a desk shows, or leaves out, ahead of a commit.
+#[derive(Default)]
+pub(super) struct Ahead {
+    desk: Arc<Mutex<Desk>>,
+    /// They lie there as they will be.
+    shown: Vec<Name>,
+    /// They do not lie there; what somebody reads meanwhile may be older than the commit.
+    unseen: Vec<Name>,
     counters: Vec<String>,
+}
+
+impl Ahead {
+    /// Nothing but the counters, whose numbers are given out already.
+    pub fn of(desk: &Arc<Mutex<Desk>>, counters: Vec<String>) -> Ahead {
+        Ahead { desk: desk.clone(), counters, ..Ahead::default() }
+    }
+
+    fn known(self, written: bool) {
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in &self.unseen {
+            desk.seen(id);
+        }
+        if written {
+            return;
+        }
+        // What stands in the database counts.
+        self.shown.iter().for_each(|id| desk.forget(id));
+        self.counters.iter().for_each(|counter| _ = desk.counters.remove(counter));
+    }
+}
+
+impl Pending {
+    pub fn of(saving: Saving, ahead: Ahead) -> Pending {
+        Pending { saving: Some(saving), ahead }
+    }
+
+    /// Its answer, after the commit.
+    pub async fn done(mut self) -> Result<(), NotSaved> {
+        let answer = match &mut self.saving {
+            Some(saving) => saving.done().await,
+            None => return Err(NotSaved::Store(StoreError::Closed)),
+        };
+        self.saving = None;
+        std::mem::take(&mut self.ahead).known(answer.is_ok());
+        answer.map(|_| ()).map_err(|failed| failed.why)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(mut saving) = self.saving.take() else { return };
+        let ahead = std::mem::take(&mut self.ahead);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { ahead.known(saving.done().await.is_ok()) })),
+            // Nobody can wait any more.
+            Err(_) => ahead.known(false),
+        }
+    }
 }
 
 impl Desk {
@@ -65,6 +135,23 @@ impl Desk {
 
     pub fn forget(&mut self, id: &str) {
         self.items.remove(id);
+    }
+
+    /// It is written without lying here.
+    pub fn leave_out(&mut self, id: &Name, ahead: &mut Ahead) {
+        self.forget(id);
+        *self.unseen.entry(id.clone()).or_default() += 1;
+        ahead.unseen.push(id.clone());
+    }
+
+    fn seen(&mut self, id: &Name) {
+        self.turns += 1;
+        if let Some(times) = self.unseen.get_mut(id) {
+            *times -= 1;
+            if *times == 0 {
+                self.unseen.remove(id);
+            }
+        }
     }
 }
 
@@ -129,23 +216,26 @@ impl App {
     /// The item as it is known here. Where others write as well, they may have moved it: what is decided on it is guarded by its revision,
     /// and a refusal asks [`App::has_moved`] first.
     pub(super) async fn at_hand(&self, id: &str, now: Instant) -> Result<Option<Arc<Held>>, LoadError> {
-        let known = self.desk().get(id);
+        let (known, turns) = {
+            let desk = self.desk();
+            (desk.get(id), desk.turns)
+        };
         if let Some(held) = known {
             let today = day_of(now, held.rules.setting.workflow.timezone);
             let settled = held.on(today)?;
-            return Ok(Some(self.place(id, Some(&held), settled)));
+            return Ok(Some(self.place(id, Some(&held), settled, turns)));
         }
         let Some(recorded) = self.store.item(id).await? else { return Ok(None) };
         let held = self.derive(id, &recorded.workflow, &recorded.facts, now)?;
-        Ok(held.map(|held| self.place(id, None, held)))
+        Ok(held.map(|held| self.place(id, None, held, turns)))
     }
 
     /// Many items at once, in one question; each may fail alone. Those not at hand are not put there.
     pub(super) async fn held_many(&self, ids: &[(&str, &str)], now: Instant) -> Result<Vec<Result<Arc<Held>, LoadError>>, LoadError> {
         self.forget_what_moved(&ids.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
-        let known: Vec<_> = {
+        let (known, turns) = {
             let desk = self.desk();
-            ids.iter().map(|(id, _)| desk.get(id)).collect()
+            (ids.iter().map(|(id, _)| desk.get(id)).collect::<Vec<_>>(), desk.turns)
         };
         let missing: Vec<&str> = ids.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|((id, _), _)| *id).collect();
         let mut facts = match missing.is_empty() {
@@ -157,7 +247,7 @@ impl App {
             found.push(match known {
                 Some(held) => {
                     let settled = held.on(day_of(now, held.rules.setting.workflow.timezone));
-                    settled.map(|settled| self.place(id, Some(&held), settled))
+                    settled.map(|settled| self.place(id, Some(&held), settled, turns))
                 }
                 None => match facts.remove(*id) {
                     Some(Ok(facts)) => self
@@ -182,8 +272,9 @@ impl App {
         self.rules().workflows.get(&rules.setting.workflow.name).is_some_and(|current| Arc::ptr_eq(current, rules))
     }
 
-    /// Puts an item on the desk unless somebody has put a newer one there meanwhile; gives what lies there.
-    fn place(&self, id: &str, instead_of: Option<&Arc<Held>>, held: Arc<Held>) -> Arc<Held> {
+    /// Puts an item on the desk unless somebody has put a newer one there meanwhile; gives what lies there. What may be older than a commit
+    /// is given and not put there.
+    fn place(&self, id: &str, instead_of: Option<&Arc<Held>>, held: Arc<Held>, turns: u64) -> Arc<Held> {
         let mut desk = self.desk();
         if !self.is_in_use(&held.rules) {
             // Another rule set came into use meanwhile, and what was derived under this one is not kept.
@@ -191,6 +282,7 @@ impl App {
         }
         match desk.get(id) {
             Some(there) if !instead_of.is_some_and(|known| Arc::ptr_eq(known, &there)) => there,
+            None if desk.turns != turns || desk.unseen.contains_key(id) => held,
             _ => {
                 desk.put(id.into(), held.clone());
                 held
@@ -253,28 +345,21 @@ impl App {
             desk.counters.insert(number.counter.clone(), number.to);
         }
         let item = next.clone();
+        let counters = numbers.into_iter().map(|number| number.counter).collect();
+        let mut ahead = Ahead::of(&self.desk, counters);
         if plain && (lane == Lane::User || there.is_some()) {
             desk.put(id.clone(), Arc::new(Held { rules: rules.clone(), item: next }));
+            ahead.shown.push(id.clone());
         } else {
-            desk.forget(id);
+            desk.leave_out(id, &mut ahead);
         }
-        Ok(Some(Queued { item, saving, counters: numbers.into_iter().map(|number| number.counter).collect() }))
+        Ok(Some(Queued { item, pending: Pending::of(saving, ahead) }))
     }
 
     /// Waits for the commit; what was not written is taken off the desk.
     pub(super) async fn written(&self, queued: Queued) -> Result<Arc<Item>, NotSaved> {
-        let Queued { item, saving, counters } = queued;
-        match saving.done().await {
-            Ok(_) => Ok(item),
-            Err(failed) => {
-                let mut desk = self.desk();
-                desk.forget(&item.id);
-                for counter in counters {
-                    desk.counters.remove(&counter);
-                }
-                Err(failed.why)
-            }
-        }
+        let Queued { item, pending } = queued;
+        pending.done().await.map(|()| item)
     }
 }
 

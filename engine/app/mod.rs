@@ -64,7 +64,7 @@ pub struct App {
     pub clock: Clock,
     pub tally: Arc<Tally>,
     in_use: RwLock<InUse>,
-    desk: Mutex<Desk>,
+    desk: Arc<Mutex<Desk>>,
     latest: Arc<Latest>,
 }
 
@@ -159,7 +159,7 @@ impl App {
     }
 
     fn at(store: Store, in_use: InUse, clock: Clock, tally: Arc<Tally>, latest: Arc<Latest>) -> App {
-        App { store, clock, tally, in_use: RwLock::new(in_use), desk: Mutex::default(), latest }
+        App { store, clock, tally, in_use: RwLock::new(in_use), desk: Arc::default(), latest }
     }
 
     /// The rule set in use.

@@ -3,7 +3,7 @@
 //! Nobody sees a part of them. When the database has moved meanwhile, all of it is tried again.
 
 use super::act::{repeated, request_hash};
-use super::desk::{Held, next};
+use super::desk::{Ahead, Held, Pending, next};
 use super::{ActError, App, Done, caches, deciding, name};
 use crate::kernel::decide;
 use crate::kernel::model::Name;
@@ -338,7 +338,7 @@ impl<'a> Trial<'a> {
 
     /// Writes everything, unless an item or a counter has moved since it was read.
     async fn write(self) -> Result<(), NotSaved> {
-        let saving = {
+        let pending = {
             let mut desk = self.app.desk();
             let moved = |(id, found): (&Name, &Option<Arc<Held>>)| match (desk.get(id), found) {
                 (Some(there), Some(found)) => !Arc::ptr_eq(&there, found),
@@ -350,24 +350,16 @@ impl<'a> Trial<'a> {
                 return Err(NotSaved::Moved { rev: 0 });
             }
             let saving = self.app.store.begin_save(Lane::User, self.saves)?;
+            let mut ahead = Ahead::of(&self.app.desk, self.counters.keys().cloned().collect());
             for id in self.items.keys() {
-                desk.forget(id);
+                desk.leave_out(id, &mut ahead);
             }
             for (counter, value) in &self.counters {
                 desk.counters.insert(counter.clone(), *value);
             }
-            saving
+            Pending::of(saving, ahead)
         };
-        match saving.done().await {
-            Ok(_) => Ok(()),
-            Err(failed) => {
-                let mut desk = self.app.desk();
-                for counter in self.counters.keys() {
-                    desk.counters.remove(counter);
-                }
-                Err(failed.why)
-            }
-        }
+        pending.done().await
     }
 }
 

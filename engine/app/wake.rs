@@ -9,6 +9,7 @@ use crate::store::save::NotSaved;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
 use indexmap::IndexMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -28,27 +29,21 @@ pub struct Woken {
 
 /// So many offices are derived again in one go.
 const STALE_OFFICES: u32 = 16;
-/// So many items are decided together. Meanwhile those before them are written, and those behind them read.
+/// So many items are read and decided together.
 const LOT: usize = 64;
-
-/// An item that is due, as it stands.
-struct Read {
-    app: Arc<App>,
-    due: WakeUp,
-    held: Result<Arc<Held>, LoadError>,
-}
-
-/// Items of one office that are being read and derived.
-type Reading = JoinHandle<Result<Vec<Read>, StoreError>>;
+/// So many lots are worked while the one before them is written.
+const BESIDE: usize = 2;
 
 /// A decision on its way to the store, with the number of its facts and notices.
 struct OnItsWay {
-    app: Arc<App>,
     due: WakeUp,
     saving: Queued,
     facts: usize,
     notices: usize,
 }
+
+/// Items of one office that are being worked: what was queued, and what became of the others.
+type Working = (Arc<App>, JoinHandle<Result<(Vec<OnItsWay>, Woken), StoreError>>);
 
 impl Offices {
     /// Works at most `limit` items that are due, of whichever office, the earliest first. The next tick goes on where this one stopped.
@@ -56,36 +51,33 @@ impl Offices {
         let now = self.now();
         let due = self.store.everywhere().take_due(now, now + self.lease, limit, &self.except()).await?;
         let mut woken = Woken { looked_at: due.len(), ..Woken::default() };
-        let mut lots = due.chunks(LOT);
-        let mut reading = self.read_lot(lots.next().unwrap_or_default(), now).await?;
-        let mut before = Vec::new();
-        for ahead in lots.chain([&[][..]]) {
-            let lot = finished(reading).await?;
-            reading = self.read_lot(ahead, now).await?;
-            let decided = decide_lot(lot, now, &mut woken).await?;
-            written(std::mem::replace(&mut before, decided), now, &mut woken).await?;
+        let mut working = VecDeque::new();
+        for lot in due.chunks(LOT) {
+            working.push_back(self.work(lot, now).await?);
+            if working.len() > BESIDE {
+                finished(working.pop_front().unwrap_or_default(), now, &mut woken).await?;
+            }
         }
-        written(before, now, &mut woken).await?;
+        for lot in working {
+            finished(lot, now, &mut woken).await?;
+        }
         Ok(woken)
     }
 
-    /// Begins to derive items, each office's beside the others.
-    async fn read_lot(&self, lot: &[WakeUp], now: Instant) -> Result<Vec<Reading>, StoreError> {
+    /// Begins to work items, each office's beside the others.
+    async fn work(&self, lot: &[WakeUp], now: Instant) -> Result<Vec<Working>, StoreError> {
         let mut by_office: IndexMap<Arc<str>, Vec<WakeUp>> = IndexMap::new();
         for due in lot {
             by_office.entry(due.jurisdiction.clone()).or_default().push(due.clone());
         }
-        let mut reading = Vec::with_capacity(by_office.len());
+        let mut working = Vec::with_capacity(by_office.len());
         for (here, due) in by_office {
             // One that is shut is left out until it can be worked again.
-            let Some(app) = self.if_not_shut(&here).await? else { continue };
-            reading.push(tokio::spawn(async move {
-                let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
-                let held = app.held_many(&ids, now).await.map_err(into_store)?;
-                Ok(due.into_iter().zip(held).map(|(due, held)| Read { app: app.clone(), due, held }).collect())
-            }));
+            if let Some(app) = self.if_not_shut(&here).await? {
+                working.push((app.clone(), tokio::spawn(async move { app.wake_all(due, now).await })));
+            }
         }
-        Ok(reading)
+        Ok(working)
     }
 
     /// Derives at most `limit` open items again that were derived under an earlier revision of rules, calendar and directory. Gives how many.
@@ -139,6 +131,26 @@ impl App {
         Ok(meant)
     }
 
+    /// Derives and decides items, and queues what they owe.
+    async fn wake_all(&self, due: Vec<WakeUp>, now: Instant) -> Result<(Vec<OnItsWay>, Woken), StoreError> {
+        let ids: Vec<_> = due.iter().map(|due| (due.item.as_str(), due.workflow.as_str())).collect();
+        let held = self.held_many(&ids, now).await.map_err(into_store)?;
+        let (mut queued, mut woken) = (Vec::with_capacity(due.len()), Woken::default());
+        for (due, held) in due.into_iter().zip(held) {
+            match held.and_then(|held| self.wake(&held, due.fence, now)) {
+                Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { due, saving, facts, notices }),
+                Ok(None) => woken.moved += 1,
+                Err(error) => match error.of_the_store() {
+                    Some(error) => return Err(error),
+                    None => self.set_aside(&due, &error.to_string(), now, &mut woken).await?,
+                },
+            }
+            // Deciding takes the processor for a while; others come in between.
+            tokio::task::yield_now().await;
+        }
+        Ok((queued, woken))
+    }
+
     /// What is owed, queued, with the number of its facts and notices; `None` when the item moved.
     fn wake(&self, held: &Arc<Held>, fence: Option<u64>, now: Instant) -> Result<Option<(Queued, usize, usize)>, LoadError> {
         let id = held.item.id.clone();
@@ -161,43 +173,22 @@ impl App {
     }
 }
 
-async fn finished(reading: Vec<Reading>) -> Result<Vec<Read>, StoreError> {
-    let mut read = Vec::new();
-    for office in reading {
-        read.extend(office.await.map_err(|error| StoreError::NotDone(error.to_string()))??);
-    }
-    Ok(read)
-}
-
-/// Decides items, and queues what they owe.
-async fn decide_lot(lot: Vec<Read>, now: Instant, woken: &mut Woken) -> Result<Vec<OnItsWay>, StoreError> {
-    let mut queued = Vec::with_capacity(lot.len());
-    for Read { app, due, held } in lot {
-        match held.and_then(|held| app.wake(&held, due.fence, now)) {
-            Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { app, due, saving, facts, notices }),
-            Ok(None) => woken.moved += 1,
-            Err(error) => match error.of_the_store() {
-                Some(error) => return Err(error),
-                None => app.set_aside(&due, &error.to_string(), now, woken).await?,
-            },
-        }
-        // Deciding takes the processor for a while; others come in between.
-        tokio::task::yield_now().await;
-    }
-    Ok(queued)
-}
-
-/// Waits for the commits of what was decided.
-async fn written(queued: Vec<OnItsWay>, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
-    for OnItsWay { app, due, saving, facts, notices } in queued {
-        match app.written(saving).await {
-            Ok(_) => {
-                woken.facts += facts;
-                woken.notices += notices;
+/// Waits for what was begun, and for the commits of what was decided.
+async fn finished(working: Vec<Working>, now: Instant, woken: &mut Woken) -> Result<(), StoreError> {
+    for (app, work) in working {
+        let (queued, others) = work.await.map_err(|error| StoreError::NotDone(error.to_string()))??;
+        woken.set_aside += others.set_aside;
+        woken.moved += others.moved;
+        for OnItsWay { due, saving, facts, notices } in queued {
+            match app.written(saving).await {
+                Ok(_) => {
+                    woken.facts += facts;
+                    woken.notices += notices;
+                }
+                Err(NotSaved::Moved { .. }) => woken.moved += 1,
+                Err(NotSaved::Store(error)) => return Err(error),
+                Err(error) => app.set_aside(&due, &error.to_string(), now, woken).await?,
             }
-            Err(NotSaved::Moved { .. }) => woken.moved += 1,
-            Err(NotSaved::Store(error)) => return Err(error),
-            Err(error) => app.set_aside(&due, &error.to_string(), now, woken).await?,
         }
     }
     Ok(())

@@ -131,12 +131,12 @@ pub struct Saving {
 }
 
 impl Saving {
-    /// The answer after the commit.
-    pub async fn done(self) -> Result<Vec<Saved>, Failed> {
+    /// The answer after the commit; it is given once.
+    pub async fn done(&mut self) -> Result<Vec<Saved>, Failed> {
         if let Some(process) = &self.model {
             process.settle().await;
         }
-        self.answer.await.unwrap_or(Err(Failed::all(StoreError::Closed)))
+        (&mut self.answer).await.unwrap_or(Err(Failed::all(StoreError::Closed)))
     }
 }
 

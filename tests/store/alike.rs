@@ -253,7 +253,7 @@ async fn done(store: &mut Store, ground: &Ground, step: &Step, now: Instant) -> 
             let begin = |unit: Vec<Wanted>| store.begin_save(Lane::User, unit.iter().map(|wanted| wanted.save(now)).collect());
             let waiting: Vec<_> = units.into_iter().map(|unit| begin(unit).expect("is queued")).collect();
             let mut answers = Vec::new();
-            for saving in waiting {
+            for mut saving in waiting {
                 answers.push(match saving.done().await {
                     // Each has words of its own for what it cannot store.
                     Err(failed) if matches!(failed.why, NotSaved::Store(StoreError::NotDone(_))) => "not done".to_string(),

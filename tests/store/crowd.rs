@@ -80,7 +80,7 @@ async fn what_is_queued_on_one_item_keeps_its_order(ground: Ground) {
         // Some are on their way by now.
         tokio::task::yield_now().await;
     }
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("is saved");
     }
     for item in 0..40 {
@@ -112,7 +112,7 @@ async fn what_waits_when_the_store_closes_is_finished(ground: Ground) {
     let save = |item: usize| Save::new(about(&format!("s{item}"), 0), accepted(0, command("c"))).expect("has a JSON form");
     let waiting: Vec<_> = (0..600).map(|item| store.begin_save(Lane::User, vec![save(item)]).expect("is queued")).collect();
     store.close().await;
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("was finished");
     }
     let store = open(&ground).await;

@@ -50,7 +50,7 @@ async fn a_group_that_meets_a_full_disk_leaves_nothing_half() {
         .map(|item| store.begin_save(Lane::User, vec![save(item, if item == 19 { 400_000 } else { 10 })]).expect("is queued"))
         .collect();
     let mut stored = 0;
-    for saving in waiting {
+    for mut saving in waiting {
         match saving.done().await {
             Ok(_) => stored += 1,
             Err(failed) => assert!(failed.why.to_string().contains("the disk is full"), "{failed:?}"),

@@ -163,7 +163,7 @@ async fn a_unit_of_one_office_shares_its_commit_with_others(ground: Ground) {
             waiting.push(office.begin_save(Lane::User, vec![save]).expect("is queued"));
         }
     }
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("is saved");
     }
     assert!(store.counts().commits - before < 30);

@@ -99,7 +99,7 @@ async fn more_than_there_is_room_for_are_turned_away_and_lose_nothing() {
     let waiting: Vec<_> = (0..ROOM).map(|item| store.begin_save(Lane::User, vec![save(item)]).expect("is queued")).collect();
     let turned_away = store.begin_save(Lane::User, vec![save(ROOM)]).expect_err("there is no room");
     assert!(matches!(turned_away, NotSaved::Store(StoreError::Busy)), "{turned_away}");
-    for saving in waiting {
+    for mut saving in waiting {
         saving.done().await.expect("is saved");
     }
     assert_eq!(store.count_open().await.expect("reads"), ROOM as u64);
