@@ -1,7 +1,7 @@
 //! The clock: the machine's, or one set by hand for tests, the demo and simulations. Nobody else reads the machine's time.
 
 use crate::kernel::time::Instant;
-use chrono::{SubsecRound, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,6 +13,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub enum Clock {
     Machine,
+    /// The machine's, put right by so many milliseconds: what a database shows that others work as well. Leases mean the same to all of them
+    /// then, and so does a day.
+    Agreed(Arc<AtomicI64>),
     /// It stands still until it is set.
     Set(Arc<Hand>),
 }
@@ -31,10 +34,28 @@ impl Clock {
         Clock::Set(Arc::new(Hand { shows: watch::Sender::new(now), astray: AtomicI64::new(0) }))
     }
 
+    /// The machine's clock, which is to agree with others; see [`Clock::agree`].
+    pub fn agreed() -> Clock {
+        Clock::Agreed(Arc::default())
+    }
+
+    /// Puts right a clock that is to agree with others: it shows `shown` now. Gives by how much the machine's is ahead.
+    pub fn agree(&self, shown: Instant) -> TimeDelta {
+        let ahead = Utc::now() - shown;
+        if let Clock::Agreed(by) = self {
+            by.store(-ahead.num_milliseconds(), Ordering::SeqCst);
+        }
+        ahead
+    }
+
     /// Whole milliseconds, as the store keeps them.
     pub fn now(&self) -> Instant {
         match self {
             Clock::Machine => Utc::now().trunc_subsecs(3),
+            Clock::Agreed(by) => {
+                let by = TimeDelta::milliseconds(by.load(Ordering::SeqCst));
+                Utc::now().checked_add_signed(by).unwrap_or_else(Utc::now).trunc_subsecs(3)
+            }
             Clock::Set(hand) => *hand.shows.borrow(),
         }
     }
@@ -42,7 +63,7 @@ impl Clock {
     /// Time since some beginning that nobody can set; it goes on while the machine sleeps. For comparing with what the clock shows.
     pub fn steady(&self) -> Duration {
         match self {
-            Clock::Machine => steady(),
+            Clock::Machine | Clock::Agreed(_) => steady(),
             // Set by hand is as meant.
             Clock::Set(hand) => {
                 let went_by = hand.shows.borrow().timestamp_millis() - hand.astray.load(Ordering::SeqCst);
@@ -70,7 +91,7 @@ impl Clock {
     /// Returns once the clock shows `at` or more.
     pub async fn sleep_until(&self, at: Instant) {
         match self {
-            Clock::Machine => {
+            Clock::Machine | Clock::Agreed(_) => {
                 while let Ok(left) = (at - self.now()).to_std() {
                     if left.is_zero() {
                         return;

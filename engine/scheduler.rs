@@ -206,6 +206,8 @@ impl Pulse {
 pub async fn run_engine(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: CancellationToken) {
     let mut faults = 0;
     while !stop.is_cancelled() {
+        // First, so that a clock of this machine alone that was set wrong is no jump.
+        offices.agree_on_time().await;
         if pulse.is_held(&offices.clock) {
             rest(&offices, &pulse.engine, &stop, None, LOOK_AGAIN).await;
             continue;
@@ -374,6 +376,8 @@ pub async fn run_news(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: Cancellati
 pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>, stop: CancellationToken) {
     let mut faults = 0;
     while !stop.is_cancelled() {
+        // First, so that a clock of this machine alone that was set wrong is no jump.
+        offices.agree_on_time().await;
         if pulse.is_held(&offices.clock) {
             rest(&offices, &pulse.mail, &stop, None, LOOK_AGAIN).await;
             continue;

@@ -5,13 +5,13 @@ use crate::cli::{Desk, draft};
 use crate::support::ground::Ground;
 use crate::support::smtp::{Act, Sink};
 use crate::support::world::{all, app_on, command, moment, rules, submit};
-use duban::app::{ActError, App};
+use duban::app::{ActError, App, Offices};
 use duban::clock::Clock;
 use duban::kernel::model::decision::RefusalCode;
 use duban::kernel::model::value::Value;
 use duban::kernel::rules::RuleSet;
 use duban::kernel::time::Instant;
-use duban::store::{LOCAL, News, StoreError};
+use duban::store::{LOCAL, News, Opening, StoreError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeSet, HashMap};
@@ -122,6 +122,37 @@ async fn what_a_node_knew_before_decides_nothing() {
     let late = three.act(&command("r1", "ask_back", "carl", [("question", Value::text("which?"))])).await;
     assert!(matches!(&late, Err(ActError::Refused(refusal)) if refusal.code == RefusalCode::WrongState), "{late:?}");
     sound(one).await;
+}
+
+/// What one machine has taken another takes only when the lease has run out, also when its own clock is 150 s ahead.
+#[tokio::test]
+async fn machines_whose_clocks_differ_go_by_the_database() {
+    let ground = Ground::server().await;
+    let (right, wrong) = (Clock::agreed(), Clock::agreed());
+    let opening = || Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = ground.open(opening(), chrono::Utc::now()).await.unwrap();
+    let shown = store.shown_time().await.unwrap().expect("a server");
+    right.agree(shown);
+    wrong.agree(shown + chrono::TimeDelta::seconds(150));
+    let rules = Arc::new(rules(|_, text| text));
+    let one = App::open(store, rules.clone(), right).await.unwrap();
+    let other = App::open(ground.open(opening(), chrono::Utc::now()).await.unwrap(), rules, wrong).await.unwrap();
+    one.act(&submit("r1")).await.unwrap();
+    one.store.wake_now("r1", one.now(), 1).await.unwrap();
+    let one = Offices::with(Arc::new(one));
+    let other = Offices::with(Arc::new(other));
+    let lease = chrono::TimeDelta::seconds(60);
+    let take = async |offices: &Offices| {
+        let now = offices.clock.now();
+        offices.store.everywhere().take_due(now, now + lease, 10, &[]).await.unwrap().len()
+    };
+    assert_eq!((take(&one).await, take(&one).await), (1, 0), "leased");
+    assert_eq!(take(&other).await, 1, "by its own clock the lease has run out");
+    other.agree_on_time().await;
+    one.store.wake_now("r1", one.clock.now(), 1).await.unwrap();
+    assert_eq!((take(&one).await, take(&other).await), (1, 0), "by the database's it has not");
+    let apart = (one.clock.now() - other.clock.now()).abs();
+    assert!(apart < chrono::TimeDelta::seconds(1), "{apart}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

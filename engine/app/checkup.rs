@@ -21,6 +21,8 @@ const LONG_UNSENT: TimeDelta = TimeDelta::hours(1);
 const TOO_LONG_UNSENT: TimeDelta = TimeDelta::days(1);
 /// A clock that lags behind the last record by more than this was set back.
 const BEHIND: TimeDelta = TimeDelta::hours(2);
+/// The clock of a machine and that of a database may differ by so much.
+const APART: TimeDelta = TimeDelta::seconds(5);
 /// The notice of next year's holidays comes out in November.
 const BEFORE_NEW_YEAR: TimeDelta = TimeDelta::days(30);
 /// Somebody should have a copy that is no older than this.
@@ -77,7 +79,8 @@ pub async fn check_up(store: &Store, only: Option<&str>, now: Instant) -> Result
         None => store.everywhere().health(now).await?,
     };
     let worst = if several { store.everywhere().worst(now, NAMED).await? } else { Worst::default() };
-    let mut checks = vec![check_backup(store.last_backup().await?, now), check_clock(store.high_water().await?, now)];
+    let mut checks =
+        vec![check_backup(store.last_backup().await?, now), check_clock(store.high_water().await?, store.shown_time().await?, now)];
     checks.push(check_wake_ups(store, only, health.due, several.then_some(&worst), now).await?);
     checks.push(check_set_aside(store, only, health.set_aside, several.then_some(&worst)).await?);
     let mut unsent = health.unsent();
@@ -105,7 +108,11 @@ fn check_backup(last: Option<LastBackup>, now: Instant) -> Check {
     Check::new("backup", found, level).with("at", text(at)).with("days", (now - at).num_days().max(0)).with("file", file)
 }
 
-fn check_clock(last: Option<Instant>, now: Instant) -> Check {
+/// `shown` is the time of a server that others work as well, at `now`.
+fn check_clock(last: Option<Instant>, shown: Option<Instant>, now: Instant) -> Check {
+    if let Some(apart) = shown.map(|shown| now - shown).filter(|apart| apart.abs() > APART) {
+        return Check::new("clock", "apart", Level::Warning).with("seconds", apart.num_seconds());
+    }
     match last {
         Some(last) if last - now > BEHIND => Check::new("clock", "behind", Level::Fault).with("last", text(last)).with("now", text(now)),
         _ => Check::new("clock", "good", Level::Good),

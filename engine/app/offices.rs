@@ -68,6 +68,18 @@ impl From<StoreError> for OfficeError {
 }
 
 impl Offices {
+    /// Asks a database that others work as well what time it is. While it does not answer, what it said last holds.
+    pub async fn agree_on_time(&self) {
+        if !matches!(self.clock, Clock::Agreed(_)) {
+            return;
+        }
+        match self.store.shown_time().await {
+            Ok(Some(shown)) => drop(self.clock.agree(shown)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the database was not asked for the time"),
+        }
+    }
+
     /// All offices of a database; none is opened before it is needed.
     pub async fn over(store: Store, clock: Clock) -> Result<Offices, StoreError> {
         let latest = Arc::new(Latest::of(&store).await?);

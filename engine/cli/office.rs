@@ -283,7 +283,8 @@ pub async fn open_all(settings: &Settings, context: &Context) -> anyhow::Result<
     let (store, offered) = store_and_folder(settings, context, offer).await?;
     let nobody_named = settings.rules.is_none() && settings.jurisdiction == LOCAL;
     if nobody_named && is_without(&store, lang).await?.is_some_and(|others| !others.is_empty()) {
-        return Ok(Offices::over(store, Clock::Machine).await.map_err(|error| Stop::store(lang, &error))?);
+        let clock = clock(&store, lang).await?;
+        return Ok(Offices::over(store, clock).await.map_err(|error| Stop::store(lang, &error))?);
     }
     Ok(Offices::with(Arc::new(go_on(store, offered, context).await?)))
 }
@@ -300,7 +301,16 @@ pub async fn add(settings: &Settings, context: &Context) -> anyhow::Result<App> 
     let lang = context.lang;
     let (store, offered) = store_and_folder(settings, context, true).await?;
     let rules = Arc::new(offered.map_or_else(|| from_folder(context), Ok)?);
-    Ok(App::add(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
+    let clock = clock(&store, lang).await?;
+    Ok(App::add(store, rules, clock).await.map_err(|error| Stop::open(lang, &error))?)
+}
+
+/// The machine's clock; beside a server, as the server shows the time, which is the same for all who work there.
+async fn clock(store: &Store, lang: Lang) -> anyhow::Result<Clock> {
+    let Some(shown) = store.shown_time().await.map_err(|error| Stop::store(lang, &error))? else { return Ok(Clock::Machine) };
+    let clock = Clock::agreed();
+    clock.agree(shown);
+    Ok(clock)
 }
 
 /// A rule set with mistakes is told before anything is made.
@@ -324,7 +334,8 @@ async fn go_on(store: Store, offered: Option<RuleSet>, context: &Context) -> any
     match is_without(&store, lang).await? {
         None if offered.is_none() => {
             let rules = app::rules_in_use(&store).await.map_err(|error| Stop::rules(lang, &error))?;
-            Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(lang, &error))?)
+            let clock = clock(&store, lang).await?;
+            Ok(App::open(store, rules, clock).await.map_err(|error| Stop::open(lang, &error))?)
         }
         _ => put_to_work(store, offered, context).await,
     }
@@ -332,7 +343,8 @@ async fn go_on(store: Store, offered: Option<RuleSet>, context: &Context) -> any
 
 async fn put_to_work(store: Store, offered: Option<RuleSet>, context: &Context) -> anyhow::Result<App> {
     let rules = Arc::new(offered.map_or_else(|| from_folder(context), Ok)?);
-    Ok(App::open(store, rules, Clock::Machine).await.map_err(|error| Stop::open(context.lang, &error))?)
+    let clock = clock(&store, context.lang).await?;
+    Ok(App::open(store, rules, clock).await.map_err(|error| Stop::open(context.lang, &error))?)
 }
 
 /// The office that is meant: the one that is named, or the only one of the database when none is. A database without any has to be told

@@ -86,7 +86,7 @@ impl Address {
     pub fn longest_write(&self) -> Duration {
         match self {
             Driver::Sqlite(_) => Duration::MAX,
-            Driver::Postgres(_) => Duration::from_secs(60),
+            Driver::Postgres(_) => postgres::LONGEST_WRITE,
         }
     }
 }

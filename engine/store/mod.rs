@@ -29,6 +29,7 @@ mod sentence;
 pub mod slots;
 mod sqlite;
 pub mod statements;
+mod time;
 mod writer;
 
 use crate::kernel::time::Instant;

@@ -15,7 +15,11 @@ const READERS: u32 = 8;
 /// Connections of one process that write.
 pub(super) const WRITERS: usize = 2;
 /// A connection that is not made by then is not made.
-const CONNECTING: Duration = Duration::from_secs(10);
+const CONNECTING: Duration = Duration::from_secs(5);
+/// A group that is not written by then is not: with the time to connect, nobody waits much longer than half a minute for a server that hangs.
+pub(super) const LONGEST_WRITE: Duration = Duration::from_secs(25);
+/// A question that takes longer is given up, so that nothing waits for ever behind it.
+const LONGEST_READ: &str = "60s";
 /// The first version with all that the statements use.
 const OLDEST: i64 = 130_000;
 
@@ -28,7 +32,7 @@ pub(super) const BEGIN: &str = "begin isolation level read committed;
     set local jit = off;
     set local idle_in_transaction_session_timeout = '15s';
     set local lock_timeout = '10s';
-    set local statement_timeout = '60s'";
+    set local statement_timeout = '25s'";
 
 /// Begins a change of the schema: one process at a time.
 pub(super) const BEGIN_MIGRATION: &str = "begin isolation level read committed; select pg_advisory_xact_lock(7309461735124992)";
@@ -59,7 +63,11 @@ impl Server {
 
     /// Opens the pool for reading. Each connection is asked whether it still lives before it is used: servers restart.
     pub async fn readers(&self) -> Result<PgPool, StoreError> {
-        let connected = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECTING).connect_with(self.options()?).await;
+        let connected = PgPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(CONNECTING)
+            .connect_with(self.options()?.options([("statement_timeout", LONGEST_READ)]))
+            .await;
         connected.map_err(|error| self.cannot_open(&error))
     }
 

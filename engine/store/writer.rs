@@ -251,7 +251,8 @@ impl Task {
         if self.shared.disk_failed.is_cancelled() {
             return Err(StoreError::NotDone("the disk failed to store earlier commands; restart after looking at it".into()));
         }
-        let mut patience = Patience { left: if self.down { Duration::ZERO } else { self.shared.address.patience() }, next: FIRST_WAIT };
+        let patience = if self.down { Duration::ZERO } else { self.shared.address.patience() };
+        let mut patience = Patience { until: tokio::time::Instant::now() + patience, next: FIRST_WAIT };
         let (mut apart, mut contended, mut statements) = (false, 0, 2);
         let answer = loop {
             let mut connection = match self.connection.take() {
@@ -451,20 +452,20 @@ async fn rolled_back(mut connection: Connection) -> Option<Connection> {
     run(&mut connection, "rollback").await.is_ok().then_some(connection)
 }
 
-/// How long a group waits for a server to come back.
+/// How long a group waits for a server to come back, with all that it was tried meanwhile.
 struct Patience {
-    left: Duration,
+    until: tokio::time::Instant,
     next: Duration,
 }
 
 impl Patience {
     /// Waits a little; `false` when it has waited enough.
     async fn wait(&mut self) -> bool {
-        if self.left.is_zero() {
+        let left = self.until.saturating_duration_since(tokio::time::Instant::now());
+        if left.is_zero() {
             return false;
         }
-        let wait = self.next.min(self.left);
-        self.left -= wait;
+        let wait = self.next.min(left);
         self.next *= 2;
         tokio::time::sleep(wait).await;
         true
