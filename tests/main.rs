@@ -20,6 +20,7 @@ mod iofault;
 mod kernel;
 mod mail;
 mod moving;
+mod mutants;
 mod nodes;
 mod offices;
 mod operations;

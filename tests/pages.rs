@@ -1,12 +1,16 @@
 //! The help pages of the checks: every code has one, the author's guide lists the same, and every example is what it says.
+//!
+//! The bad example of a page is a fixture too: `fixtures/reports/CODE.zh.txt` and `.en.txt` are what is told of it, to the letter;
+//! `DUBAN_UPDATE=1 cargo test pages::` writes them anew.
 
 use crate::cli::Desk;
 use crate::support::rule_set::files_of;
+use duban::cli::problems::Drawing;
 use duban::cli::test::stories;
 use duban::kernel::check;
 use duban::kernel::model::problem::Problem;
-use duban::kernel::words::Lang;
 use duban::kernel::words::pages::{self, Page};
+use duban::kernel::words::{self, Lang};
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -113,6 +117,77 @@ fn every_example_is_what_it_says() {
         assert!(run > 120, "{run} pages were run");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What `duban test --coverage` says of the stories of an example: its problems, what is untouched, remarks, and bars that are not reached.
+fn story_report(page: &Page, lang: Lang, files: &IndexMap<String, String>) -> String {
+    let report = stories(&check::load(files).0.unwrap(), files, None);
+    let mut lines = Vec::new();
+    let problems: Vec<Problem> = report.problems.into_iter().chain(report.untouched).filter(|problem| problem.code == page.code).collect();
+    if !problems.is_empty() {
+        lines.push(drawn(lang, files, &problems));
+    }
+    for file in &report.files {
+        for outcomes in &file.outcomes {
+            assert!(outcomes.differences.is_empty() || page.code == "E901", "{}: the story fails: {:?}", page.code, outcomes.differences);
+            let remarks = outcomes.remarks.iter().filter(|remark| remark.what == page.code);
+            lines.extend(remarks.map(|remark| format!("{} {}: {}", remark.what, outcomes.name, remark.text(lang))));
+        }
+        for (what, percent, bar) in file.below.iter().filter(|_| page.code == "E904") {
+            let values = [("what", what.as_str()), ("percent", &percent.to_string()), ("bar", &bar.to_string())];
+            lines.push(format!("E904 {}", words::say(lang, "check.E904", &values)));
+        }
+    }
+    assert!(!lines.is_empty(), "{}: nothing is told", page.code);
+    lines.join("\n")
+}
+
+fn drawn(lang: Lang, files: &IndexMap<String, String>, problems: &[Problem]) -> String {
+    Drawing { lang, colour: false, folder: "", files }.draw_all(problems)
+}
+
+#[test]
+fn what_is_told_of_every_bad_example_is_on_record() {
+    let folder = root().join("tests/fixtures/reports");
+    let (mut different, mut wanted) = (Vec::new(), BTreeSet::new());
+    for lang in [Lang::Zh, Lang::En] {
+        for page in pages::codes().map(|code| pages::page(lang, code).unwrap()) {
+            let files = with_example(&page, &page.bad);
+            let report = match page.told_by {
+                None => drawn(lang, &files, &told(&page, &page.bad).unwrap()),
+                Some("stories") => story_report(&page, lang, &files),
+                Some(_) => continue,
+            };
+            let name = format!("{}.{}.txt", page.code, if lang == Lang::Zh { "zh" } else { "en" });
+            let path = folder.join(&name);
+            if std::env::var_os("DUBAN_UPDATE").is_some() {
+                std::fs::write(&path, report + "\n").unwrap();
+            } else if std::fs::read_to_string(&path).ok() != Some(report.clone() + "\n") {
+                different.push(format!("{name}:\n{report}"));
+            }
+            wanted.insert(name);
+        }
+    }
+    assert!(different.is_empty(), "these differ from the files on record (DUBAN_UPDATE=1 writes them anew):\n{}", different.join("\n"));
+    let there: BTreeSet<String> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(there.difference(&wanted).collect::<Vec<_>>(), Vec::<&String>::new(), "reports of nothing");
+}
+
+/// The sources and the catalogue give the same codes as the pages, and each has a bad file with its exact report.
+#[test]
+fn every_code_has_a_fixture() {
+    let mut given = BTreeSet::new();
+    codes_in_sources(&root().join("engine"), &mut given);
+    let told = words::catalogue(Lang::En).keys().filter_map(|key| key.strip_prefix("check.").or(key.strip_prefix("plan.")));
+    given.extend(told.filter_map(|key| key.get(..4)).filter(|code| is_code(code)).map(str::to_string));
+    let mut there = BTreeSet::new();
+    for folder in ["reports", "bad", "plans"] {
+        let files = std::fs::read_dir(root().join("tests/fixtures").join(folder)).unwrap();
+        let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| name.ends_with(".en.txt"));
+        there.extend(names.map(|name| name[..4].to_string()));
+    }
+    assert_eq!(given.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "codes without a fixture");
 }
 
 #[test]

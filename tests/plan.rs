@@ -1,17 +1,24 @@
 //! Changing the rules of a running office: what a plan says, what publishing does with it, and what it refuses.
+//!
+//! `fixtures/plans/CODE-what.yaml` are edits (`was`: of the office's rules in use, `becomes`: of those) after which a plan for one item,
+//! handed in on 2 March 2026, finds what its name says on 6 March; the findings stand beside it, `DUBAN_UPDATE=1` writes them anew.
 
 use crate::store::{stories, told};
 use crate::support::ground::Ground;
 use crate::support::office::Office;
 use crate::support::world::{all, app_over, command, moment, rules, submit};
 use duban::app::{App, How, Offices, PlanWishes, PublishError, Publisher};
+use duban::cli::plan::sentences;
 use duban::kernel::model::Name;
 use duban::kernel::model::definition::OpenItems;
 use duban::kernel::model::fact::{Cause, Fact, RungKey};
 use duban::kernel::model::value::Value;
-use duban::kernel::plan::{Choices, Plan, What};
+use duban::kernel::plan::{Choices, Courses, Gathered, Judged, Pair, Plan, What, judge};
 use duban::kernel::rules::RuleSet;
+use duban::kernel::simulate::world::World as Memory;
+use duban::kernel::words::Lang;
 use duban::store::Opening;
+use indexmap::IndexMap;
 use std::sync::Arc;
 
 stories!(
@@ -449,4 +456,66 @@ async fn a_running_server_publishes_and_goes_on_under_the_new_rules() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("title: send in", "title: hand over")).unwrap();
     let ended = office.start(|_| {}).await.err().unwrap();
     assert!(ended.code == Some(5) && ended.told.contains("duban plan"), "{ended:?}");
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edits {
+    #[serde(default)]
+    was: IndexMap<String, String>,
+    becomes: IndexMap<String, String>,
+}
+
+fn edited(rules: &[&IndexMap<String, String>]) -> RuleSet {
+    let set = crate::support::world::rules(|path, text| match path.starts_with("../") {
+        true => text,
+        false => rules.iter().flat_map(|edits| edits.iter()).fold(text, |text, (this, to)| text.replace(this, to)),
+    });
+    let all: String = set.files.iter().filter(|(path, _)| !path.starts_with("../")).map(|(_, text)| text.as_str()).collect();
+    let last = rules.last().unwrap();
+    assert!(last.values().all(|to| all.contains(to)), "an edit meets nothing: {last:?}");
+    set
+}
+
+#[test]
+fn what_stands_in_the_way_of_publishing_is_on_record() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plans");
+    let mut different = String::new();
+    let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    for path in paths {
+        let name = path.file_stem().unwrap().to_string_lossy().to_string();
+        let edits: Edits = serde_yaml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let (old, new) = (edited(&[&edits.was]), edited(&[&edits.was, &edits.becomes]));
+        let mut memory = Memory::new(old.workflows["request"].clone(), moment("2026-03-02 10:00"));
+        let mut handed_in = submit("r1");
+        handed_in.input.insert("code".into(), duban::kernel::model::value::Value::text("A1"));
+        memory.act(&handed_in).unwrap();
+        let now = moment("2026-03-06 10:00");
+        memory.advance_to(now);
+        let pair = Pair::of(&old, &new, "request").unwrap();
+        let today = "2026-03-06".parse().unwrap();
+        let found = pair.compare(&Courses::of(&pair, now, today), &"r1".into(), &memory.items["r1"].facts, now);
+        let mut gathered = Gathered::default();
+        gathered.add(&"request".into(), found.map(|found| found.differences).unwrap_or_default());
+        let (groups, _) = gathered.end();
+        let choices = Default::default();
+        let findings = judge(&Judged { old: &old, new: &new, groups: &groups, allow_overdue: 0, choices: &choices, back: false, today });
+        let code = name.split('-').next().unwrap();
+        assert!(findings.iter().any(|finding| finding.code == code), "{name}: {findings:?} {groups:?}");
+        for (lang, suffix) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
+            let lines = findings.iter().map(|finding| {
+                let (sentence, todo) = sentences(finding, lang);
+                format!("{} {sentence}\n  {todo}\n", finding.code)
+            });
+            let (report, expected) = (lines.collect::<String>(), folder.join(format!("{name}.{suffix}.txt")));
+            if std::env::var_os("DUBAN_UPDATE").is_some() {
+                std::fs::write(&expected, &report).unwrap();
+            } else if std::fs::read_to_string(&expected).ok().as_ref() != Some(&report) {
+                different += &format!("\n{}:\n{report}", expected.display());
+            }
+        }
+    }
+    assert!(different.is_empty(), "these differ from the files beside the fixtures (DUBAN_UPDATE=1 writes them anew):\n{different}");
 }

@@ -1,4 +1,4 @@
-//! Every field and length that is named outside expressions is declared (E107, E108).
+//! Every field and length that is named outside expressions is declared (E107, E108), and numbers come once (E320).
 
 use super::at::Checked;
 use crate::kernel::model::Name;
@@ -17,7 +17,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
 
 fn fields(at: &Checked, problems: &mut Vec<Problem>) {
     let workflow = at.workflow;
-    let mut derived = Vec::new();
+    let (mut derived, mut twice) = (Vec::new(), Vec::new());
     let mut unknown = |branch: Option<&Name>, field: &FieldRef, path: &str| {
         let of = branch.filter(|_| field.of == Holder::Task);
         if field.of == Holder::Task && branch.is_none() {
@@ -41,6 +41,11 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
             let item = |name: &Name| FieldRef { of: Holder::Item, field: name.clone() };
             unknown(None, &item(&sequence.field), &act.key(&format!("sequence.{}@", sequence.field)));
             sequence.per.iter().for_each(|per| unknown(None, &item(per), &act.key("sequence.per")));
+            let counted_apart = |per: &&Name| !placeholders(&sequence.format).any(|name| name == &***per);
+            let unique = workflow.fields.get(&sequence.field).is_some_and(|field| field.unique);
+            if let Some(per) = sequence.per.iter().find(counted_apart).filter(|_| unique) {
+                twice.push(at.problem("E320", &act.key("sequence.per")).with("field", &sequence.field).with("per", per));
+            }
             for name in placeholders(&sequence.format).filter(|name| *name != "year" && *name != "n") {
                 unknown(None, &item(&name.into()), &act.key(&format!("sequence.{}", sequence.field)));
             }
@@ -82,7 +87,7 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
     for (name, report) in &workflow.reports {
         unknown(None, &FieldRef { of: Holder::Item, field: report.by.clone() }, &format!("reports.{name}.by"));
     }
-    problems.extend(derived);
+    problems.extend(derived.into_iter().chain(twice));
 }
 
 /// Dates are counted before derived fields are, which may read them.

@@ -83,15 +83,13 @@ fn reaches(graph: &Graph, from: usize, to: usize) -> bool {
 fn actions(at: &Checked, graph: &Graph, problems: &mut Vec<Problem>) {
     for (number, act) in graph.acts.iter().enumerate() {
         let rows = &act.action.choose;
-        if let Some(last) = rows.last() {
-            let otherwise = rows.iter().position(|row| row.when.is_none());
-            match otherwise {
-                None => problems.push(at.problem("E304", &act.key("choose@")).with("action", act.name)),
-                Some(index) if last.when.is_some() => {
-                    problems.push(at.problem("E305", &act.key(&format!("choose[{index}].when"))).with("action", act.name))
-                }
-                Some(_) => {}
+        match rows.iter().position(|row| row.when.is_none()) {
+            None if rows.is_empty() => {}
+            None => problems.push(at.problem("E304", &act.key("choose@")).with("action", act.name)),
+            Some(index) if index + 1 < rows.len() => {
+                problems.push(at.problem("E305", &act.key(&format!("choose[{index}].when"))).with("action", act.name))
             }
+            Some(_) => {}
         }
         if act.action.request.is_none() {
             for (index, from) in act.action.from.iter().enumerate() {

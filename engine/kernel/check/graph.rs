@@ -4,7 +4,7 @@
 use super::at::{Act, Checked};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
-use crate::kernel::model::value::Value;
+use crate::kernel::model::value::{Type, Value};
 use std::collections::{BTreeSet, VecDeque};
 
 /// One possible step. Staying in a state is an edge to itself.
@@ -154,7 +154,8 @@ impl<'a> Graph<'a> {
             at.acts().iter().flat_map(|act| act.effects().into_iter().flat_map(|(effects, _)| &effects.open).map(move |open| (act, open)));
         let opened = entries.filter(|(_, open)| open.branch == *kind).map(|(act, open)| {
             // opened from records: the required fields of a record are there
-            let record = open.for_each.as_ref().and(at.workflow.branches.get(kind)).into_iter().flat_map(|branch| &branch.fields);
+            let from_records = open.for_each.as_ref().filter(|each| holds_records(act, each));
+            let record = from_records.and(at.workflow.branches.get(kind)).into_iter().flat_map(|branch| &branch.fields);
             let mut set: BTreeSet<Name> = record.filter(|(_, field)| field.required).map(|(name, _)| name.clone()).collect();
             open.set.iter().for_each(|row| apply(act, row, &mut set));
             set
@@ -162,6 +163,14 @@ impl<'a> Graph<'a> {
         set.extend(on_all(opened));
         set
     }
+}
+
+/// Whether what a branch is opened for are records that people handed in, not units or persons.
+fn holds_records(act: &Act, for_each: &Expr) -> bool {
+    let input = for_each.source.trim().strip_prefix("input.");
+    let ask = act.action.ask.iter().find(|ask| input == Some(&*ask.name));
+    let is_record = |kind: &Type| matches!(kind, Type::Record(_)) || matches!(kind, Type::List(of) if matches!(**of, Type::Record(_)));
+    ask.is_some_and(|ask| is_record(&ask.kind))
 }
 
 fn on_all(mut sets: impl Iterator<Item = BTreeSet<Name>>) -> BTreeSet<Name> {

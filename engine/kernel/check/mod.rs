@@ -69,7 +69,7 @@ pub fn load_to_look(files: &IndexMap<String, String>) -> (Option<RuleSet>, Vec<P
 fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<RuleSet>, Vec<Problem>) {
     let sorted = Files::sort(files);
     let mut problems = Vec::new();
-    let directory = read_directory(&sorted, &mut problems);
+    let (directory, whole) = read_directory(&sorted, &mut problems);
     let calendars = read_calendars(&sorted, &mut problems);
     let templates = sorted.templates();
     let mut workflows = IndexMap::new();
@@ -92,6 +92,9 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
     if sorted.workflows.is_empty() {
         let file = sorted.own.keys().next().copied().unwrap_or_default();
         problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
+    }
+    if !whole {
+        problems.retain(|problem| !asks_for_people(problem));
     }
     let problems = settle(files, problems, today);
     if workflows.is_empty() || workflows.len() < sorted.workflows.len() {
@@ -125,6 +128,17 @@ fn hinders(problem: &Problem) -> bool {
         )
 }
 
+/// It says that a name is not declared, which may be so only because a file cannot be read.
+fn asks_for_a_name(problem: &Problem) -> bool {
+    let known_kinds = problem.code == "E007" && matches!(problem.variant, Some("word" | "word_near" | "type" | "type_near"));
+    known_kinds || (problem.code.starts_with("E1") && problem.code != "E101")
+}
+
+/// It is said of units and persons, of whom more may stand in a file of the directory that cannot be read.
+fn asks_for_people(problem: &Problem) -> bool {
+    matches!(problem.code, "E112" | "W113" | "W114" | "E527")
+}
+
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     gate::parse(&Arc::from(path), text, problems)
 }
@@ -133,11 +147,13 @@ fn start_of(file: &str) -> Place {
     Place { file: file.into(), line: 1, column: 1, length: 1 }
 }
 
-fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> Arc<Directory> {
+/// The directory, and whether all its files could be read.
+fn read_directory(files: &Files, problems: &mut Vec<Problem>) -> (Arc<Directory>, bool) {
     let roots: Vec<Node> = files.directory().filter_map(|(path, text)| parse(path, text, problems)).collect();
+    let whole = roots.len() == files.directory().count();
     let (directory, places) = read::directory::read(&roots, problems);
     problems.extend(directory::in_itself(&directory, &places));
-    Arc::new(directory)
+    (Arc::new(directory), whole)
 }
 
 /// The calendars that can be read with their files, and the names of all.
@@ -205,7 +221,10 @@ fn one_workflow<'f>(
     if readable.len() < roots.len() {
         // The head or any name may stand in what cannot be read: only the shape of the rest is looked at.
         if readable.iter().any(|root| workflow::is_head(root)) {
+            let before = problems.len();
             workflow::read(&readable, problems);
+            let told = problems.split_off(before);
+            problems.extend(told.into_iter().filter(|problem| !asks_for_a_name(problem)));
         }
         return None;
     }

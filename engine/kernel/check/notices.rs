@@ -1,5 +1,5 @@
 //! What people are told: every notice is sent by something and reaches somebody, and its wording reads only what is there
-//! (E405, W601 to E607, E611). The sentences of refusals are read here too.
+//! (E405, W601 to E607, E611, W612). The sentences of refusals are read here too.
 
 use super::at::{Checked, list, nearest};
 use super::placeholders::{Place, Seen};
@@ -67,6 +67,9 @@ impl<'a> Look<'_, 'a> {
                 self.problems.push(at.problem("W605", &path(&format!("cc[{index}]"))).with("notice", name).with("role", &copy.role));
             }
         }
+        if let Some(variant) = unfitting_kind(at, name, notice) {
+            self.problems.push(at.problem("W612", &path("kind")).variant(variant).with("notice", name));
+        }
         let fixed = fixed_characters(&notice.subject);
         if fixed > LONGEST_SUBJECT {
             self.problems.push(at.problem("W606", &path("subject")).with("count", fixed).with("most", LONGEST_SUBJECT));
@@ -104,6 +107,15 @@ impl<'a> Look<'_, 'a> {
                 return;
             }
         };
+        if let Some((line, column)) = stray_brace(template) {
+            let here = match text {
+                Some(_) => problem::Place { line, column, length: 1, ..place.clone() },
+                None => place.clone(),
+            };
+            if self.told.insert((here.file.clone(), format!("{}:{}:brace", here.line, here.column))) {
+                self.problems.push(Problem::new("E602", here).variant("brace"));
+            }
+        }
         for NameRead { name, written, .. } in names {
             let found = places.iter().map(|place| place.sees(self.at, name)).find(|seen| *seen != Seen::Yes);
             let Some(seen) = found else { continue };
@@ -182,6 +194,38 @@ fn where_in(text: &str, name: &str, file: &problem::Place) -> Option<problem::Pl
                     column,
                     length: name.chars().count() as u32,
                 });
+            }
+        }
+    }
+    None
+}
+
+/// W612: what kind of notice it is says whether it reminds of a date, and whether that has passed.
+fn unfitting_kind(at: &Checked, name: &Name, notice: &Notice) -> Option<&'static str> {
+    let rungs = at.workflow.deadlines.values().flat_map(|deadline| &deadline.ladder).filter(|rung| rung.tell.contains(name));
+    let rungs: Vec<RungAt> = rungs.map(|rung| rung.at).collect();
+    let by_acts = at.acts().iter().any(|act| act.effects().iter().any(|(effects, _)| effects.tell.contains(name)));
+    let by_sweeps = at.workflow.sweeps.values().any(|sweep| sweep.tell.contains(name));
+    let late = |rung: &RungAt| matches!(rung, RungAt::After(_) | RungAt::EveryAfter(_));
+    match notice.kind {
+        NoticeKind::Message => (!rungs.is_empty() && !by_acts && !by_sweeps).then_some("message"),
+        NoticeKind::Reminder if rungs.is_empty() && by_acts && !by_sweeps => Some("told_by_actions"),
+        NoticeKind::Escalation => rungs.iter().any(|rung| !late(rung)).then_some("early"),
+        NoticeKind::Reminder => None,
+    }
+}
+
+/// Line and column of the first brace that stands outside `{{ }}`, `{% %}` and `{# #}`: it would be printed as it is.
+fn stray_brace(template: &str) -> Option<(u32, u32)> {
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        let inside = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")].into_iter().find(|(open, _)| rest[at..].starts_with(open));
+        match inside.and_then(|(_, close)| rest[at..].find(close)) {
+            Some(end) => rest = &rest[at + end + 2..],
+            None => {
+                let before = &template[..template.len() - rest.len() + at];
+                let line = before.matches('\n').count() as u32 + 1;
+                return Some((line, before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1));
             }
         }
     }

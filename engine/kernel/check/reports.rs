@@ -37,6 +37,9 @@ fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem
         column(&step.on, &path(&format!("steps[{index}].on")));
         step.with.iter().for_each(|(input, from)| column(from, &path(&format!("steps[{index}].with.{input}"))));
     }
+    for name in import.item.iter().filter(|name| import.columns.get(*name).is_some_and(|column| !column.required)) {
+        problems.push(at.problem("E706", &path(&format!("columns.{name}@"))).variant("may_be_empty").with("name", name));
+    }
     for (index, step) in import.steps.iter().enumerate() {
         let Some(act) = action(at, step) else { continue };
         let here = path(&format!("steps[{index}]"));
@@ -53,6 +56,13 @@ fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem
         }
         for (input, from) in &step.with {
             let (Some(ask), Some(column)) = (asks.iter().find(|ask| ask.name == *input), import.columns.get(from)) else { continue };
+            if !may_fill(&column.kind, &ask.kind) {
+                let problem = at.problem("E706", &path(&format!("columns.{from}.type"))).variant("type").with("name", from);
+                problems.push(problem.with("action", act.name).with("input", input));
+            }
+            if index == 0 && ask.required && !column.required {
+                problems.push(at.problem("E706", &path(&format!("columns.{from}@"))).variant("may_be_empty").with("name", from));
+            }
             let Type::Choice(options) = &ask.kind else { continue };
             for (word, value) in column.values.iter().filter(|(_, value)| !options.contains(*value)) {
                 problems.push(at.no_option(&path(&format!("columns.{from}.values.{word}")), value, input, options));
@@ -61,6 +71,17 @@ fn filled(at: &Checked, name: &Name, import: &Import, problems: &mut Vec<Problem
         for ask in act.action.ask.iter().filter(|ask| ask.required && !step.with.contains_key(&ask.name)) {
             problems.push(at.problem("E706", &format!("{here}@")).variant("missing").with("name", &ask.name).with("action", act.name));
         }
+    }
+}
+
+/// What stands in a column of one type can be what an action asks for: texts are read as whatever is asked.
+fn may_fill(column: &Type, asked: &Type) -> bool {
+    match (column, asked) {
+        (Type::Text | Type::Choice(_), _) | (Type::Number | Type::Year, Type::Number | Type::Year) => true,
+        (Type::List(one), Type::List(other)) => one == other,
+        (one, Type::Text) => !matches!(one, Type::List(_)),
+        (one, Type::List(other)) => one == &**other,
+        (one, other) => one == other,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Definite assignment (E227): what is declared `required` may be read without asking whether it is there, so every way to where it is
+//! What `required` promises of a field is so from its beginning (W241), and definite assignment (E227): what is declared `required` may be read without asking whether it is there, so every way to where it is
 //! read has to record it. What rules refuse on the way is not looked at.
 
 use super::at::{Act, Checked};
@@ -13,7 +13,30 @@ pub fn check(at: &Checked) -> Vec<Problem> {
     look.acts();
     look.deadlines();
     look.anywhere();
+    look.problems.extend(at.levels().into_iter().flat_map(|level| promises(at, level)));
     look.problems
+}
+
+/// W241
+fn promises(at: &Checked, level: Option<&Name>) -> Vec<Problem> {
+    let Some((graph, _)) = at.known().graph(level) else { return Vec::new() };
+    let (first, base) = (graph.fields_at_start(at), level.map_or(String::new(), |kind| format!("branches.{kind}.")));
+    let begins = match level {
+        None => graph.acts.iter().any(|act| act.action.creates),
+        Some(kind) => {
+            at.acts().iter().any(|act| act.effects().iter().any(|(effects, _)| effects.open.iter().any(|open| open.branch == *kind)))
+        }
+    };
+    let fields = at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten().filter(|_| begins);
+    let broken = fields.filter_map(|(name, field)| {
+        let variant = match (field.required, field.default.is_some() || field.is.is_some(), first.contains(name)) {
+            (true, true, _) => "default",
+            (true, false, false) => "late",
+            _ => return None,
+        };
+        Some(at.problem("W241", &format!("{base}fields.{name}@")).variant(variant).with("field", name))
+    });
+    broken.collect()
 }
 
 /// The required fields that an item, or a branch of this kind, does not have from its beginning.

@@ -20,6 +20,10 @@ pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node, branch
     let asks = row.get("ask").map(|node| ask(reader, world, node, branch)).unwrap_or_default();
     let by = reader.need(row, "by").map(|node| by(reader, world, node, &scope)).unwrap_or_default();
     let from = if creates { row.get("from") } else { reader.need(row, "from") };
+    // an empty list would be read as "in every state"
+    if let Some(node) = from.filter(|node| matches!(&node.content, Content::List(nodes) if nodes.is_empty())) {
+        reader.problems.push(Problem::new("E007", node.place.clone()).variant("empty").with("key", "from"));
+    }
     let from = from.map(|node| reader.names(node)).unwrap_or_default();
     if let (Some(to), Some(_)) = (row.get("to"), row.get("choose")) {
         reader.problems.push(Problem::new("E007", to.at.clone()).variant("to_and_choose"));

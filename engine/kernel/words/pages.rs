@@ -4,8 +4,8 @@
 //! A page is `CODE: { zh: [finds, why], en: [finds, why], bad: …, good: … }`. An example is a text that is added to the workflow of
 //! `tests/fixtures/permit` as one more file, or a map of such texts by their paths in the rule set; with `instead_of` it replaces that
 //! text there. `«中文|English»` in an example is shown in the reader's language. `told_by` names what gives the code when it is not
-//! `check` (`stories`: `duban test`; `plan`; `explore`; `online`: `check --online`); those examples are run by the tests of that command. `on` is the day on which the
-//! examples are checked, when that matters.
+//! `check` (`stories`: `duban test`; `plan`; `explore`: `duban simulate --explore`); what a plan says is on record for edits of
+//! their own, in `tests/fixtures/plans`. `on` is the day on which the examples are checked, when that matters.
 
 use super::Lang;
 use indexmap::IndexMap;
