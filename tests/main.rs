@@ -4,6 +4,7 @@ mod amend;
 mod api;
 mod app;
 mod author;
+mod brake;
 mod broken;
 mod check;
 mod cli;
