@@ -27,6 +27,7 @@ mod operations;
 mod pages;
 mod plan;
 mod power;
+mod publish;
 mod restore;
 mod rules;
 mod sample;
