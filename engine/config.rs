@@ -84,6 +84,10 @@ pub struct MailSettings {
     pub instance: Option<String>,
     /// Otherwise only these addresses and domains (`@example.org`) are written to.
     pub allow: Vec<String>,
+    /// More than so many times the mails that are usual in an hour, or were foreseen for the day, wait for a person; 0 lets any number go.
+    pub volume_factor: u64,
+    /// So many mails within an hour never wait for that.
+    pub volume_at_least: u64,
 }
 
 impl Default for Settings {
@@ -121,6 +125,8 @@ impl Default for MailSettings {
             production: false,
             instance: None,
             allow: Vec::new(),
+            volume_factor: 3,
+            volume_at_least: 50,
         }
     }
 }
@@ -209,6 +215,13 @@ impl Settings {
         if let Some(value) = variable("DUBAN_LEASE_SECONDS") {
             let wants = "write a number of seconds";
             self.lease_seconds = value.parse().map_err(|_| ConfigError::Value { name: "DUBAN_LEASE_SECONDS".into(), value, wants })?;
+        }
+        for (slot, name) in
+            [(&mut self.mail.volume_factor, "DUBAN_VOLUME_FACTOR"), (&mut self.mail.volume_at_least, "DUBAN_VOLUME_AT_LEAST")]
+        {
+            if let Some(value) = variable(name) {
+                *slot = value.parse().map_err(|_| ConfigError::Value { name: name.into(), value, wants: "write a whole number" })?;
+            }
         }
         if let Some(value) = variable("DUBAN_MAIL_ALLOW") {
             self.mail.allow = value.split(',').map(|entry| entry.trim().to_string()).filter(|entry| !entry.is_empty()).collect();

@@ -1,7 +1,7 @@
 //! One process that does everything: it builds mailer, routes and loops round an app, and ends them together.
 
 use crate::api::{Api, BodyLimits, accept};
-use crate::app::send::Post;
+use crate::app::send::{Brake, Post};
 use crate::app::{Integrity, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
@@ -273,6 +273,7 @@ fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(
     post.reply_to = mail.reply_to.as_deref().map(Address::parse).transpose()?;
     post.domain.clone_from(&mail.domain);
     post.unrecorded = settings.unrecorded;
+    post.brake = (mail.volume_factor > 0).then_some(Brake { factor: mail.volume_factor, at_least: mail.volume_at_least });
     Ok((Arc::new(post), leaving))
 }
 

@@ -273,7 +273,7 @@ async fn story(steps: &[Step], rounds: &[(Vec<Edit>, u32)]) -> Tally {
         }
         let wishes = PlanWishes { allow_overdue: 100, ..PlanWishes::default() };
         let plan = app.plan(&new, &wishes, &|_| {}).await.unwrap();
-        let who = Publisher { by: Some("hu".into()), via: None };
+        let who = Publisher { by: Some("hu".into()), ..Publisher::default() };
         match app.publish(&plan, &new, &who).await {
             Ok(_) => assert!(!plan.is_blocked()),
             Err(PublishError::No(no)) => {

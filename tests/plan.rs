@@ -7,7 +7,7 @@ use crate::store::{stories, told};
 use crate::support::ground::Ground;
 use crate::support::office::Office;
 use crate::support::world::{all, app_over, command, moment, rules, submit};
-use duban::app::{App, How, Offices, PlanWishes, PublishError, Publisher};
+use duban::app::{App, How, Offices, PlanWishes, PublishError, Published, Publisher};
 use duban::cli::plan::sentences;
 use duban::kernel::model::Name;
 use duban::kernel::model::definition::OpenItems;
@@ -33,6 +33,7 @@ stories!(
     the_last_holder_of_a_role_is_not_lost,
     a_calendar_does_not_rewrite_the_past,
     what_was_entered_as_history_is_no_part_of_the_forecast,
+    two_persons_agree_where_the_rules_in_use_want_two,
 );
 
 /// The office's rules as version 2: `edit` changes the workflow's own file, `changes` is what its head says of open items.
@@ -61,7 +62,7 @@ fn waiting(text: String) -> String {
 
 const RECOMPUTE: &str = ", open_items: { answer: recompute }";
 
-async fn plan(app: &App, new: &Arc<RuleSet>, allow_overdue: u64) -> Plan {
+pub async fn plan(app: &App, new: &Arc<RuleSet>, allow_overdue: u64) -> Plan {
     plan_with(app, new, PlanWishes { allow_overdue, ..PlanWishes::default() }).await
 }
 
@@ -82,10 +83,15 @@ fn version_3(changes: [&str; 2], edit: impl Fn(String) -> String) -> Arc<RuleSet
     Arc::new(rules)
 }
 
-async fn publish(app: &App, plan: &Plan, new: &Arc<RuleSet>) -> Result<u64, String> {
-    let who = Publisher { by: Some("hu".into()), via: Some("test".into()) };
+pub async fn publish(app: &App, plan: &Plan, new: &Arc<RuleSet>) -> Result<u64, String> {
+    publish_as(app, plan, new, Some("hu"), false).await
+}
+
+async fn publish_as(app: &App, plan: &Plan, new: &Arc<RuleSet>, by: Option<&str>, approve: bool) -> Result<u64, String> {
+    let who = Publisher { by: by.map(Name::from), via: Some("test".into()), approve };
     match app.publish(plan, new, &who).await {
-        Ok(done) => Ok(done.revision),
+        Ok(Published::InUse(done)) => Ok(done.revision),
+        Ok(Published::Proposed(proposed)) => Err(format!("proposed by {}", proposed.by)),
         Err(PublishError::No(no)) => Err(no.why),
         Err(PublishError::Store(error)) => panic!("{error}"),
     }
@@ -401,6 +407,41 @@ fn moves(plan: &Plan) -> Vec<String> {
         dates.flat_map(|group| &group.rows).map(|row| format!("{} {} {}", row.item, row.from.unwrap(), row.to.unwrap())).collect();
     rows.sort();
     rows
+}
+
+async fn two_persons_agree_where_the_rules_in_use_want_two(ground: Ground) {
+    let two = |text: String| text.replace("language: 1\n", "language: 1\npublish: { second_person: true }\n");
+    let opening = Opening { new_instance: "office".into(), page_limit: None, throwaway: false };
+    let store = ground.open(opening, moment("2026-03-02 10:00")).await.unwrap();
+    let in_use = Arc::new(rules(|path, text| if path == "request.yaml" { two(text) } else { text }));
+    let app = App::open(store, in_use, duban::clock::Clock::set_to(moment("2026-03-02 10:00"))).await.unwrap();
+    app.act(&submit("r1")).await.unwrap();
+    // The version that does away with it is held to it as well.
+    let new = version_2(RECOMPUTE, three_days);
+    let seen = plan(&app, &new, 0).await;
+    assert_eq!(publish_as(&app, &seen, &new, None, false).await, Err("by_nobody".into()));
+    assert_eq!(publish_as(&app, &seen, &new, Some("carl"), true).await, Err("not_proposed".into()));
+    assert_eq!(publish_as(&app, &seen, &new, Some("hu"), false).await, Err("proposed by hu".into()));
+    assert_eq!(publish_as(&app, &seen, &new, Some("carl"), false).await, Err("proposed by hu".into()), "who was first stays");
+    assert_eq!((due(&app, "r1").await, app.store.published().await.unwrap().len()), ("2026-03-09".into(), 1), "nothing has changed");
+    assert_eq!(publish_as(&app, &seen, &new, Some("hu"), true).await, Err("same_person".into()));
+    assert_eq!(publish_as(&app, &seen, &new, None, true).await, Err("by_nobody".into()));
+    // What has gone stale meanwhile is refused, who ever approves.
+    app.act(&submit("r2")).await.unwrap();
+    assert_eq!(publish_as(&app, &seen, &new, Some("carl"), true).await, Err("more".into()));
+    app.clock.set(moment("2026-03-03 10:00"));
+    assert_eq!(publish_as(&app, &seen, &new, Some("carl"), true).await, Err("other_day".into()));
+
+    let seen = plan(&app, &new, 0).await;
+    assert_eq!(publish_as(&app, &seen, &new, Some("hu"), false).await, Err("proposed by hu".into()));
+    assert_eq!(publish_as(&app, &seen, &new, Some("carl"), true).await, Ok(2));
+    let record = duban::kernel::plan::Record::read(&app.store.published().await.unwrap()[1].record);
+    assert_eq!((record.by.as_deref(), record.proposed_by.as_deref()), (Some("carl"), Some("hu")));
+    assert_eq!(app.store.proposal(&seen.checksum).await.unwrap(), None, "it came true");
+    // The rules now in use want one.
+    let again = version_2(RECOMPUTE, |text| three_days(text).replace("title: hand in", "title: send in"));
+    let seen = plan(&app, &again, 0).await;
+    assert_eq!(publish_as(&app, &seen, &again, Some("hu"), false).await, Ok(3));
 }
 
 /// Whoever works the same database goes on under the new rules as soon as it looks.

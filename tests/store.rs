@@ -18,6 +18,7 @@ use duban::store::{LOCAL, Lane, Opening, Place, SCHEMA_VERSION, Store, StoreErro
 use sqlx::Connection as _;
 
 mod alike;
+mod brake;
 mod crowd;
 mod cuts;
 mod faults;

@@ -2,7 +2,7 @@
 
 use super::caller::JURISDICTION;
 use crate::app::import::{Imported, Wishes};
-use crate::app::{Answer, NotPublished, Publication, Publisher};
+use crate::app::{Answer, Batch, NotPublished, Published, Publisher};
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::Refusal;
 use crate::kernel::plan::Plan;
@@ -58,6 +58,9 @@ pub struct ImportRequest {
 pub struct OutboxRequest {
     /// Keys of notices and ids of mails.
     pub ids: Vec<String>,
+    /// All that is held together, instead of what `ids` names.
+    #[serde(default)]
+    pub batch: Option<Batch>,
     /// Cancelled with this reason; otherwise released.
     pub cancel: Option<String>,
 }
@@ -78,7 +81,7 @@ pub struct PublishRequest {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishAnswer {
-    Done(Publication),
+    Done(Published),
     No(NotPublished),
 }
 

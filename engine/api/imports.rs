@@ -22,7 +22,7 @@ pub const WORKBOOK: [&str; 2] = ["application/vnd.openxmlformats-officedocument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Owing {
-    /// What is told goes out.
+    /// What is caused at once waits for one look (the batch `imported` of the outbox); what falls due later goes out.
     #[default]
     Live,
     /// Notices wait until a person releases them.
@@ -66,9 +66,9 @@ pub struct ImportAnswer {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CausedView {
-    /// Told by the actions themselves; of what is entered as history they are held.
+    /// Told by the actions themselves; held until they are released, together as the batch `imported`, or item by item of history.
     told: u64,
-    /// Reminders and escalations whose day has come already, told as soon as the scheduler looks.
+    /// Reminders and escalations whose day has come already; held like them.
     overdue: u64,
     /// To so many persons in all.
     persons: u64,

@@ -60,7 +60,10 @@ pub async fn import(State(api): State<Arc<Api>>, request: Request) -> Answered<c
 
 pub async fn outbox(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
     let (app, wish): (_, OutboxRequest) = office(&api, request, LARGEST).await?;
-    let changed = app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?;
+    let changed = match wish.batch {
+        Some(batch) => app.change_batch(batch, wish.cancel.as_deref()).await.map_err(ActError::Store)?,
+        None => app.change_outbox(&wish.ids, wish.cancel.as_deref()).await?,
+    };
     api.pulse.wake();
     Ok(Json(Changed { changed }))
 }

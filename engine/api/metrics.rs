@@ -69,6 +69,9 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     for (status, count) in [("ready", health.ready.count), ("parked", health.parked.count)] {
         waiting.one(&format!("status=\"{status}\""), count);
     }
+    let help = "Offices whose mails are held as they were unusually many; an alarm above 0.";
+    page.family("volume_brake_closed", "gauge", help).one("", health.held.count);
+    page.family("volume_brake_age_seconds", "gauge", "Since the first of them has been.").age(health.held.oldest, now);
     let mut waiting = page.family("mails_waiting", "gauge", "Mails that have not ended.");
     // Also those of which there is none, so that a curve does not break off.
     for status in ["ready", "claimed", "deferred", "unknown", "held"] {

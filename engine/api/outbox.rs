@@ -7,11 +7,13 @@ use super::caller::Caller;
 use super::items::page;
 use super::problem::Failure;
 use super::request::{Asked, Named, Params, Sent, check_name};
+use crate::app::{Batch, excess_values, why_said};
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
 use crate::kernel::render::line_in;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, has, say};
+use crate::store::brake::Excess;
 use crate::store::outbox::{MailStatus, NoticeStatus};
 use crate::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use axum::Json;
@@ -51,7 +53,7 @@ pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) 
     NoticeRow {
         title: declared.map_or_else(|| notice.notice.clone(), |declared| declared.title.clone()),
         person_title: capture::title(rules, &notice.person.as_str().into()),
-        says: says(&notice, lang),
+        says: says(&notice, rules.setting.workflow.timezone, lang),
         status: notice.mail_status.unwrap_or(notice.status),
         key: notice.key,
         item: item.to_string(),
@@ -66,13 +68,16 @@ pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) 
 }
 
 /// What became of a notice, in a few words.
-fn says(notice: &NoticeStatus, lang: Lang) -> String {
+fn says(notice: &NoticeStatus, zone: chrono_tz::Tz, lang: Lang) -> String {
     let word = |key: String, text: &str| if has(lang, &key) { say(lang, &key, &[]) } else { text.to_string() };
     let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
     let said = word(format!("outbox.{status}"), status);
     let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
     match why {
-        Some(why) => say(lang, "outbox.because", &[("status", &said), ("why", &word(format!("outbox.why.{why}"), why))]),
+        Some(why) => {
+            let why = why_said(why, zone, lang).unwrap_or_else(|| why.to_string());
+            say(lang, "outbox.because", &[("status", &said), ("why", &why)])
+        }
         None => said,
     }
 }
@@ -102,6 +107,30 @@ pub struct OutboxPage {
     /// How many there are of each status; told to the office only, on the first page.
     #[schema(required)]
     counts: Option<BTreeMap<String, u64>>,
+    /// Nothing leaves because it was unusually much; told to the office only, on the first page.
+    #[schema(required)]
+    held: Option<HeldView>,
+}
+
+/// Why nothing leaves until a person lets it: `POST /outbox/release` with `batch`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldView {
+    since: DateTime<Utc>,
+    /// So many mails would have left within the hour.
+    mails: u64,
+    /// So many are usual, by the last four weeks.
+    usual: u64,
+    /// So many were foreseen for the day when the rules were published.
+    foreseen: u64,
+    /// The same in words.
+    says: String,
+}
+
+fn held_view(excess: &Excess, zone: chrono_tz::Tz, lang: Lang) -> HeldView {
+    let values = excess_values(excess, zone);
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let Excess { since, mails, usual, foreseen } = *excess;
+    HeldView { since, mails, usual, foreseen, says: say(lang, "outbox.held_now", &values) }
 }
 
 /// Notices, the latest first, a page at a time
@@ -135,7 +164,13 @@ pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<
             Some(counts)
         }
     };
-    Ok(Json(OutboxPage { notices, next, counts }))
+    let held = match asked.is_office() && first_page {
+        false => None,
+        true => asked.app.store.hold().await?.and_then(|hold| Excess::read(&hold.reason)),
+    };
+    let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+    let held = held.map(|excess| held_view(&excess, zone, asked.lang));
+    Ok(Json(OutboxPage { notices, next, counts, held }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -269,16 +304,32 @@ pub async fn show(asked: Asked, Named(id): Named<String>) -> Result<Json<OutboxE
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// Keys of notices, ids of mails, and ids of items that were entered as history.
-    #[schema(min_items = 1, max_items = 1000)]
+    #[serde(default)]
+    #[schema(max_items = 1000)]
     ids: Vec<String>,
+    /// All that is held together, instead of `ids`.
+    #[serde(default)]
+    batch: Option<HeldBatch>,
+}
+
+/// What is held together: `volume`, what was unusually much and what came since; `imported`, what lists caused at once.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBatch {
+    Volume,
+    Imported,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// Keys of notices and ids of mails.
-    #[schema(min_items = 1, max_items = 1000)]
+    #[serde(default)]
+    #[schema(max_items = 1000)]
     ids: Vec<String>,
+    /// All that is held together, instead of `ids`.
+    #[serde(default)]
+    batch: Option<HeldBatch>,
     /// Why; recorded.
     reason: String,
 }
@@ -293,18 +344,35 @@ pub struct ChangedView {
 /// Let go of what is held, and try mails that wait at once
 #[utoipa::path(post, path = "/outbox/release", tag = "outbox", request_body = ReleaseRequest, responses((status = 200, body = ChangedView)))]
 pub async fn release(State(api): State<Arc<Api>>, asked: Asked, Sent(request): Sent<ReleaseRequest>) -> Result<Json<ChangedView>, Failure> {
-    change(&api, &asked, request.ids, None).await
+    change(&api, &asked, request.ids, request.batch, None).await
 }
 
 /// Cancel notices and mails that have not gone out
 #[utoipa::path(post, path = "/outbox/cancel", tag = "outbox", request_body = CancelRequest, responses((status = 200, body = ChangedView)))]
 pub async fn cancel(State(api): State<Arc<Api>>, asked: Asked, Sent(request): Sent<CancelRequest>) -> Result<Json<ChangedView>, Failure> {
-    change(&api, &asked, request.ids, Some(request.reason)).await
+    change(&api, &asked, request.ids, request.batch, Some(request.reason)).await
 }
 
-async fn change(api: &Api, asked: &Asked, ids: Vec<String>, cancel: Option<String>) -> Result<Json<ChangedView>, Failure> {
+async fn change(
+    api: &Api,
+    asked: &Asked,
+    ids: Vec<String>,
+    batch: Option<HeldBatch>,
+    cancel: Option<String>,
+) -> Result<Json<ChangedView>, Failure> {
     asked.office_only()?;
-    if ids.is_empty() || ids.len() > 1000 {
+    if let (Some(batch), true) = (batch, ids.is_empty()) {
+        cancel.iter().try_for_each(|reason| check_name(reason))?;
+        let batch = match batch {
+            HeldBatch::Volume => Batch::Volume,
+            HeldBatch::Imported => Batch::Imported,
+        };
+        let changed = asked.app.change_batch(batch, cancel.as_deref()).await?;
+        api.pulse.wake();
+        return Ok(Json(ChangedView { asked: changed, changed }));
+    }
+    // Names beside a batch would be ambiguous.
+    if batch.is_some() || ids.is_empty() || ids.len() > 1000 {
         return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_count").with("most", 1000).at("/ids", None));
     }
     for id in ids.iter().chain(&cancel) {

@@ -6,6 +6,7 @@ use super::doctor::Beyond;
 use crate::app::{Finding, Integrity, OfficeLook};
 use crate::kernel::time::{Date, Instant};
 use crate::store::backup::LastBackup;
+use crate::store::brake::{EVERYBODY, Excess, Hold};
 use crate::store::health::{Share, Waiting, Worst};
 use crate::store::{Store, StoreError};
 use chrono::{SecondsFormat, TimeDelta};
@@ -94,12 +95,41 @@ pub async fn check_up(store: &Store, only: Option<&str>, now: Instant) -> Result
         let waiting = waiting.filter(|waiting| waiting.count > 0)?;
         Some(Check::new(check, found, Level::Warning).with("count", waiting.count))
     };
+    checks.extend(check_volume(store, only, several, health.held).await?);
     checks.extend(held("outbox", "parked", Some(&health.parked)).map(|check| check.of(&worst.parked)));
     checks.extend(held("outbox", "unknown", health.mails.get("unknown")));
     for check in checks.iter_mut().filter(|check| check.found == "old" && check.check == "outbox") {
         check.offices.clone_from(&worst.unsent);
     }
     Ok(checks)
+}
+
+/// Whether mails are held as they were unusually many.
+async fn check_volume(store: &Store, only: Option<&str>, several: bool, held: Waiting) -> Result<Option<Check>, StoreError> {
+    if held.count == 0 {
+        return Ok(None);
+    }
+    let holds = store.everywhere().holds(NAMED).await?;
+    if several {
+        let share = |hold: &Hold| Share {
+            office: hold.jurisdiction.clone(),
+            count: Excess::read(&hold.reason).map_or(0, |excess| excess.mails),
+            since: Some(hold.since),
+        };
+        let offices: Vec<Share> = holds.iter().map(share).collect();
+        return Ok(Some(Check::new("outbox", "volumes", Level::Fault).with("count", held.count).of(&offices)));
+    }
+    let own = match only {
+        Some(here) => store.of(here).hold().await?,
+        None => holds.into_iter().next(),
+    };
+    // Everybody's is told already; one whose reason cannot be read holds all the same.
+    let Some(own) = own.filter(|own| own.jurisdiction != EVERYBODY) else { return Ok(None) };
+    let Some(Excess { since, mails, usual, foreseen }) = Excess::read(&own.reason) else {
+        return Ok(Some(Check::new("outbox", "volumes", Level::Fault).with("count", held.count)));
+    };
+    let check = Check::new("outbox", "volume", Level::Fault).with("since", text(since));
+    Ok(Some(check.with("mails", mails).with("usual", usual).with("foreseen", foreseen)))
 }
 
 fn check_backup(last: Option<LastBackup>, now: Instant) -> Check {

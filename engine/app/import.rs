@@ -84,6 +84,7 @@ impl App {
             dry_run: wishes.dry_run || (any_refused && !wishes.skip_bad_rows),
             skip_failed: wishes.skip_bad_rows,
             historic: wishes.historic,
+            imported: true,
             tried,
         };
         let Tried { answers, written, caused } = self.try_together(&groups, how).await?;

@@ -3,7 +3,7 @@
 //! A notice that cannot become a mail is parked with its reason and stops nothing else. What is written here is the kernel's wording in the
 //! frames of the installation.
 
-use super::send::Post;
+use super::send::{Brake, Post};
 use super::{App, LoadError, Offices, contained};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide::mailing::{self, Envelope};
@@ -13,6 +13,7 @@ use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::time::Instant;
 use crate::kernel::words::Lang;
 use crate::mail::{self, Address, Composed, Sender, Transport};
+use crate::store::brake::{Excess, Measure, Passed};
 use crate::store::outbox::{NewMail, NoticeEnd};
 use crate::store::{LOCAL, Store, StoreError};
 use indexmap::IndexMap;
@@ -53,13 +54,20 @@ impl Offices {
             // Those of one that is shut wait until it can be worked again.
             let Some(app) = self.if_not_shut(&here).await? else { continue };
             let mails = app.render(post, notices, now, &mut rendered).await?;
-            storing.spawn(async move { app.store.compose(mails, now).await });
+            let measure = app.measure(post, now).await?;
+            storing.spawn(async move { (app.store.compose_within(mails, now, measure).await, here) });
         }
         let mut failed = None;
         while let Some(stored) = storing.join_next().await {
-            match stored.map_err(|error| StoreError::NotDone(error.to_string())).flatten() {
-                Ok(stored) => rendered.mails += stored.into_iter().filter(|stored| *stored).count(),
-                Err(error) => failed = Some(error),
+            match stored {
+                Ok((Ok(Passed { stored, excess }), here)) => {
+                    if let Some(Excess { mails, usual, foreseen, .. }) = excess {
+                        tracing::error!(jurisdiction = &*here, mails, usual, foreseen, "the volume brake holds the mails of an office");
+                    }
+                    rendered.mails += stored.into_iter().filter(|stored| *stored).count();
+                }
+                Ok((Err(error), _)) => failed = Some(error),
+                Err(error) => failed = Some(StoreError::NotDone(error.to_string())),
             }
         }
         failed.map_or(Ok(rendered), Err)
@@ -132,6 +140,12 @@ impl App {
             tokio::task::yield_now().await;
         }
         Ok(mails)
+    }
+
+    /// Above how many mails an hour a person is asked; nothing where the installation has no brake.
+    async fn measure(&self, post: &Post, now: Instant) -> Result<Option<Measure>, StoreError> {
+        let Some(Brake { factor, at_least }) = post.brake else { return Ok(None) };
+        Ok(Some(Measure { factor, at_least, foreseen: self.foreseen_today(now).await? }))
     }
 
     /// Parts what is still owed from what is not, with the reason.

@@ -32,8 +32,9 @@ pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use foresee::Foreseen;
 pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
+pub use outbox::{Batch, excess_values, why_said};
 pub use plan::PlanWishes;
-pub use publish::{NotPublished, Publication, PublishError, Publisher};
+pub use publish::{NotPublished, Proposed, Publication, PublishError, Published, Publisher};
 pub use replay::ReplayedItem;
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
@@ -45,11 +46,11 @@ use crate::clock::Clock;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Decision, Refusal};
 use crate::kernel::rules::{EvalError, RuleSet, Rules};
-use crate::kernel::time::Instant;
+use crate::kernel::time::{Date, Instant};
 use crate::store::{Store, StoreError};
 use desk::Desk;
 use indexmap::IndexMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -66,7 +67,11 @@ pub struct App {
     in_use: RwLock<InUse>,
     desk: Arc<Mutex<Desk>>,
     latest: Arc<Latest>,
+    foreseen: Mutex<Option<Foreseeable>>,
 }
+
+/// The mails that were foreseen by day when the rule set of a revision came into use.
+type Foreseeable = (u64, Arc<BTreeMap<Date, u64>>);
 
 /// The latest instant that was handed out, in milliseconds.
 #[derive(Debug)]
@@ -159,7 +164,7 @@ impl App {
     }
 
     fn at(store: Store, in_use: InUse, clock: Clock, tally: Arc<Tally>, latest: Arc<Latest>) -> App {
-        App { store, clock, tally, in_use: RwLock::new(in_use), desk: Arc::default(), latest }
+        App { store, clock, tally, in_use: RwLock::new(in_use), desk: Arc::default(), latest, foreseen: Mutex::default() }
     }
 
     /// The rule set in use.
@@ -178,6 +183,10 @@ impl App {
     /// What the clock shows, and never a little less than what was recorded before.
     pub fn now(&self) -> Instant {
         self.latest.now(&self.clock)
+    }
+
+    fn foreseen(&self) -> MutexGuard<'_, Option<Foreseeable>> {
+        self.foreseen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

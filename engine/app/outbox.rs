@@ -1,11 +1,45 @@
 //! A person takes a hand at the outbox: what is held is let go, what has not gone out is cancelled.
 
-use super::together::HISTORIC;
+use super::together::{HISTORIC, IMPORTED};
 use super::wake::derived;
 use super::{ActError, App, Offices};
+use crate::kernel::words::{Lang, has, say};
 use crate::store::StoreError;
 use crate::store::backup::{Held, LetGo};
+use crate::store::brake::Excess;
 use crate::store::outbox::NoticeEnd;
+use serde::{Deserialize, Serialize};
+
+/// What is held together, and let go or cancelled together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batch {
+    /// What was more than usual, and what came since.
+    Volume,
+    /// What lists that were imported caused at once.
+    Imported,
+}
+
+/// Our own reasons have words; `None` for what others said, such as a server.
+pub fn why_said(why: &str, zone: chrono_tz::Tz, lang: Lang) -> Option<String> {
+    if let Some(excess) = Excess::read(why) {
+        let values = excess_values(&excess, zone);
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        return Some(say(lang, "outbox.why.volume", &values));
+    }
+    let key = format!("outbox.why.{why}");
+    has(lang, &key).then(|| say(lang, &key, &[]))
+}
+
+/// What sentences about an unusual batch speak of.
+pub fn excess_values(excess: &Excess, zone: chrono_tz::Tz) -> [(&'static str, String); 4] {
+    [
+        ("since", excess.since.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()),
+        ("mails", excess.mails.to_string()),
+        ("usual", excess.usual.to_string()),
+        ("foreseen", excess.foreseen.to_string()),
+    ]
+}
 
 impl Offices {
     /// A person has looked at what a restored database holds: it goes out or is cancelled, and what comes from now on goes out as usual.
@@ -28,6 +62,20 @@ impl App {
             }
         }
         Ok(changed + self.change_waiting(rest, cancel).await.map_err(ActError::Store)?)
+    }
+
+    /// Releases or cancels (with a reason) all that is held together; answers how many notices it was.
+    pub async fn change_batch(&self, batch: Batch, cancel: Option<&str>) -> Result<u64, StoreError> {
+        let (how, reason) = match cancel {
+            Some(reason) => (LetGo::Cancel, reason),
+            None => (LetGo::Send, ""),
+        };
+        let changed = match batch {
+            Batch::Volume => self.store.let_go_volume(how, reason).await?,
+            Batch::Imported => self.store.let_go_parked(IMPORTED, how, reason).await?,
+        };
+        tracing::warn!(jurisdiction = self.store.jurisdiction(), ?batch, ?how, changed, "what was held together was let go");
+        Ok(changed)
     }
 
     async fn change_waiting(&self, ids: Vec<String>, cancel: Option<&str>) -> Result<u64, StoreError> {

@@ -24,6 +24,8 @@ pub struct Publisher {
     pub by: Option<Name>,
     /// How they came in.
     pub via: Option<String>,
+    /// They agree to what somebody else has proposed.
+    pub approve: bool,
 }
 
 /// A rule set that has come into use.
@@ -34,6 +36,22 @@ pub struct Publication {
     pub at: Instant,
     /// Open items, which are judged by it from now on.
     pub items: u64,
+}
+
+/// What became of a wish to publish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    InUse(Publication),
+    /// It waits for a second person.
+    Proposed(Proposed),
+}
+
+/// Who wishes a plan to come true; nobody's rules have changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposed {
+    pub by: Name,
+    pub at: Instant,
 }
 
 /// Why a plan is not published. The catalogue has its sentence under `publish.WHY`.
@@ -60,8 +78,13 @@ fn no(why: &str, values: &[(&str, &str)]) -> PublishError {
 impl App {
     /// Puts a rule set into use as its plan says. What has changed since the plan was made is looked at again: if more would happen than it
     /// shows, nothing is done.
-    pub async fn publish(&self, plan: &Plan, new: &Arc<RuleSet>, who: &Publisher) -> Result<Publication, PublishError> {
+    /// Where the rules in use ask for a second person, it is noted as proposed first.
+    pub async fn publish(&self, plan: &Plan, new: &Arc<RuleSet>, who: &Publisher) -> Result<Published, PublishError> {
         self.fits(plan, new)?;
+        let proposed_by = match self.second_person(plan, who).await? {
+            Agreed::Proposed(proposed) => return Ok(Published::Proposed(proposed)),
+            Agreed::By(first) => first,
+        };
         let (allow_overdue, choices, folder) = (plan.allow_overdue, plan.choices.clone(), plan.folder.clone());
         let wishes = PlanWishes { allow_overdue, choices, back: plan.back, folder, ..PlanWishes::default() };
         let old = self.in_use().rules;
@@ -71,6 +94,7 @@ impl App {
             let mut record = Record {
                 by: who.by.clone(),
                 via: who.via.clone(),
+                proposed_by: proposed_by.clone(),
                 plan: Some(plan.checksum.clone()),
                 before: Some(plan.old.hash.clone()),
                 back: wishes.back,
@@ -102,7 +126,7 @@ impl App {
                         via = who.via.as_deref().unwrap_or_default(),
                         "a rule set was published"
                     );
-                    return Ok(Publication { revision, hash: new.hash.to_string(), at, items });
+                    return Ok(Published::InUse(Publication { revision, hash: new.hash.to_string(), at, items }));
                 }
                 PublishEnd::OtherRules => return Err(no("other_rules", &[])),
                 PublishEnd::Moved => {
@@ -113,6 +137,48 @@ impl App {
             }
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Whether it may come into use now, and on whose proposal; where the rules in use want two persons, the first one proposes.
+    async fn second_person(&self, plan: &Plan, who: &Publisher) -> Result<Agreed, PublishError> {
+        let wanted = self.rules().workflows.values().any(|rules| rules.setting.workflow.second_person);
+        let proposer = |record: &str| serde_json::from_str::<Publisher>(record).unwrap_or_default().by;
+        if who.approve {
+            let found = self.store.proposal(&plan.checksum).await?;
+            let Some(first) = found.and_then(|found| proposer(&found.record)) else { return Err(no("not_proposed", &[])) };
+            return match &who.by {
+                None => Err(no("by_nobody", &[])),
+                Some(second) if *second == first => Err(no("same_person", &[("person", second)])),
+                Some(_) => Ok(Agreed::By(Some(first))),
+            };
+        }
+        if !wanted {
+            return Ok(Agreed::By(None));
+        }
+        if who.by.is_none() {
+            return Err(no("by_nobody", &[]));
+        }
+        let record = serde_json::to_string(who).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        let stands = self.store.propose(&plan.checksum, &record, self.now()).await?;
+        let by = proposer(&stands.record).ok_or_else(|| no("by_nobody", &[]))?;
+        tracing::warn!(jurisdiction = self.store.jurisdiction(), plan = plan.checksum, by = &*by, "a publication was proposed");
+        Ok(Agreed::Proposed(Proposed { by, at: stands.at }))
+    }
+
+    /// How many mails the plan behind the rule set in use foresaw for the day of a moment.
+    pub(super) async fn foreseen_today(&self, now: Instant) -> Result<u64, StoreError> {
+        let InUse { rules, revision } = self.in_use();
+        let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        let known = self.foreseen().clone().filter(|known| known.0 == revision);
+        let (_, foreseen) = match known {
+            Some(known) => known,
+            None => {
+                let last = self.store.published().await?.pop();
+                let foreseen = Arc::new(last.map(|last| Record::read(&last.record).foreseen).unwrap_or_default());
+                self.foreseen().insert((revision, foreseen)).clone()
+            }
+        };
+        Ok(foreseen.get(&day_of(now, zone)).copied().unwrap_or(0))
     }
 
     /// The plan is whole, of this database, of these rules and of today, and nothing stands in its way.
@@ -163,6 +229,13 @@ impl App {
         let count: usize = beyond.iter().map(|(_, rows)| rows).sum();
         Err(no("more", &[("count", &count.to_string()), ("element", &group.cause.element)]))
     }
+}
+
+/// Whether it may come into use.
+enum Agreed {
+    /// Yes; on this person's proposal, if two have to agree.
+    By(Option<Name>),
+    Proposed(Proposed),
 }
 
 fn blocked(plan: &Plan) -> PublishError {

@@ -46,11 +46,22 @@ pub struct Post {
     pub domain: String,
     pub guard: Guard,
     pub unrecorded: usize,
+    /// Without one, any number of mails leaves.
+    pub brake: Option<Brake>,
     /// A number from 0 to 1 that spreads the waits.
     pub chance: fn() -> f64,
     /// Who claims: this process.
     pub name: String,
     pause: Mutex<Pause>,
+}
+
+/// What an installation says of unusual batches of mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// So many times what is usual, or was foreseen, leaves within an hour without a person.
+    pub factor: u64,
+    /// So many always do.
+    pub at_least: u64,
 }
 
 /// The server or our settings are at fault, so nothing is tried before a moment.
@@ -78,7 +89,7 @@ impl Post {
     pub fn new(transport: Option<Transport>, frames: Frames, from: Address, guard: Guard, name: String) -> Post {
         let domain = from.domain().to_string();
         let (unrecorded, chance) = (UNRECORDED, rand::random::<f64> as fn() -> f64);
-        Post { transport, frames, from, reply_to: None, domain, guard, unrecorded, chance, name, pause: Mutex::default() }
+        Post { transport, frames, from, reply_to: None, domain, guard, unrecorded, brake: None, chance, name, pause: Mutex::default() }
     }
 
     /// Nothing is handed over before this moment.

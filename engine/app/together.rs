@@ -24,6 +24,9 @@ const ATTEMPTS: usize = 20;
 /// Why a notice of long ago is held.
 pub(super) const HISTORIC: &str = "historic";
 
+/// Why notices are held that a list caused at once.
+pub(super) const IMPORTED: &str = "imported";
+
 /// Commands that stand or fall together, such as the steps of one row of a list.
 pub type Group = Vec<Command>;
 
@@ -39,6 +42,8 @@ pub struct How<'a> {
     pub skip_failed: bool,
     /// What happened long ago owes nothing until a person releases it: notices are held, and nobody looks what is due.
     pub historic: bool,
+    /// What a list causes at once waits for a person: what its actions tell, and what its items owe already.
+    pub imported: bool,
     /// Is told how many groups have been tried.
     pub tried: Option<&'a (dyn Fn(usize) + Send + Sync)>,
 }
@@ -55,7 +60,7 @@ impl App {
     pub(super) async fn try_together(&self, groups: &[Group], how: How<'_>) -> Result<Tried, ActError> {
         let mut was_answered = false;
         for _ in 0..ATTEMPTS {
-            let mut trial = Trial { was_answered, ..Trial::new(self, how.historic) };
+            let mut trial = Trial { was_answered, imported: how.imported, ..Trial::new(self, how.historic) };
             let mut answers = Vec::with_capacity(groups.len());
             for group in groups {
                 answers.push(trial.group(group).await?);
@@ -67,6 +72,9 @@ impl App {
             }
             let failed = answers.iter().any(Result::is_err);
             let caused = trial.caused();
+            if how.imported && !how.historic && !how.dry_run {
+                trial.wake_at_once()?;
+            }
             if how.dry_run || trial.saves.is_empty() || (failed && !how.skip_failed) {
                 return Ok(Tried { answers, written: false, caused });
             }
@@ -95,9 +103,9 @@ pub(super) struct Tried {
 /// The notices that commands cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caused {
-    /// Told by the actions themselves; of what is entered as history they are held.
+    /// Told by the actions themselves; those of a list are held.
     pub told: u64,
-    /// Reminders and escalations whose day has come already, told as soon as the scheduler looks.
+    /// Reminders and escalations whose day has come already: told as soon as the scheduler looks, those of a list with it, and held.
     pub overdue: u64,
     /// To so many persons in all.
     pub persons: u64,
@@ -108,6 +116,7 @@ struct Trial<'a> {
     app: &'a App,
     now: Instant,
     historic: bool,
+    imported: bool,
     /// Some commands were done before: each is asked for its answer first.
     was_answered: bool,
     /// Items as the database has them, and as they would be.
@@ -127,6 +136,7 @@ impl<'a> Trial<'a> {
             app,
             now: app.now(),
             historic,
+            imported: false,
             was_answered: false,
             found: HashMap::new(),
             items: HashMap::new(),
@@ -190,9 +200,9 @@ impl<'a> Trial<'a> {
         };
         if self.historic {
             accepted.wake_up = None;
-            for notice in accepted.notices.iter_mut().filter(|notice| notice.parked.is_none()) {
-                notice.parked = Some(name(HISTORIC));
-            }
+            park(&mut accepted, HISTORIC);
+        } else if self.imported {
+            park(&mut accepted, IMPORTED);
         }
         self.keep(command, hash, base, rules, accepted)
     }
@@ -238,6 +248,33 @@ impl<'a> Trial<'a> {
         self.saves.push(Save::new(about, accepted).map_err(ActError::Store)?);
         self.items.insert(command.item.clone(), Arc::new(Held { rules, item }));
         Ok(done)
+    }
+
+    /// What items owe at once is told with what made them, and held with it.
+    fn wake_at_once(&mut self) -> Result<(), ActError> {
+        let due: Vec<(Name, Arc<Held>)> = self.items.iter().map(|(id, held)| (id.clone(), held.clone())).collect();
+        for (id, held) in due {
+            if decide::wake_up(&held.item).is_none_or(|at| at > self.now) {
+                continue;
+            }
+            // What cannot be decided is left to the scheduler, which sets it aside.
+            let Ok(Ok(mut accepted)) = deciding(|| decide::wake(&held.rules, &held.item, self.now)) else { continue };
+            park(&mut accepted, IMPORTED);
+            let item = next(&held.rules, &id, Some(&held), &accepted.facts, self.now)?;
+            let about = About {
+                item: id.clone(),
+                workflow: held.rules.setting.workflow.name.clone(),
+                rev: held.item.rev,
+                caches: caches::of(&held.rules, &item),
+                command: None,
+                fence: None,
+                rules_rev: self.app.in_use().revision,
+                now: self.now,
+            };
+            self.saves.push(Save::new(about, accepted).map_err(ActError::Store)?);
+            self.items.insert(id, Arc::new(Held { rules: held.rules.clone(), item }));
+        }
+        Ok(())
     }
 
     /// The notices of what would be written, and of what its items owe at once.
@@ -360,6 +397,12 @@ impl<'a> Trial<'a> {
             Pending::of(saving, ahead)
         };
         pending.done().await
+    }
+}
+
+fn park(accepted: &mut Accepted, why: &str) {
+    for notice in accepted.notices.iter_mut().filter(|notice| notice.parked.is_none()) {
+        notice.parked = Some(name(why));
     }
 }
 

@@ -26,7 +26,8 @@ pub struct ImportArgs {
     /// Read and check everything, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// live: what is told goes out; historic: notices wait until a person releases them
+    /// live: what is told at once waits for one look (outbox release --imported), what falls due later goes out; historic: nothing is
+    /// owed until a person releases it
     #[arg(long = "as", value_enum, default_value_t = As::Live)]
     pub how: As,
     /// Take the good rows and leave out the others

@@ -3,9 +3,11 @@
 use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, table};
 use crate::api::client::OutboxRequest;
+use crate::app::{Batch, excess_values, why_said};
 use crate::kernel::decide::capture;
 use crate::kernel::rules::RuleSet;
 use crate::kernel::words::{Lang, has, say};
+use crate::store::brake::Excess;
 use crate::store::outbox::{MailStatus, NoticeStatus};
 use crate::store::outbox_desk::OutboxFilter;
 use clap::{Args, Subcommand};
@@ -28,17 +30,42 @@ pub enum What {
     },
     /// Let go of notices that are held, and try mails that wait at once
     Release {
-        #[arg(required = true)]
+        #[arg(required_unless_present_any = ["volume", "imported"])]
         ids: Vec<String>,
+        #[command(flatten)]
+        batch: BatchArgs,
     },
     /// Cancel notices and mails that have not gone out
     Cancel {
-        #[arg(required = true)]
+        #[arg(required_unless_present_any = ["volume", "imported"])]
         ids: Vec<String>,
+        #[command(flatten)]
+        batch: BatchArgs,
         /// Why; recorded
         #[arg(long)]
         reason: String,
     },
+}
+
+/// What is held together.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct BatchArgs {
+    /// All that is held because it was unusually much; what comes from now on goes out as usual
+    #[arg(long, conflicts_with_all = ["ids", "imported"])]
+    pub volume: bool,
+    /// All that imported lists caused at once
+    #[arg(long, conflicts_with = "ids")]
+    pub imported: bool,
+}
+
+impl BatchArgs {
+    fn batch(self) -> Option<Batch> {
+        match self {
+            BatchArgs { volume: true, .. } => Some(Batch::Volume),
+            BatchArgs { imported: true, .. } => Some(Batch::Imported),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -65,8 +92,10 @@ pub fn run(args: &OutboxArgs, context: &Context) -> anyhow::Result<i32> {
         let done = match what {
             What::List(args) => list(&office, &args, context).await,
             What::Show { id } => show(&office, &id, context).await,
-            What::Release { ids } => change(&office, OutboxRequest { ids, cancel: None }, context).await,
-            What::Cancel { ids, reason } => change(&office, OutboxRequest { ids, cancel: Some(reason) }, context).await,
+            What::Release { ids, batch } => change(&office, OutboxRequest { ids, batch: batch.batch(), cancel: None }, context).await,
+            What::Cancel { ids, batch, reason } => {
+                change(&office, OutboxRequest { ids, batch: batch.batch(), cancel: Some(reason) }, context).await
+            }
         };
         office.close().await;
         done
@@ -74,12 +103,12 @@ pub fn run(args: &OutboxArgs, context: &Context) -> anyhow::Result<i32> {
 }
 
 /// What became of a notice, in a few words.
-pub fn status(notice: &NoticeStatus, lang: Lang) -> String {
+pub fn status(notice: &NoticeStatus, zone: chrono_tz::Tz, lang: Lang) -> String {
     let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
     let word = word(status, lang);
     let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
     match why {
-        Some(why) => say(lang, "outbox.because", &[("status", &word), ("why", &reason(why, lang))]),
+        Some(why) => say(lang, "outbox.because", &[("status", &word), ("why", &reason(why, zone, lang))]),
         None => word,
     }
 }
@@ -95,9 +124,8 @@ fn word(status: &str, lang: Lang) -> String {
 }
 
 /// Our own reasons have words; what a server said is shown as it was.
-fn reason(why: &str, lang: Lang) -> String {
-    let key = format!("outbox.why.{why}");
-    if has(lang, &key) { say(lang, &key, &[]) } else { reply(why, lang) }
+fn reason(why: &str, zone: chrono_tz::Tz, lang: Lang) -> String {
+    why_said(why, zone, lang).unwrap_or_else(|| reply(why, lang))
 }
 
 /// What a server answered, behind how far the mail had come.
@@ -113,6 +141,8 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
         OutboxFilter { status: args.status.clone(), person: person.map(|person| person.to_string()), item: args.item.clone(), after: None };
     let notices = office.app.store.notices(&filter, args.limit).await.map_err(|error| Stop::store(lang, &error))?;
     let counts = office.app.store.count_notices().await.map_err(|error| Stop::store(lang, &error))?;
+    let hold = office.app.store.hold().await.map_err(|error| Stop::store(lang, &error))?;
+    let excess = hold.and_then(|hold| Excess::read(&hold.reason));
     let mut sums: Vec<(String, u64)> = Vec::new();
     for count in counts {
         let status = if count.mail_status.is_empty() { count.status } else { count.mail_status };
@@ -122,8 +152,11 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
         }
     }
     if context.json {
+        let held = excess.map(|Excess { since, mails, usual, foreseen }| {
+            json!({ "why": "volume", "since": since, "mails": mails, "usual": usual, "foreseen": foreseen })
+        });
         let sums: serde_json::Map<_, _> = sums.into_iter().map(|(status, count)| (status, json!(count))).collect();
-        anstream::println!("{}", json!({ "counts": sums, "notices": notices }));
+        anstream::println!("{}", json!({ "counts": sums, "notices": notices, "held": held }));
         return Ok(exit::DONE);
     }
     let rules = office.app.rules();
@@ -131,9 +164,14 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
     let rows = notices.iter().map(|(item, notice)| {
         let at = table::moment(notice.mail_ended_at.unwrap_or(notice.not_before), zone);
         let id = notice.mail.clone().unwrap_or_else(|| notice.key.clone());
-        [at, item.clone(), title(&rules, &notice.notice), person_title(&rules, &notice.person), status(notice, lang), id]
+        [at, item.clone(), title(&rules, &notice.notice), person_title(&rules, &notice.person), status(notice, zone, lang), id]
     });
     anstream::print!("{}", table::columns(rows, 0, &[]));
+    if let Some(excess) = excess {
+        let values = excess_values(&excess, zone);
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        anstream::eprintln!("{}", say(lang, "outbox.held_now", &values));
+    }
     let sums: Vec<String> = sums.iter().map(|(status, count)| format!("{} {count}", word(status, lang))).collect();
     let key = if sums.is_empty() { "outbox.empty" } else { "outbox.counts" };
     anstream::eprintln!("{}", say(lang, key, &[("counts", &sums.join(&say(lang, "show.comma", &[])))]));
@@ -197,7 +235,7 @@ fn mail_text(office: &Office, mail: &MailStatus, lang: Lang) -> String {
         ("address", mail.address.clone()),
         ("status", word(&mail.status, lang)),
         ("attempts", mail.attempts.to_string()),
-        ("reply", mail.reply.as_deref().map(|why| reason(why, lang)).unwrap_or_default()),
+        ("reply", mail.reply.as_deref().map(|why| reason(why, zone(&rules), lang)).unwrap_or_default()),
     ];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     say(lang, "outbox.mail", &values)
@@ -205,11 +243,16 @@ fn mail_text(office: &Office, mail: &MailStatus, lang: Lang) -> String {
 
 async fn change(office: &Office, request: OutboxRequest, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let asked = request.ids.len() as u64;
+    let ids = request.ids.len() as u64;
     let changed = match office.server() {
         Some(server) => server.outbox(&request).await.map_err(|error| Stop::client(lang, &error))?,
-        None => office.app.change_outbox(&request.ids, request.cancel.as_deref()).await.map_err(|error| Stop::act(lang, &error))?,
+        None => match request.batch {
+            Some(batch) => office.app.change_batch(batch, request.cancel.as_deref()).await.map_err(|error| Stop::store(lang, &error))?,
+            None => office.app.change_outbox(&request.ids, request.cancel.as_deref()).await.map_err(|error| Stop::act(lang, &error))?,
+        },
     };
+    // Of a batch all is meant, however much it is.
+    let asked = if request.batch.is_some() { changed } else { ids };
     if context.json {
         anstream::println!("{}", json!({ "asked": asked, "changed": changed }));
     } else {

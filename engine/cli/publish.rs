@@ -3,7 +3,7 @@
 use super::office::{self, Office, Stop, short, via, wait_for};
 use super::{Context, exit};
 use crate::api::client::{PublishAnswer, PublishRequest};
-use crate::app::{NotPublished, Publication, PublishError, Publisher};
+use crate::app::{NotPublished, Proposed, PublishError, Published, Publisher};
 use crate::kernel::check;
 use crate::kernel::plan::Plan;
 use crate::kernel::rules::RuleSet;
@@ -22,6 +22,9 @@ pub struct PublishArgs {
     /// Who publishes: a person of the directory
     #[arg(long = "as", value_name = "PERSON")]
     pub person: Option<String>,
+    /// As the second person: put into use what somebody else has proposed
+    #[arg(long, requires = "person")]
+    pub approve: bool,
 }
 
 pub fn run(args: &PublishArgs, context: &Context) -> anyhow::Result<i32> {
@@ -30,7 +33,7 @@ pub fn run(args: &PublishArgs, context: &Context) -> anyhow::Result<i32> {
     wait_for(async {
         let office = Office::to_write_as_it_is(context).await?;
         let by = args.person.as_ref().map(|person| office.person(person)).transpose()?;
-        let who = Publisher { by, via: via() };
+        let who = Publisher { by, via: via(), approve: args.approve };
         let done = publish(&office, &plan, who, context).await;
         office.close().await;
         tell(&done?, &plan, context);
@@ -56,7 +59,7 @@ pub async fn stored(office: &Office, hash: &str, lang: Lang) -> anyhow::Result<A
 }
 
 /// Publishes, through the server where one holds the database.
-pub async fn publish(office: &Office, plan: &Plan, who: Publisher, context: &Context) -> anyhow::Result<Publication> {
+pub async fn publish(office: &Office, plan: &Plan, who: Publisher, context: &Context) -> anyhow::Result<Published> {
     let lang = context.lang;
     let rules: Arc<RuleSet> = match &plan.folder {
         Some(folder) => Arc::new(office::rules_of(Path::new(folder), context)?),
@@ -80,7 +83,18 @@ fn refused(no: &NotPublished, lang: Lang) -> Stop {
     Stop::new(exit::POLICY, lang, &format!("publish.{}", no.why), &values)
 }
 
-pub fn tell(done: &Publication, plan: &Plan, context: &Context) {
+pub fn tell(done: &Published, plan: &Plan, context: &Context) {
+    let done = match done {
+        Published::InUse(done) => done,
+        Published::Proposed(Proposed { by, at }) => {
+            if context.json {
+                anstream::println!("{}", json!({ "proposed": { "by": by, "at": at }, "plan": plan.checksum }));
+            } else {
+                anstream::println!("{}", say(context.lang, "publish.proposed", &[("person", by)]));
+            }
+            return;
+        }
+    };
     if context.json {
         anstream::println!("{}", json!({ "published": done, "plan": plan.checksum }));
         return;

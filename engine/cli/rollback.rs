@@ -26,7 +26,7 @@ pub fn run(args: &RollbackArgs, context: &Context) -> anyhow::Result<i32> {
     wait_for(async {
         let office = if args.yes { Office::to_write_as_it_is(context).await? } else { Office::to_read(context).await? };
         let by = args.person.as_ref().map(|person| office.person(person)).transpose()?;
-        let code = back(&office, args, Publisher { by, via: via() }, context).await;
+        let code = back(&office, args, Publisher { by, via: via(), approve: false }, context).await;
         office.close().await;
         code
     })

@@ -95,7 +95,7 @@ fn text(look: &Look, lang: Lang) -> anyhow::Result<String> {
     let rows = look.notices.iter().map(|notice| {
         let title = workflow.notices.get(notice.notice.as_str()).map_or(&notice.notice, |notice| &notice.title);
         let at = table::moment(notice.mail_ended_at.unwrap_or(notice.not_before), workflow.timezone);
-        [at, title.clone(), capture::title(rules, &notice.person.as_str().into()), super::outbox::status(notice, lang)]
+        [at, title.clone(), capture::title(rules, &notice.person.as_str().into()), super::outbox::status(notice, workflow.timezone, lang)]
     });
     out += &section(&word("notices"), table::columns(rows, 2, &[]));
 

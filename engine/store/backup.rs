@@ -9,8 +9,6 @@ use super::{Opening, Place, Store, StoreError, instant, sqlite, statements};
 use crate::kernel::time::Instant;
 use std::path::Path;
 
-/// The setting that says since when a database has been a restored one; empty once a person has let it go.
-pub(super) const RESTORED: &str = "restored";
 /// When the last verified backup was taken, and its file.
 pub(super) const BACKUP: &str = "backup";
 pub(super) const BACKUP_FILE: &str = "backup_file";
@@ -83,8 +81,12 @@ impl Store {
 
     /// Since when a restored database has held everything back; nothing in one that does not.
     pub async fn restored(&self) -> Result<Option<Instant>, StoreError> {
-        let since = self.meta(RESTORED).await?.filter(|since| !since.is_empty());
-        since.map(|since| instant(since.parse().unwrap_or(0))).transpose()
+        if let Some(model) = self.model().await? {
+            return Ok(model.all().restored());
+        }
+        let since: Option<(i64,)> =
+            on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::RESTORED_SINCE)).fetch_optional(pool).await)?;
+        since.map(|(since,)| instant(since)).transpose()
     }
 
     /// From now on notices are mailed as usual; gives what was held because of the restore, which is mailed or cancelled.
@@ -121,9 +123,8 @@ impl Write for Mark {
     type Answer = Held;
 
     async fn write(&self, connection: &mut Connection, _here: &str) -> Result<Held, sqlx::Error> {
-        for (name, value) in [("instance", self.instance.clone()), (RESTORED, self.now.to_string())] {
-            on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(name).bind(&value).execute(&mut *c).await.map(|_| ()))?;
-        }
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind("instance").bind(&self.instance).execute(&mut *c).await.map(|_| ()))?;
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_HOLD)).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
         let notices =
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES)).execute(&mut *c).await?.rows_affected());
         let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS)).bind(HELD_UNTIL).execute(&mut *c).await?.rows_affected());
@@ -144,7 +145,7 @@ impl Write for Release {
             LetGo::Send => ("ready", "deferred", None),
             LetGo::Cancel => ("cancelled", "cancelled", Some(self.now)),
         };
-        on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind(RESTORED).bind("").execute(&mut *c).await.map(|_| ()))?;
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_GONE)).execute(&mut *c).await.map(|_| ()))?;
         let notices = on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES_GO)).bind(notice).execute(&mut *c).await?.rows_affected());
         let mails = on!(connection, c, sql => sqlx::query(sql(statements::RESTORED_MAILS_GO))
             .bind(mail).bind(self.now).bind(ended_at).execute(&mut *c).await?.rows_affected());

@@ -3,6 +3,7 @@
 //! It writes what others decided, whole or not at all, and answers after the commit. It decides nothing itself.
 
 pub mod backup;
+pub mod brake;
 mod dialect;
 pub mod everywhere;
 pub mod facts;

@@ -26,6 +26,7 @@ const TABLES: &[Table] = &[
     Table { name: "rule_text", key: &["hash"], rest: &["files"], numbers: &[] },
     Table { name: "rule_set", key: &["jurisdiction", "hash"], rest: &["revision", "in_use_since"], numbers: &["revision", "in_use_since"] },
     Table { name: "publish", key: &["jurisdiction", "revision"], rest: &["hash", "at", "record"], numbers: &["revision", "at"] },
+    Table { name: "proposal", key: &["jurisdiction", "plan"], rest: &["at", "record"], numbers: &["at"] },
     Table { name: "jurisdiction", key: &["id"], rest: &["revision", "derived"], numbers: &["revision", "derived"] },
     Table { name: "schedule", key: &["jurisdiction", "sweep"], rest: &["next_at"], numbers: &["next_at"] },
     Table {
@@ -106,6 +107,13 @@ const TABLES: &[Table] = &[
         rest: &["at", "claimed_at", "done_at"],
         numbers: &["at", "claimed_at", "done_at"],
     },
+    Table {
+        name: "volume",
+        key: &["jurisdiction", "hour"],
+        rest: &["mails", "released", "usual"],
+        numbers: &["hour", "mails", "released", "usual"],
+    },
+    Table { name: "hold", key: &["jurisdiction"], rest: &["reason", "since"], numbers: &["since"] },
     Table { name: "counter", key: &["jurisdiction", "name"], rest: &["value"], numbers: &["value"] },
 ];
 
@@ -162,7 +170,7 @@ pub async fn carry(from: &Place, to: &Place, now: Instant, told: impl Fn(&str, u
     if chained != items {
         return Err(MoveError::Differs(format!("{items} items were carried, but only {chained} have facts")));
     }
-    for name in ["instance", "clock", super::backup::RESTORED] {
+    for name in ["instance", "clock"] {
         if let Some(value) = old.meta(name).await? {
             new.set_meta(name, &value).await?;
         }

@@ -3,6 +3,7 @@
 //! A notice is written with the fact that caused it (see `save`); here it becomes part of a mail, or ends for a reason. Handing mails over is
 //! `posting`'s.
 
+use super::brake::{self, Excess, Measure, Passed, RELEASED};
 use super::dialect::{Connection, on};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements};
@@ -176,10 +177,15 @@ impl Store {
     /// Stores rendered mails and marks their notices as mailed, all together. A mail one of whose notices was taken meanwhile is left out;
     /// the answer says of each whether it was stored.
     pub async fn compose(&self, mails: Vec<NewMail>, now: Instant) -> Result<Vec<bool>, StoreError> {
+        Ok(self.compose_within(mails, now, None).await?.stored)
+    }
+
+    /// The same, unless they would be too many within the hour: then none is stored, and everything of the jurisdiction is held.
+    pub async fn compose_within(&self, mails: Vec<NewMail>, now: Instant, measure: Option<Measure>) -> Result<Passed, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
-            return Ok(model.compose(mails, now));
+            return Ok(model.compose(mails, now, measure));
         }
-        self.write(Lane::Background, Compose { mails, now: now.timestamp_millis() }).await
+        self.write(Lane::Background, Compose { mails, now, measure }).await
     }
 
     /// A mail with its bytes.
@@ -297,29 +303,40 @@ impl Write for PutOff {
 
 struct Compose {
     mails: Vec<NewMail>,
-    now: i64,
+    now: Instant,
+    measure: Option<Measure>,
 }
 
 impl Write for Compose {
-    type Answer = Vec<bool>;
+    type Answer = Passed;
 
-    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Vec<bool>, sqlx::Error> {
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<Passed, sqlx::Error> {
+        let now = self.now.timestamp_millis();
         let keys: Vec<String> = self.mails.iter().flat_map(|mail| mail.notices.iter().cloned()).collect();
-        let ready: Vec<(String,)> = on!(connection, c, sql => sqlx::query_as(sql(statements::NOTICE_READY)).bind(keyed(&keys)).bind(here).fetch_all(&mut *c).await)?;
+        // What is counted is ours until the commit, so whoever comes after sees what was held meanwhile.
+        let wanted = self.mails.len() as u64;
+        let counted = match self.measure {
+            Some(measure) => Some((measure, brake::count(connection, here, now, wanted).await?)),
+            None => None,
+        };
+        if let Some(reason) = brake::held(connection, here).await? {
+            brake::park(connection, here, &keys, &reason).await?;
+        }
+        let ready: Vec<(String, String)> = on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::NOTICE_READY)).bind(keyed(&keys)).bind(here).fetch_all(&mut *c).await)?;
+        let released: HashSet<String> = ready.iter().filter(|row| row.1 == RELEASED).map(|row| row.0.clone()).collect();
         let mut ready: HashSet<String> = ready.into_iter().map(|row| row.0).collect();
         let ids: Vec<String> = self.mails.iter().map(|mail| mail.id.clone()).collect();
-        let known: Vec<(String,)> =
-            on!(connection, c, sql => sqlx::query_as(sql(statements::MAIL_KNOWN)).bind(keyed(&ids)).bind(here).fetch_all(&mut *c).await)?;
+        let known: Vec<(String,)> = on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::MAIL_KNOWN)).bind(keyed(&ids)).bind(here).fetch_all(&mut *c).await)?;
         let mut known: HashSet<String> = known.into_iter().map(|row| row.0).collect();
 
-        let (mut mails, mut mailed, mut doubled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut mails, mut doubled) = (Vec::new(), Vec::new());
         let mut stored = Vec::with_capacity(self.mails.len());
+        let let_go = |mail: &NewMail| mail.notices.iter().all(|key| released.contains(key));
         for mail in &self.mails {
             let free = !mail.notices.is_empty() && mail.notices.iter().all(|key| ready.contains(key));
             let whole = free && known.insert(mail.id.clone());
             if whole {
-                mails.push((&mail.id, &mail.person, &mail.address, &mail.bytes, self.now));
-                mailed.extend(mail.notices.iter().map(|key| (key, &mail.id)));
+                mails.push(mail);
                 mail.notices.iter().for_each(|key| _ = ready.remove(key));
             } else if free {
                 // They would come up again for ever.
@@ -327,14 +344,32 @@ impl Write for Compose {
             }
             stored.push(whole);
         }
+        let mut excess = None;
+        if let Some((measure, (with_all, usual))) = counted {
+            let anew = mails.iter().filter(|mail| !let_go(mail)).count() as u64;
+            let with_these = with_all.saturating_sub(wanted - anew);
+            if anew > 0 && with_these > measure.most(usual) {
+                let foreseen = measure.foreseen;
+                let found = Excess { since: self.now, mails: with_these, usual, foreseen };
+                brake::close(connection, here, &found).await?;
+                excess = Some(found);
+                mails.retain(|mail| let_go(mail));
+                let kept: HashSet<&str> = mails.iter().map(|mail| mail.id.as_str()).collect();
+                stored = self.mails.iter().zip(stored).map(|(mail, stored)| stored && kept.contains(mail.id.as_str())).collect();
+            }
+            let (left, counted_on) = (mails.len() as u64, if excess.is_some() { 0 } else { anew });
+            brake::correct(connection, here, now, counted_on as i64 - wanted as i64, left - counted_on).await?;
+        }
         if !mails.is_empty() {
-            on!(connection, c, sql => sqlx::query(sql(statements::MAIL_PUT)).bind(batch(&mails)).bind(here).execute(&mut *c).await.map(|_| ()))?;
-            on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_MAILED)).bind(batch(&mailed)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            let rows: Vec<_> = mails.iter().map(|mail| (&mail.id, &mail.person, &mail.address, &mail.bytes, now)).collect();
+            let mailed: Vec<_> = mails.iter().flat_map(|mail| mail.notices.iter().map(move |key| (key, &mail.id))).collect();
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::MAIL_PUT)).bind(batch(&rows)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut *connection, c, sql => sqlx::query(sql(statements::NOTICE_MAILED)).bind(batch(&mailed)).bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
         if !doubled.is_empty() {
             on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_END))
                 .bind(keyed(&doubled)).bind("parked").bind(DOUBLED).bind(here).execute(&mut *c).await.map(|_| ()))?;
         }
-        Ok(stored)
+        Ok(Passed { stored, excess })
     }
 }

@@ -44,6 +44,14 @@ pub struct Publishing {
     pub at: Instant,
 }
 
+/// A publication that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub at: Instant,
+    /// What the app noted of it, as JSON.
+    pub record: String,
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishEnd {
@@ -88,6 +96,26 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// Notes that somebody wishes a plan to come true; whoever was first stays. Gives what stands.
+    pub async fn propose(&self, plan: &str, record: &str, at: Instant) -> Result<Proposal, StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            return Ok(model.propose(plan, record, at));
+        }
+        let propose = Propose { plan: plan.to_string(), record: record.to_string(), at: at.timestamp_millis() };
+        let (at, record) = self.write(Lane::User, propose).await?;
+        Ok(Proposal { at: instant(at)?, record })
+    }
+
+    /// Who wishes a plan to come true.
+    pub async fn proposal(&self, plan: &str) -> Result<Option<Proposal>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.proposal(plan));
+        }
+        let row: Option<(i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::PROPOSAL))
+            .bind(plan).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
+        row.map(|(at, record)| Ok(Proposal { at: instant(at)?, record })).transpose()
+    }
+
     /// Puts a rule set into use, if all is as it has to be: all of it or nothing.
     pub async fn publish(&self, publishing: Publishing, digest: Digest) -> Result<PublishEnd, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
@@ -95,6 +123,22 @@ impl Store {
         }
         let files = serde_json::to_string(&publishing.files).map_err(|error| StoreError::NotDone(error.to_string()))?;
         self.write(Lane::User, Publish { publishing, files, digest }).await
+    }
+}
+
+struct Propose {
+    plan: String,
+    record: String,
+    at: i64,
+}
+
+impl Write for Propose {
+    type Answer = (i64, String);
+
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(i64, String), sqlx::Error> {
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::PROPOSAL_PUT))
+            .bind(&self.plan).bind(self.at).bind(&self.record).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        on!(connection, c, sql => sqlx::query_as(sql(statements::PROPOSAL)).bind(&self.plan).bind(here).fetch_one(&mut *c).await)
     }
 }
 
@@ -128,6 +172,7 @@ impl Write for Publish {
         let into_use = rulesets::IntoUse { hash, files: &self.files, sweeps: &rulesets::rows(sweeps), record, now: at.timestamp_millis() };
         rulesets::put(connection, here, revision + 1, &into_use).await?;
         rulesets::schedule(connection, here, &into_use).await?;
+        on!(connection, c, sql => sqlx::query(sql(statements::PROPOSALS_DROP)).bind(here).execute(&mut *c).await.map(|_| ()))?;
         Ok(PublishEnd::Done(revision + 1))
     }
 }

@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_recorded.sql"),
     include_str!("migrations/0008_set_aside.sql"),
     include_str!("migrations/0009_publish.sql"),
+    include_str!("migrations/0010_brake.sql"),
 ];
 
 /// The version that this program reads and writes.

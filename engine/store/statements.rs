@@ -65,10 +65,10 @@ statements! {
         select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
     NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json, recorded_at)
         select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-            cast(value ->> 7 as bigint), value ->> 8, case when since is null then value ->> 9 else 'parked' end,
-            case when since is null or value ->> 9 <> 'ready' then value ->> 10 else 'restored' end, value ->> 11,
+            cast(value ->> 7 as bigint), value ->> 8, case when held is null then value ->> 9 else 'parked' end,
+            case when held is null or value ->> 9 <> 'ready' then value ->> 10 else held end, value ->> 11,
             cast(value ->> 12 as bigint)
-        from json_each($1) left join (select value as since from meta where name = 'restored' and value <> '') held on true";
+        from json_each($1) left join (select reason as held from hold where jurisdiction in ('*', $j) order by jurisdiction <> '*' limit 1) holds on true";
     COMMAND_PUT = "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
         select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
     COUNTER_PUT = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
@@ -128,16 +128,39 @@ statements! {
     // A restored database holds, for every jurisdiction, everything until a person lets it go; a mail that is held has no next try.
     RESTORED_NOTICES = "update notice set status = 'parked', reason = 'restored' where status = 'ready'";
     RESTORED_MAILS = "update mail set status = 'held', next_try = $1, leased_by = null where ended_at is null";
-    RESTORED_NOTICES_GO = "update notice set status = $1, reason = case when $1 = 'ready' then null else reason end
+    RESTORED_SINCE = "select since from hold where jurisdiction = '*'";
+    RESTORED_HOLD = "insert into hold (jurisdiction, reason, since) values ('*', 'restored', $1)
+        on conflict (jurisdiction) do update set since = excluded.since";
+    RESTORED_GONE = "delete from hold where jurisdiction = '*'";
+    RESTORED_NOTICES_GO = "update notice set
+            status = case when $1 = 'ready' and exists (select 1 from hold where hold.jurisdiction = notice.jurisdiction) then 'parked' else $1 end,
+            reason = case when $1 = 'ready' then coalesce((select hold.reason from hold where hold.jurisdiction = notice.jurisdiction), 'released')
+                else reason end
         where status = 'parked' and reason = 'restored'";
     RESTORED_MAILS_GO = "update mail set status = $1, next_try = $2, ended_at = cast($3 as bigint), reply = case when cast($3 as bigint) is null then reply else 'restored' end
         where status = 'held'";
+    // What holds a jurisdiction's notices, everybody's hold first; and the mails of its hours.
+    HOLD = "select jurisdiction, reason, since from hold where jurisdiction in ('*', $j) order by jurisdiction <> '*' limit 1";
+    HOLDS = "select jurisdiction, reason, since from hold where jurisdiction <> '*' order by since, jurisdiction limit $1";
+    HOLD_PUT = "insert into hold (jurisdiction, reason, since) values ($j, $1, $2) on conflict (jurisdiction) do nothing";
+    HOLD_DROP = "delete from hold where jurisdiction = $j";
+    HOLD_NOTICES = "update notice set status = 'parked', reason = $1 where jurisdiction = $j and status = 'ready' and coalesce(reason, '') <> 'released'";
+    HOLD_THESE = "update notice set status = 'parked', reason = $2 where jurisdiction = $j and status = 'ready' and coalesce(reason, '') <> 'released'
+        and key in (select value ->> 0 from json_each($1))";
+    HOLD_NOTICES_GO = "update notice set status = $1, reason = $2
+        where jurisdiction = $j and status = 'parked' and substr(reason, 1, length(cast($3 as text))) = cast($3 as text)";
+    VOLUME_COUNT = "update volume set mails = mails + $2, released = released + $3 where jurisdiction = $j and hour = $1 returning mails, usual";
+    VOLUME_BEGIN = "insert into volume (jurisdiction, hour, mails, released, usual) values ($j, $1, $2, 0, $3)
+        on conflict (jurisdiction, hour) do update set mails = volume.mails + excluded.mails returning mails, usual";
+    VOLUME_PAST = "select mails + released from volume where jurisdiction = $j and hour >= $1 and hour < $2";
+    VOLUME_DROP = "delete from volume where jurisdiction = $j and hour < $1";
     /// What waits (in one jurisdiction, or in all), how much, and the first of it.
     HEALTH = "select 'due', count(*), min(wake_at) from item where (cast($2 as text) is null or jurisdiction = $2) and wake_at is not null and wake_at <= $1
         union all select 'ready', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'ready' and not_before <= $1
         union all select 'parked', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked'
         union all select 'set aside', count(*), min(set_aside_at) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
         union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status
+        union all select 'held', count(*), min(since) from hold where jurisdiction <> '*' and (cast($2 as text) is null or jurisdiction = $2)
         union all select 'backup', 1, cast(value as bigint) from meta where name = 'backup'";
     /// Which jurisdictions have waited longest for each.
     HEALTH_WORST = "select * from (select 'due', jurisdiction, count(*), min(wake_at) from item where wake_at is not null and wake_at <= $1
@@ -167,7 +190,7 @@ statements! {
         order by n.recorded_at desc, n.key desc limit $4";
     NOTICE_GET = "select json from notice where jurisdiction = $j and key = $1";
     NOTICE_OF_MAIL = "select key, json from notice where jurisdiction = $j and mail = $1 order by key";
-    NOTICE_READY = "select key from notice where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))
+    NOTICE_READY = "select key, coalesce(reason, '') from notice where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))
         order by key /*for update*/";
     // An update takes its rows from the batch to the table by the key: SQLite would rather go over all that a jurisdiction holds, unless the
     // jurisdiction itself seems to come out of the batch.
@@ -175,7 +198,7 @@ statements! {
         where notice.jurisdiction = $j || substr(j.value ->> 0, 1, 0) and notice.key = j.value ->> 0";
     NOTICE_END = "update notice set status = $2, reason = $3 where jurisdiction = $j and status in ('ready', 'parked')
         and key in (select value ->> 0 from json_each($1))";
-    NOTICE_RELEASE = "update notice set status = 'ready', reason = null where jurisdiction = $j and status = 'parked'
+    NOTICE_RELEASE = "update notice set status = 'ready', reason = 'released' where jurisdiction = $j and status = 'parked'
         and key in (select value ->> 0 from json_each($1))";
     NOTICE_LATER = "update notice set not_before = $2 where jurisdiction = $j and status = 'ready' and key in (select value ->> 0 from json_each($1))";
     NOTICE_COUNT = "select n.kind, n.notice, n.status, coalesce(m.status, ''), count(*) from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail
@@ -251,6 +274,10 @@ statements! {
     /// What came into use; the record is the app's.
     PUBLISH_PUT = "insert into publish (jurisdiction, revision, hash, at, record) values ($j, $1, $2, $3, $4)";
     PUBLISHED = "select revision, hash, at, record from publish where jurisdiction = $j order by revision";
+    PROPOSAL_PUT = "insert into proposal (jurisdiction, plan, at, record) values ($j, $1, $2, $3) on conflict (jurisdiction, plan) do nothing";
+    PROPOSAL = "select at, record from proposal where jurisdiction = $j and plan = $1";
+    /// What was proposed for the rules before came to nothing when others came into use.
+    PROPOSALS_DROP = "delete from proposal where jurisdiction = $j";
     /// Open items with the revisions at which they stand, behind one of them.
     OPEN_ITEMS = "select id, workflow, rev, rules_rev from item where jurisdiction = $j and ended_on is null and id > $1 order by id limit $2";
     OPEN_REVISIONS = "select id, rev from item where jurisdiction = $j and ended_on is null order by id";

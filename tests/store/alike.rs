@@ -3,6 +3,7 @@
 
 use super::*;
 use duban::store::backup::LetGo;
+use duban::store::brake::Measure;
 use duban::store::items::Filter;
 use duban::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use rand::rngs::StdRng;
@@ -24,7 +25,10 @@ enum Step {
     Claim(i64, u32),
     Renew(Vec<(String, u64)>, i64),
     Finish(Vec<(String, u64, MailEnd)>),
-    Compose(Vec<(String, Vec<String>)>),
+    /// At most so many an hour, if not any number.
+    Compose(Vec<(String, Vec<String>)>, Option<u64>),
+    LetGoVolume(bool),
+    LetGoParked(bool),
     End(Vec<String>, NoticeEnd),
     Release(Vec<String>),
     PutOff(Vec<String>, i64),
@@ -182,10 +186,15 @@ impl History {
                     let keys = if self.often(0.7) { ready } else { self.some_notices() };
                     mails.push((format!("m{}", self.mails), keys));
                 }
-                Step::Compose(mails)
+                let most = self.often(0.5).then(|| self.one(&[1, 2, 4]));
+                Step::Compose(mails, most)
             }
             68..71 => Step::End(self.some_notices(), self.one(&[NoticeEnd::Cancelled, NoticeEnd::Parked])),
-            71..73 => Step::Release(self.some_notices()),
+            71..72 => Step::Release(self.some_notices()),
+            72..73 => match self.chance.random_range(0..3) {
+                0 => Step::LetGoParked(self.often(0.5)),
+                n => Step::LetGoVolume(n == 1),
+            },
             73..75 => Step::PutOff(self.some_notices(), self.moment()),
             75..76 => Step::Retry(self.some_mails()),
             76..77 => Step::Cancel(self.some_mails()),
@@ -272,10 +281,17 @@ async fn done(store: &mut Store, ground: &Ground, step: &Step, now: Instant) -> 
             let outcome = |(id, fence, end)| Attempt { jurisdiction: local.clone(), id, fence, end, reply: "said so".into() };
             format!("{:?}", all.finish_mails(ends.into_iter().map(outcome).collect(), now).await)
         }
-        Step::Compose(mails) => {
+        Step::Compose(mails, most) => {
             let bytes = "Subject: x\r\n\r\ny\r\n";
             let mail = |(id, notices)| NewMail { id, person: "li".into(), address: "li@example.com".into(), bytes: bytes.into(), notices };
-            format!("{:?}", store.compose(mails.into_iter().map(mail).collect(), now).await)
+            let measure = most.map(|most| Measure { factor: 1, at_least: most, foreseen: 0 });
+            format!("{:?}", store.compose_within(mails.into_iter().map(mail).collect(), now, measure).await)
+        }
+        Step::LetGoVolume(send) => {
+            format!("{:?}", store.let_go_volume(if send { LetGo::Send } else { LetGo::Cancel }, "a person").await)
+        }
+        Step::LetGoParked(send) => {
+            format!("{:?}", store.let_go_parked("a re", if send { LetGo::Send } else { LetGo::Cancel }, "a person").await)
         }
         Step::End(keys, end) => format!("{:?}", store.end_notices(keys, end, "a reason").await),
         Step::Release(keys) => format!("{:?}", store.release_notices(keys).await),
@@ -347,6 +363,7 @@ async fn all_of(store: &Store, now: Instant) -> Vec<String> {
         format!("{:?} {:?} {:?}", store.count_notices().await, store.count_escalations().await, store.count_mails().await),
         format!("{:?} {:?}", store.last_slot(SWEEPS[0]).await, store.last_slot(SWEEPS[1]).await),
         format!("{:?} {:?} {:?}", store.rules_in_use().await, store.rules("h1").await, store.rules_hash().await),
+        format!("{:?} {:?}", store.hold().await, all.holds(10).await),
         format!("{:?} {:?} {:?}", store.high_water().await, store.restored().await, (store.meta("note").await, store.last_backup().await)),
         format!("{:?} {:?} {:?}", store.health(now).await, all.health(now).await, all.worst(now, 3).await),
         format!("{:?} {:?}", all.next_moments(now, &[]).await, all.notices_due(now, 5, &[]).await),

@@ -28,6 +28,7 @@ const GO_OVER_ALL: &[&str] = &[
     "RESTORED_MAILS",
     "RESTORED_NOTICES_GO",
     "RESTORED_MAILS_GO",
+    "HOLD_NOTICES",
 ];
 
 /// Rows as a country has them, in the tables that a new one leaves empty.

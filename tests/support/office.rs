@@ -85,7 +85,7 @@ impl Office {
             write(&format!("rules/{path}"), text.replace("send_window: working days 09:00-17:00", open));
         }
         let digest: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
-        write("duban.yaml", format!("rules: rules\ndatabase: data/duban.db\noffice_tokens: ['{digest}']\n"));
+        write("duban.yaml", format!("rules: rules\ndatabase: data/duban.db\noffice_tokens: ['{digest}']\nmail: {{ volume_factor: 0 }}\n"));
         std::fs::create_dir(folder.path().join("data")).expect("a folder");
         Office { folder, server }
     }

@@ -44,6 +44,13 @@ pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result
     }
     for (rules, notice) in &explained {
         anstream::print!("{}", text(rules, notice, context));
+        // In no mail yet: what keeps it from one.
+        if mail.is_none() {
+            let rows = office.app.store.notices_of(&notice.item).await.map_err(store)?;
+            if let Some(row) = rows.iter().find(|row| row.key == notice.key) {
+                anstream::println!("  {}", outbox::status(row, rules.setting.workflow.timezone, lang));
+            }
+        }
     }
     Ok(exit::DONE)
 }

@@ -187,7 +187,7 @@ fn due_text(rules: &Rules, item: &Item, due: &due::DueExplained, notices: &[Noti
     for fired in &due.fired {
         let what = match &fired.skipped {
             Some(why) => say(lang, &format!("explain.skipped.{why}"), &[]),
-            None => told(item, due, fired, notices, lang),
+            None => told(item, due, fired, notices, rules.setting.workflow.timezone, lang),
         };
         rungs.push([fired.on.to_string(), fired.rung.to_string(), what, String::new()]);
     }
@@ -243,12 +243,12 @@ fn way_text(due: &due::DueExplained, by_days: bool, lang: Lang) -> String {
 }
 
 /// What became of what a rung told: it is the notice that knows whether it left. A rung that tells nobody is only recorded.
-fn told(item: &Item, due: &due::DueExplained, fired: &Fired, notices: &[NoticeStatus], lang: Lang) -> String {
+fn told(item: &Item, due: &due::DueExplained, fired: &Fired, notices: &[NoticeStatus], zone: chrono_tz::Tz, lang: Lang) -> String {
     let (deadline, rung) = (due.deadline.clone(), fired.rung.clone());
     let key = RungKey { deadline, branch: due.branch_number, cycle: due.cycle, rung, occurrence: fired.occurrence };
     let cause = format!("{}/{}", item.id, key.text());
     let of_rung = |notice: &&NoticeStatus| notice.key.strip_prefix(&cause).is_some_and(|rest| rest.starts_with(['/', '@']));
-    let mut words: Vec<String> = notices.iter().filter(of_rung).map(|notice| outbox::status(notice, lang)).collect();
+    let mut words: Vec<String> = notices.iter().filter(of_rung).map(|notice| outbox::status(notice, zone, lang)).collect();
     words.sort();
     words.dedup();
     if words.is_empty() { say(lang, "explain.recorded", &[]) } else { words.join(&say(lang, "explain.comma", &[])) }

@@ -66,7 +66,7 @@ fn why_text(rules: &Rules, why: &Why, notices: &[NoticeStatus], context: &Contex
     match why {
         Why::Told { key, status, mail, at, not_before, .. } => {
             let row = notices.iter().find(|row| row.key == *key);
-            let said = row.map_or_else(|| outbox::status_word(status, lang), |row| outbox::status(row, lang));
+            let said = row.map_or_else(|| outbox::status_word(status, lang), |row| outbox::status(row, zone, lang));
             if &**status == "ready" {
                 return filled(lang, "explain.waits", &[("status", said), ("at", table::moment(*not_before, zone))]);
             }

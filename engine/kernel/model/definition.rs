@@ -28,6 +28,8 @@ pub struct Workflow {
     pub letter: IndexMap<String, String>,
     /// Roles that may put a wrong record right; nobody may when there are none.
     pub amend_by: Vec<Name>,
+    /// Another version comes into use when a second person has approved it.
+    pub second_person: bool,
     pub roles: Section<Role>,
     pub fields: Section<Field>,
     pub states: Section<State>,

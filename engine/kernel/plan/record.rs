@@ -17,6 +17,9 @@ pub struct Record {
     /// How they came in, such as the operating-system user of the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
+    /// Who had proposed it, where two persons have to agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<Name>,
     /// The sum of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,

@@ -1,6 +1,6 @@
 //! The keys of every kind of row: the reader refuses all others, and the schema for editors is made of the same tables.
 
-pub const HEAD: [&str; 12] = [
+pub const HEAD: [&str; 13] = [
     "workflow",
     "title",
     "language",
@@ -13,7 +13,11 @@ pub const HEAD: [&str; 12] = [
     "send_window",
     "letter",
     "amend_by",
+    "publish",
 ];
+
+/// How a version of the rules comes into use.
+pub const PUBLISH: [&str; 1] = ["second_person"];
 
 pub const SECTIONS: [&str; 17] = [
     "roles",

@@ -183,6 +183,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         send_window: head.send_window,
         letter: head.letter,
         amend_by: head.amend_by,
+        second_person: head.second_person,
         roles,
         fields: world.fields.clone(),
         states,
@@ -245,6 +246,7 @@ struct Head {
     send_window: SendWindow,
     letter: IndexMap<String, String>,
     amend_by: Vec<Name>,
+    second_person: bool,
 }
 
 fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
@@ -279,6 +281,8 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
     let letter = row.get("letter").map(|node| reader.named(node)).unwrap_or_default();
     let letter = letter.into_iter().filter_map(|(name, node)| Some((name.to_string(), letter_text(reader, node)?))).collect();
     let amend_by = row.get("amend_by").map(|node| reader.names(node)).unwrap_or_default();
+    let publish = row.get("publish").and_then(|node| reader.row(node, &keys::PUBLISH));
+    let second_person = publish.is_some_and(|row| reader.yes(row, "second_person"));
     Some(Head {
         name: name?,
         title: title?,
@@ -291,6 +295,7 @@ fn head(reader: &mut Reader, files: &[&Node]) -> Option<Head> {
         send_window: send_window?,
         letter,
         amend_by,
+        second_person,
     })
 }
 

@@ -242,6 +242,9 @@ impl Office {
                 _ => {}
             }
         }
+        if let Some((_, since)) = &self.hold {
+            count(&mut health.held, Some(*since));
+        }
         for mail in self.mails.values().filter(|mail| mail.ended_at.is_none()) {
             count(health.mails.entry(mail.status.to_string()).or_default(), Some(mail.created_at));
         }

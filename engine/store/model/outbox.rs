@@ -4,8 +4,9 @@ use super::state::{MailRow, NoticeRow, Office, Standing, State};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::model::definition::NoticeKind;
 use crate::kernel::time::Instant;
-use crate::store::backup::{HELD_UNTIL, Held, LetGo, RESTORED};
-use crate::store::outbox::{DOUBLED, MailStatus, NewMail, NoticeCount, NoticeEnd, NoticeStatus};
+use crate::store::backup::{HELD_UNTIL, Held, LetGo};
+use crate::store::brake::RELEASED;
+use crate::store::outbox::{MailStatus, NoticeCount, NoticeEnd, NoticeStatus};
 use crate::store::outbox_desk::OutboxFilter;
 use crate::store::save;
 use chrono::DateTime;
@@ -74,7 +75,7 @@ impl Office {
     }
 
     /// Changes those of the named notices that stand as they must; gives how many.
-    fn change(&mut self, keys: &[String], meant: impl Fn(Standing) -> bool, change: impl Fn(&mut NoticeRow)) -> u64 {
+    pub(super) fn change(&mut self, keys: &[String], meant: impl Fn(Standing) -> bool, change: impl Fn(&mut NoticeRow)) -> u64 {
         let mut changed = 0;
         for key in keys.iter().collect::<BTreeSet<_>>() {
             if let Some(row) = self.notices.get_mut(key).filter(|row| meant(row.standing)) {
@@ -94,36 +95,15 @@ impl Office {
     }
 
     pub fn release_notices(&mut self, keys: &[String]) -> u64 {
-        self.change(keys, |standing| standing == Standing::Parked, |row| (row.standing, row.reason) = (Standing::Ready, None))
+        self.change(
+            keys,
+            |standing| standing == Standing::Parked,
+            |row| (row.standing, row.reason) = (Standing::Ready, Some(RELEASED.into())),
+        )
     }
 
     pub fn put_off_notices(&mut self, keys: &[String], until: Instant) -> u64 {
         self.change(keys, |standing| standing == Standing::Ready, |row| row.not_before = until)
-    }
-
-    /// Takes the notices of each mail that are all ready still. A Message-ID is given once: notices whose only mail bears one that is
-    /// known are parked.
-    pub fn compose(&mut self, mails: Vec<NewMail>, now: Instant) -> Vec<bool> {
-        let (mut stored, mut doubled) = (Vec::with_capacity(mails.len()), Vec::new());
-        for NewMail { id, person, address, bytes, notices } in mails {
-            let ready = |key: &String| self.notices.get(key).is_some_and(|row| row.standing == Standing::Ready);
-            let whole = !notices.is_empty() && notices.iter().all(ready);
-            let known = self.mails.contains_key(&id);
-            stored.push(whole && !known);
-            if whole && known {
-                doubled.extend(notices);
-            } else if whole {
-                self.change(&notices, |_| true, |row| (row.standing, row.mail) = (Standing::Mailed, Some(id.clone())));
-                let (status, attempts, fence, reply) = ("ready", 0, 0, None);
-                let (next_try, created_at, first_try, ended_at) = (now, now, None, None);
-                self.mails.insert(
-                    id,
-                    MailRow { person, address, bytes, status, attempts, next_try, fence, reply, created_at, first_try, ended_at },
-                );
-            }
-        }
-        self.end_notices(&doubled, NoticeEnd::Parked, DOUBLED);
-        stored
     }
 
     /// Mails that wait and that nobody has in hand, each changed by a person; gives how many.
@@ -213,7 +193,7 @@ impl State {
     /// From now on it is a restored copy, and holds what had not gone out.
     pub fn mark_restored(&mut self, instance: &str, now: Instant) -> Held {
         self.meta.insert("instance".into(), instance.into());
-        self.meta.insert(RESTORED.into(), now.timestamp_millis().to_string());
+        self.restored = Some(now);
         let mut held = Held::default();
         for office in self.offices.values_mut() {
             for row in office.notices.values_mut().filter(|row| row.standing == Standing::Ready) {
@@ -230,7 +210,7 @@ impl State {
     }
 
     pub fn let_go_restored(&mut self, how: LetGo, now: Instant) -> Held {
-        self.meta.insert(RESTORED.into(), String::new());
+        self.restored = None;
         let mut held = Held::default();
         for office in self.offices.values_mut() {
             for row in office.notices.values_mut() {
@@ -238,7 +218,12 @@ impl State {
                     continue;
                 }
                 match how {
-                    LetGo::Send => (row.standing, row.reason) = (Standing::Ready, None),
+                    LetGo::Send => {
+                        (row.standing, row.reason) = match &office.hold {
+                            Some((reason, _)) => (Standing::Parked, Some(reason.clone())),
+                            None => (Standing::Ready, Some(RELEASED.into())),
+                        };
+                    }
                     LetGo::Cancel => row.standing = Standing::Cancelled,
                 }
                 held.notices += 1;

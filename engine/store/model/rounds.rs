@@ -4,7 +4,7 @@ use super::state::{ItemRow, Office, SlotRow};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
 use crate::store::items::HISTORIC;
-use crate::store::publishing::{Digest, OpenItem, PublishEnd, Published, Publishing};
+use crate::store::publishing::{Digest, OpenItem, Proposal, PublishEnd, Published, Publishing};
 use crate::store::rulesets::StoredRules;
 use crate::store::slots::Slot;
 use indexmap::IndexMap;
@@ -86,6 +86,14 @@ impl Office {
         self.published.clone()
     }
 
+    pub fn propose(&mut self, plan: &str, record: &str, at: Instant) -> Proposal {
+        self.proposals.entry(plan.to_string()).or_insert_with(|| Proposal { at, record: record.to_string() }).clone()
+    }
+
+    pub fn proposal(&self, plan: &str) -> Option<Proposal> {
+        self.proposals.get(plan).cloned()
+    }
+
     pub fn open_items(&self, after: &str, limit: u32) -> Vec<OpenItem> {
         let behind = self.items.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).filter(|(_, item)| item.is_open());
         let read = |(id, item): (&Name, &ItemRow)| OpenItem {
@@ -110,6 +118,7 @@ impl Office {
         }
         self.put_rules(&publishing.hash, &publishing.files, &publishing.record, publishing.at);
         self.schedule_only(&publishing.sweeps, publishing.at);
+        self.proposals.clear();
         PublishEnd::Done(self.revision)
     }
 

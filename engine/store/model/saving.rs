@@ -4,7 +4,7 @@ use super::state::{ItemRow, NoticeRow, Office, Standing, State};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
-use crate::store::backup::RESTORED;
+use crate::store::brake::RESTORED;
 use crate::store::save::{Failed, NotSaved, Save, Saved, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,8 +37,9 @@ impl State {
 
     fn save(&mut self, unit: &Unit) -> Result<Vec<Saved>, Failed> {
         let Some(first) = unit.first() else { return Ok(Vec::new()) };
-        let held = self.meta.get(RESTORED).is_some_and(|since| !since.is_empty());
+        let restored = self.restored.is_some();
         let office = self.offices.entry(first.here().clone()).or_default();
+        let held = if restored { Some(RESTORED.to_string()) } else { office.hold.as_ref().map(|(reason, _)| reason.clone()) };
         let unsound = office.unsound(unit);
         let before = (unit.len() > 1 || unsound.is_some()).then(|| office.clone());
         let mut failed = None;
@@ -47,7 +48,7 @@ impl State {
                 failed = Some(Failed { place, why });
                 break;
             }
-            office.put(save, held);
+            office.put(save, held.as_deref());
         }
         // What no decision may write comes to light when all of them hold.
         let failed = failed.or_else(|| unsound.map(|what| Failed::all(StoreError::NotDone(what))));
@@ -140,8 +141,8 @@ impl Office {
         None
     }
 
-    /// Writes what was checked. While a restored database holds everything, so are its notices.
-    fn put(&mut self, save: &Save, held: bool) {
+    /// Writes what was checked. While everything is held, so are its notices.
+    fn put(&mut self, save: &Save, held: Option<&str>) {
         let (about, accepted) = (&save.about, &save.accepted);
         let item = self.items.entry(about.item.clone()).or_insert_with(|| ItemRow {
             workflow: about.workflow.clone(),
@@ -169,8 +170,10 @@ impl Office {
         for notice in &accepted.notices {
             let (standing, reason) = match &notice.parked {
                 Some(why) => (Standing::Parked, Some(why.to_string())),
-                None if held => (Standing::Parked, Some("restored".to_string())),
-                None => (Standing::Ready, None),
+                None => match held {
+                    Some(why) => (Standing::Parked, Some(why.to_string())),
+                    None => (Standing::Ready, None),
+                },
             };
             let (recorded_at, not_before) = (about.now, notice.not_before);
             let row = NoticeRow { notice: notice.clone(), recorded_at, not_before, standing, reason, mail: None };

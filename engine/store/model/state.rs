@@ -6,7 +6,7 @@ use crate::kernel::model::decision::Notice;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::time::Instant;
 use crate::store::Counts;
-use crate::store::publishing::Published;
+use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
 use rand::rngs::StdRng;
@@ -18,6 +18,8 @@ pub(in crate::store) struct State {
     /// Several processes may write to it.
     pub by_many: bool,
     pub meta: BTreeMap<String, String>,
+    /// Since when it has been a restored copy that holds everything.
+    pub restored: Option<Instant>,
     pub offices: BTreeMap<Arc<str>, Office>,
     /// Who has it open, by number, each with what it has queued.
     pub processes: BTreeMap<u64, Vec<Queued>>,
@@ -39,6 +41,10 @@ pub(in crate::store) struct Office {
     /// Actor and command; the hash of its request, and the answer.
     pub commands: BTreeMap<(String, String), (String, String)>,
     pub counters: BTreeMap<String, i64>,
+    /// Why its mails are held, and since when.
+    pub hold: Option<(String, Instant)>,
+    /// Mails by hour.
+    pub volume: BTreeMap<i64, VolumeRow>,
     /// The item that holds a value: workflow, field, value as JSON.
     pub unique: BTreeMap<(Name, Name, String), Name>,
     /// By sweep and slot.
@@ -49,6 +55,8 @@ pub(in crate::store) struct Office {
     pub rules: BTreeMap<String, StoredRules>,
     /// What came into use, in order.
     pub published: Vec<Published>,
+    /// What waits for a second person, by its plan.
+    pub proposals: BTreeMap<String, Proposal>,
     /// Of the rule set in use; 0 before there is one.
     pub revision: u64,
     /// The revision under which every open item is known to have been derived.
@@ -134,6 +142,13 @@ pub(in crate::store) struct MailRow {
     pub created_at: Instant,
     pub first_try: Option<Instant>,
     pub ended_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::store) struct VolumeRow {
+    pub mails: u64,
+    pub released: u64,
+    pub usual: u64,
 }
 
 #[derive(Clone, Debug)]

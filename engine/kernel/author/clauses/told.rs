@@ -22,6 +22,7 @@ pub fn workflow(speaker: &Speaker) -> Row {
     let (opens, closes) = (Speaker::clock(window.opens), Speaker::clock(window.closes));
     clauses.add("send_window", format!("{window:?}"), speaker.say(days, &[("opens", &opens), ("closes", &closes)]));
     clauses.names("amend_by", &workflow.amend_by, |speaker| speaker.roles(&workflow.amend_by));
+    clauses.on("second_person", workflow.second_person);
     clauses.wording("languages", "", &workflow.languages.join(" "));
     for (name, text) in &workflow.letter {
         clauses.wording("letter", name, text);

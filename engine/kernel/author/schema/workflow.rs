@@ -69,6 +69,7 @@ impl<'w> Names<'w> {
             "send_window" => pattern(&send_window()),
             "letter" => named(json!({ "type": ["string", "integer"] })),
             "amend_by" => self.role_list(),
+            "publish" => row(&keys::PUBLISH, &[], |_| json!({ "type": "boolean" })),
             "roles" => named(self.role_row()),
             "fields" => named(self.field()),
             "states" => named(self.state()),
