@@ -32,14 +32,15 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A clock that is further ahead than this was set, or is broken.
 const JUMP: TimeDelta = TimeDelta::hours(2);
-/// Not having looked for so long is a fault.
-const SILENCE: TimeDelta = TimeDelta::minutes(5);
+/// A loop of which nothing was heard for so long is at fault.
+pub const SILENCE: TimeDelta = TimeDelta::minutes(2);
 
 /// What the loops tell of themselves, and how they are woken.
 #[derive(Debug)]
 pub struct Pulse {
     state: Mutex<State>,
     watch: Mutex<Watch>,
+    begun: Instant,
     engine: Notify,
     mail: Notify,
 }
@@ -47,10 +48,11 @@ pub struct Pulse {
 /// How it goes.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct State {
-    /// When it was last asked what is due, without a fault.
+    /// When it was last asked what is due, or some of it was done, without a fault.
     pub last_tick: Option<Instant>,
     /// The earliest moment at which something may be owed.
     pub next: Option<Instant>,
+    /// The same of mails.
     pub last_mail: Option<Instant>,
     /// What is wrong now.
     pub fault: Option<String>,
@@ -135,8 +137,9 @@ impl Watch {
 
 impl Pulse {
     pub fn new(clock: &Clock) -> Pulse {
-        let watch = Watch::new(clock.now(), clock.steady());
-        Pulse { state: Mutex::default(), watch: Mutex::new(watch), engine: Notify::new(), mail: Notify::new() }
+        let begun = clock.now();
+        let watch = Watch::new(begun, clock.steady());
+        Pulse { state: Mutex::default(), watch: Mutex::new(watch), begun, engine: Notify::new(), mail: Notify::new() }
     }
 
     pub fn state(&self) -> State {
@@ -168,12 +171,16 @@ impl Pulse {
         if let Some(Jump { expected, shows }) = state.held {
             troubles.push(format!("clock: it shows {shows}, {expected} was expected; nothing fires until it is confirmed"));
         }
+        let is_silent = |last: Instant| now - last > SILENCE && state.held.is_none();
         match state.last_tick {
             None => troubles.push("scheduler: it has not looked yet".into()),
-            Some(last) if now - last > SILENCE && state.held.is_none() => {
-                troubles.push(format!("scheduler: it has not looked since {last}"))
-            }
+            Some(last) if is_silent(last) => troubles.push(format!("scheduler: it has not looked since {last}")),
             Some(_) => {}
+        }
+        // Its first round may be a long one; nobody has to wait for it.
+        let last = state.last_mail.unwrap_or(self.begun);
+        if is_silent(last) {
+            troubles.push(format!("mail: it has not looked, and no mail has come to an end, since {last}"));
         }
         troubles
     }
@@ -297,6 +304,7 @@ pub async fn tick(offices: &Offices, pulse: &Pulse, stop: &CancellationToken) ->
         }
         if moments.stale {
             let again = offices.refresh_stale(BATCH).await?;
+            pulse.lock().last_tick = Some(offices.now());
             derived += again;
             worked |= again > 0;
         }
@@ -338,7 +346,11 @@ async fn wake(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
 /// `true` when a slot was carried out.
 async fn sweep(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
     let swept = offices.sweep_due().await?;
-    pulse.lock().work.count(0, swept.notices, swept.set_aside);
+    {
+        let mut state = pulse.lock();
+        state.last_tick = Some(offices.now());
+        state.work.count(0, swept.notices, swept.set_aside);
+    }
     if swept.slots > 0 {
         let (slots, items, notices, set_aside) = (swept.slots, swept.items, swept.notices, swept.set_aside);
         tracing::info!(slots, items, notices, set_aside, "sweeps were carried out");
@@ -410,12 +422,24 @@ async fn post_round(
     stop: &CancellationToken,
 ) -> Result<Option<Instant>, StoreError> {
     let rendered = offices.render_due(post).await?;
-    pulse.lock().work.written += rendered.mails as u64;
+    {
+        let mut state = pulse.lock();
+        state.last_mail = Some(offices.now());
+        state.work.written += rendered.mails as u64;
+    }
     if rendered.mails + rendered.parked > 0 {
         let (notices, mails, parked) = (rendered.notices, rendered.mails, rendered.parked);
         tracing::info!(notices, mails, parked, cancelled = rendered.cancelled, "mails were written");
     }
-    let posted = offices.send_due(post, stop).await?;
+    let posted = {
+        let mut sending = std::pin::pin!(offices.send_due(post, stop));
+        loop {
+            tokio::select! {
+                posted = &mut sending => break posted?,
+                () = post.recorded.notified() => pulse.lock().last_mail = Some(offices.now()),
+            }
+        }
+    };
     pulse.lock().work.posted += posted;
     if posted != Posted::default() {
         let (sent, refused, deferred, unknown) = (posted.sent, posted.refused, posted.deferred, posted.unknown);

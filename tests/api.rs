@@ -1,6 +1,6 @@
 //! The JSON API over loopback: what programs read, do and are told, with the same sentences as people; and what becomes of bad requests.
 
-use crate::support::world::{World, all, app_under, moment, rules};
+use crate::support::world::{World, all, app_under, moment, rules, try_rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
 use duban::app::App;
@@ -8,6 +8,7 @@ use duban::config::{Settings, tokens_now};
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
 use duban::store::outbox::NewMail;
+use duban::store::posting::{MailEnd, Outcome};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
@@ -73,9 +74,13 @@ impl Server {
     }
 
     async fn ask(&self, method: &str, path: &str, token: &str, headers: &[&str], body: &str) -> Answer {
-        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        self.asked_in(&["en"].into_iter().chain(headers.iter().copied()).collect::<Vec<_>>().join("\r\n"), method, path, token, body).await
+    }
+
+    /// In a language, behind which other headers may stand.
+    async fn asked_in(&self, language: &str, method: &str, path: &str, token: &str, body: &str) -> Answer {
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-        let head = format!("{method} /api/v1{path} HTTP/1.1\r\nauthorization: Bearer {token}\r\naccept-language: en\r\n{kind}{headers}");
+        let head = format!("{method} /api/v1{path} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{kind}accept-language: {language}\r\n");
         self.raw(&head, body.as_bytes()).await
     }
 
@@ -213,6 +218,26 @@ async fn who_may_not_see_a_field_does_not_see_it_here_either() {
     assert_eq!(code(&server.get("/items/a1", "hu").await)["hidden"], true);
 }
 
+/// Lists are for everybody: what only some may see stands in no title either, though the field be called `title`.
+#[tokio::test]
+async fn a_title_that_not_everybody_sees_stands_in_no_list() {
+    let hide = "title:  { title: title, type: text, required: true, visible_to: [citizen, clerk] }";
+    for hide in [hide, &hide.replace("visible_to: [citizen, clerk]", "sealed_until: answer")] {
+        let Ok(rules) = try_rules(|_, text| {
+            let text = text.replace("title:  { title: title, type: text, required: true }", hide);
+            text.replace("{{ item.title }}", "")
+        }) else {
+            panic!("{hide}")
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
+        let server = Server::over(app, folder, BodyLimits::default(), Limits::default()).await;
+        server.submitted("a1").await;
+        let list = server.get("/items", "hu").await;
+        assert_eq!(list.json()["items"][0]["title"], "2026-001", "{}", list.body);
+    }
+}
+
 #[tokio::test]
 async fn an_action_is_done_once_by_whom_it_may_on_what_was_seen() {
     let server = Server::start(World::open("2026-03-02 09:00").await).await;
@@ -322,6 +347,23 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
     assert_eq!(cancelled, json!({ "asked": 2, "changed": 1 }));
     assert_eq!(server.get("/outbox", OFFICE).await.json()["notices"][0]["says"], "cancelled: over");
     assert_eq!(server.post("/outbox/release", OFFICE, json!({ "ids": [key] })).await.json()["changed"], 0);
+
+    // What a server said, with the same words as on the command line.
+    server.submitted("a2").await;
+    let asked = json!({ "input": { "question": "why?" } });
+    assert_eq!(server.post("/items/a2/actions/ask_back", "carl", asked).await.status, 200);
+    let (store, now) = (&server.app.store, server.app.now());
+    let notices = store.notices_ready(1).await.unwrap().into_iter().map(|notice| notice.key).collect();
+    let (person, address) = ("ann".into(), "ann@example.com".into());
+    store.compose(vec![NewMail { id: "<m@example.com>".into(), person, address, bytes: "x".into(), notices }], now).await.unwrap();
+    let claimed = store.everywhere().claim_mails(now, now, "test", 1).await.unwrap().remove(0);
+    let (jurisdiction, id, fence, reply) = (claimed.jurisdiction, claimed.id, claimed.fence, "recipient: 550 nobody".into());
+    store.everywhere().finish_mails(vec![Outcome { jurisdiction, id, fence, end: MailEnd::Refused, reply }], now).await.unwrap();
+    for (language, says) in [("zh", "被拒收：收件人：550 nobody"), ("en", "refused: recipient: 550 nobody")] {
+        let path = "/outbox?status=refused";
+        let answer = server.asked_in(language, "GET", path, OFFICE, "").await.json();
+        assert_eq!(answer["notices"][0]["says"], says);
+    }
     let missing = server.post("/outbox/cancel", OFFICE, json!({ "ids": [key] })).await.problem(422, "missing_key");
     assert_eq!(missing["errors"][0]["pointer"], "/reason");
 }
@@ -500,6 +542,8 @@ async fn whatever_is_sent_is_answered_with_a_problem() {
         ("GET", "/items?limit=99999999999999999999", "ann", "", 400, "bad_query"),
         ("GET", "/items?flag=green", "ann", "", 400, "unknown_value"),
         ("GET", "/items?colour=red", "ann", "", 400, "unknown_key"),
+        ("GET", "/outbox?status=nonsense", "ann", "", 400, "unknown_value"),
+        ("GET", "/mails?status=parked", "ann", "", 400, "unknown_value"),
         ("GET", "/items?open=true&open=false", "ann", "", 400, "bad_query"),
         ("GET", "/items?text=%00", "ann", "", 400, "bad_query"),
         ("GET", "/items?workflow=none", "ann", "", 404, "unknown_workflow"),
@@ -525,6 +569,8 @@ async fn whatever_is_sent_is_answered_with_a_problem() {
         assert_eq!(answer.status, *status, "{method} {path} {body:.60}: {}", answer.body);
         answer.problem(*status, code);
     }
+    let near = server.get("/outbox?status=cancled", "ann").await.problem(400, "unknown_value");
+    assert_eq!(near["errors"][0], json!({ "pointer": "status", "nearest": "cancelled" }));
     assert_eq!(server.ask("DELETE", "/items/a1", "ann", &[], "").await.header("allow"), Some("get,head"));
     server.raw("GET /api/v1/items HTTP/1.1\r\n", b"").await.problem(401, "no_token");
     let zh = server.raw("GET /api/v1/items HTTP/1.1\r\naccept-language: fr, zh-CN;q=0.8, en;q=0.5\r\n", b"").await.problem(401, "no_token");
@@ -575,6 +621,32 @@ async fn a_client_that_never_reads_is_given_up_and_the_rest_goes_on() {
     let flood = async { while deaf.write_all(request.as_bytes()).await.is_ok() {} };
     tokio::time::timeout(BOUND, flood).await.expect("it is sent away");
     assert_eq!(server.get("/items", "ann").await.status, 200, "its place is free again");
+}
+
+/// A body that cannot be read is told in the reader's words, with its place.
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_told_in_the_readers_words() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    let deep = format!("{{\"input\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let table = [
+        ("{", "no_json", "请求内容不是正确的 JSON：内容没有写完（第1行第1列）"),
+        ("{} {}", "no_json", "请求内容不是正确的 JSON：结束之后还有别的内容（第1行第4列）"),
+        ("{\n\"input\" 1}", "no_json", "请求内容不是正确的 JSON：不合 JSON 的写法（第2行第9列）"),
+        (&deep, "no_json", "请求内容不是正确的 JSON：对象和列表套得太深（第1行第136列）"),
+        ("[]", "bad_body", "请求内容不合要求：这里应当是对象，写的却是列表（第1行第0列）"),
+        ("{\"dry_run\":\"x\"}", "bad_body", "请求内容不合要求：这里应当是是或否（true、false），写的却是文字（\"x\"）（第1行第14列）"),
+        ("{\"input\":{},\"input\":{}}", "bad_body", "请求内容不合要求：“input”写了两次（第1行第20列）"),
+    ];
+    for (body, code, sentence) in table {
+        let answer = server.asked_in("zh", "POST", "/items/a1/actions/submit", "ann", body).await;
+        let status = if code == "no_json" { 400 } else { 422 };
+        assert_eq!(answer.problem(status, code)["detail"], sentence, "{body:.60}");
+    }
+    let answer = server.ask("POST", "/items/a1/actions/submit", "ann", &[], "{\"dry_run\":7}").await.problem(422, "bad_body");
+    assert_eq!(
+        answer["detail"],
+        "The body is not as it should be: a number (7) stands where true or false is expected (line 1, column 12)"
+    );
 }
 
 /// `DUBAN_UPDATE=1 cargo test api::` writes the document anew; its diff is what a reviewer reads.

@@ -5,7 +5,8 @@
 
 use crate::support::calendar::cn;
 use crate::support::checker::rungs;
-use crate::support::world::{all, app_under, rules, submit};
+use crate::support::smtp::{Act, Sink};
+use crate::support::world::{all, app_under, command, rules, submit};
 use chrono::{Days, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use duban::app::App;
@@ -16,10 +17,12 @@ use duban::kernel::calendar::window::{next_opening, start_of_day};
 use duban::kernel::decide::due_slots;
 use duban::kernel::model::definition::{IfMissed, SendWindow};
 use duban::kernel::model::fact::Cause;
+use duban::kernel::model::value::Value;
 use duban::kernel::time::{Date, Instant};
 use duban::mail::guard::Guard;
+use duban::mail::smtp::{Limits, Server, Smtp};
 use duban::mail::{Address, Memory, Transport};
-use duban::scheduler::{Pulse, run_engine, run_mail};
+use duban::scheduler::{Pulse, SILENCE, run_engine, run_mail};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -380,4 +383,41 @@ async fn a_jump_ahead_is_held_until_it_is_confirmed_and_a_night_of_sleep_is_not(
     mailer.await.unwrap();
     let persons: Vec<String> = memory.mails()[1..].iter().map(|mail| mail.to.clone()).collect();
     assert_eq!(persons.iter().collect::<BTreeSet<_>>().len(), persons.len(), "no storm: {persons:?}");
+}
+
+/// A server that never answers holds the mailer; whoever asks how it goes hears of it, though the other loop goes on.
+#[tokio::test]
+async fn a_mailer_of_which_nothing_is_heard_is_told() {
+    let (zone, folder) = (zone("Asia/Shanghai"), tempfile::tempdir().unwrap());
+    let begun = begins(day("2026-03-02"), zone) + TimeDelta::hours(10);
+    let app = office(folder.path(), begun, "Asia/Shanghai", "0 8 1 1 *").await;
+    let sink = Sink::start(|_| Act::Silence).await;
+    let server = Server::parse(&format!("smtp://127.0.0.1:{}?tls=none", sink.port), None).unwrap();
+    let transport = Transport::Smtp(Box::new(Smtp::new(server, Limits::default()).unwrap()));
+    let from = Address::parse("duban@example.com").unwrap();
+    let guard = Guard { production: Some("office".into()), ..Guard::default() };
+    let post = Arc::new(Post::new(Some(transport), mail_frames(None).unwrap(), from, guard, "test".into()));
+    let (pulse, stop) = (Arc::new(Pulse::new(&app.clock)), CancellationToken::new());
+    let engine = tokio::spawn(run_engine(all(&app), pulse.clone(), stop.clone()));
+    let mailer = tokio::spawn(run_mail(all(&app), post, pulse.clone(), stop.clone()));
+    until("both have looked", async || pulse.state().last_tick.is_some() && pulse.state().last_mail.is_some()).await;
+    app.act(&submit("r1")).await.unwrap();
+    app.act(&command("r1", "ask_back", "carl", [("question", Value::text("which?"))])).await.unwrap();
+    pulse.wake();
+    until("a mail is on its way", async || sink.connections() > 0).await;
+    for (seconds, told) in [(119, false), (121, true)] {
+        app.clock.set(begun + TimeDelta::seconds(seconds));
+        let ticks = pulse.state().work.ticks;
+        pulse.wake();
+        until("the other loop looks", async || pulse.state().work.ticks > ticks).await;
+        let troubles = pulse.troubles(app.clock.now());
+        assert_eq!(troubles.iter().any(|trouble| trouble.starts_with("mail: ")), told, "{seconds}: {troubles:?}");
+        assert!(!troubles.iter().any(|trouble| trouble.starts_with("scheduler: ")), "{troubles:?}");
+    }
+    // Where both are silent, both are told, by the same number.
+    assert_eq!(pulse.troubles(app.clock.now() + SILENCE + TimeDelta::seconds(1)).len(), 2);
+    stop.cancel();
+    pulse.wake();
+    engine.await.unwrap();
+    mailer.abort();
 }

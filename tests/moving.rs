@@ -127,6 +127,11 @@ async fn the_command_moves_and_says_so() {
     let stays = desk.run(&["act", "a1", "accept", "--as", "曾海敏"]);
     assert_eq!(stays.code, 4);
     assert!(stays.err.contains("已经搬到postgres://"), "{stays:?}");
+    for looks in [&["list"][..], &["show", "a1"], &["outbox"], &["doctor"], &["offices"]] {
+        let looks = desk.run(looks);
+        assert_eq!(looks.code, 4, "{looks:?}");
+        assert!(looks.err.contains("已经搬到postgres://"), "what stands still looks alive: {looks:?}");
+    }
     let goes_on = desk.run(&["--database", url, "act", "a1", "accept", "--as", "曾海敏"]);
     assert_eq!(goes_on.code, 0, "{goes_on:?}");
     let full = desk.run(&["move", url, url]);

@@ -187,7 +187,8 @@ async fn the_doctor_greets_the_mail_server_and_sends_nothing() {
     assert!(sink.accepted().is_empty());
     let answer = ask(refusing.port, &["doctor", "--mail", "--json"]).await;
     assert_eq!(found(&answer, "mail"), pair("refused", "fault"));
-    assert_eq!(asked(&answer, "mail")[0]["values"]["phase"], "Greeting");
+    assert_eq!(asked(&answer, "mail")[0]["values"]["phase"], "greeting");
+    assert!(asked(&answer, "mail")[0]["sentence"].as_str().unwrap().contains("停在“握手”"), "{answer}");
 }
 
 #[test]
@@ -203,8 +204,13 @@ fn a_backup_is_taken_while_a_server_works_and_overwrites_nothing() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(desk.path("copy.db")).unwrap().permissions().mode() & 0o777, 0o600, "nobody else's to read");
+        for file in ["duban.db", "duban.db-wal", "copy.db"] {
+            let mode = std::fs::metadata(desk.path(file)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{file} is nobody else's to read");
+        }
     }
+    let nowhere = desk.run(&["backup", "not-there/copy.db"]);
+    assert!(nowhere.code == 4 && nowhere.err.contains("not-there") && !nowhere.err.contains("partial"), "{nowhere:?}");
     assert_eq!(desk.run(&["backup", "copy.db"]).code, 5, "it is there already");
     let (_, doctor) = desk.coded(&["doctor"]);
     assert_eq!(found(&doctor, "backup"), pair("good", "good"), "the server has noted it");
@@ -463,6 +469,11 @@ fn the_unit_starts_the_server_shut_off_and_hears_when_it_is_ready() {
     std::fs::write(&settings, "database: duban.db\nmail:\n  folder: not-made-yet\n  from: duban@example.com\n").unwrap();
     let told = desk.run(&["--config", &settings, "unit"]);
     assert!(told.code == 0 && told.err.contains("not-made-yet"), "a folder that is missing is told: {told:?}");
+    assert!(unit.err.contains("data/duban.db"), "a folder of its own is better: {unit:?}");
+    let mut other = desk.command(&["unit"]);
+    let other = other.env("DATABASE_URL", "postgres://duban@localhost/duban").output().unwrap();
+    let other = String::from_utf8(other.stdout).unwrap();
+    assert!(other.contains("ProtectSystem=strict") && !other.contains("ReadWritePaths"), "a server's keeps nothing here: {other}");
     let of = |name: &str| unit.out.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect::<Vec<_>>();
     let folder = desk.folder.path().canonicalize().unwrap();
     assert_eq!(of("ReadWritePaths"), [format!("\"{}\"", folder.display())], "its database and nothing else");

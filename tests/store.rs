@@ -383,6 +383,17 @@ async fn an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a
     assert!(store.quarantined(10).await.expect("reads").is_empty());
     assert!(store.quarantine("s1", None, None, "it failed again", at(90), at(80)).await.expect("writes"));
     assert_eq!(store.quarantined(10).await.expect("reads")[0].since, Some(at(80)), "it had come back in between");
+
+    // Under other rules it is tried again at once, whenever it would be woken; one that is not set aside waits for its own moment.
+    create(&store, "s2").await;
+    for (item, rev) in [("s1", 2), ("s2", 1)] {
+        let caches = Caches { state: "open".into(), fields: "{}".into(), dues: "{}".into(), ..Caches::default() };
+        let derived = Derived { item: item.into(), rev, caches, wake_up: None, rules_rev: 2, now: at(85) };
+        assert!(store.keep_derived(derived).await.expect("writes"));
+    }
+    assert_eq!(store.quarantined(10).await.expect("reads")[0].retry_at, Some(at(85)));
+    let due = store.everywhere().take_due(at(85), at(85), 10, &[]).await.expect("reads");
+    assert_eq!(due.into_iter().map(|due| due.item).collect::<Vec<_>>(), ["s1"]);
 }
 
 async fn lists_are_filtered_by_the_caches(ground: Ground) {

@@ -78,17 +78,3 @@ impl Api {
         })
     }
 }
-
-/// A person of the directory, by id or by a name that only one has.
-pub(super) fn person(app: &App, text: &str) -> Option<Name> {
-    let rules = app.rules();
-    let persons = &rules.directory.persons;
-    if let Some((id, _)) = persons.get_key_value(text) {
-        return Some(id.clone());
-    }
-    let mut named = persons.iter().filter(|(_, person)| person.title == text);
-    match (named.next(), named.next()) {
-        (Some((id, _)), None) => Some(id.clone()),
-        _ => None,
-    }
-}

@@ -5,7 +5,7 @@
 use super::Api;
 use crate::app::{Integrity, Tally};
 use crate::kernel::time::Instant;
-use crate::scheduler::{Look, Work};
+use crate::scheduler::{Look, SILENCE, Work};
 use crate::store::health::Waiting;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -31,7 +31,11 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     let Work { ticks, faults, facts, notices, set_aside, written, posted } = state.work;
     page.family("ticks_total", "counter", "Looks at what is due.").one("", ticks);
     page.family("tick_faults_total", "counter", "Looks that failed.").one("", faults);
-    page.family("last_tick_age_seconds", "gauge", "Since the last look that went well; an alarm above 120.").age(state.last_tick, now);
+    let alarm = SILENCE.num_seconds();
+    page.family("last_tick_age_seconds", "gauge", &format!("Since the last look that went well; an alarm above {alarm}."))
+        .age(state.last_tick, now);
+    page.family("last_mail_age_seconds", "gauge", &format!("The same for mails, or since one came to an end; an alarm above {alarm}."))
+        .age(state.last_mail, now);
     page.family("clock_held", "gauge", "1 while nothing fires because the clock jumped ahead.").one("", u8::from(state.held.is_some()));
     page.family("facts_total", "counter", "Facts recorded because their time had come.").one("", facts);
     page.family("notices_total", "counter", "Notices recorded because their time had come.").one("", notices);

@@ -16,6 +16,7 @@ mod outbox;
 mod problem;
 mod reports;
 mod request;
+mod unreadable;
 mod why;
 
 pub use caller::{Tokens, TokensNow};

@@ -7,22 +7,25 @@ use super::caller::Caller;
 use super::items::page;
 use super::problem::Failure;
 use super::request::{Asked, Named, Params, Sent, check_name};
-use crate::app::{Batch, excess_values, why_said};
+use crate::app::outbox::{became, sums};
+use crate::app::{Batch, excess_values};
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
 use crate::kernel::render::line_in;
 use crate::kernel::rules::Rules;
-use crate::kernel::words::{Lang, has, say};
+use crate::kernel::words::{Lang, say};
 use crate::store::brake::Excess;
-use crate::store::outbox::{MailStatus, NoticeStatus};
+use crate::store::outbox::{MAIL_STATUSES, MailStatus, NoticeStatus, STATUSES};
 use crate::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 /// One cause to one person.
@@ -53,7 +56,7 @@ pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) 
     NoticeRow {
         title: declared.map_or_else(|| notice.notice.clone(), |declared| declared.title.clone()),
         person_title: capture::title(rules, &notice.person.as_str().into()),
-        says: says(&notice, rules.setting.workflow.timezone, lang),
+        says: became(&notice, rules.setting.workflow.timezone, lang),
         status: notice.mail_status.unwrap_or(notice.status),
         key: notice.key,
         item: item.to_string(),
@@ -67,26 +70,38 @@ pub fn notice_row(rules: &Rules, item: &Name, notice: NoticeStatus, lang: Lang) 
     }
 }
 
-/// What became of a notice, in a few words.
-fn says(notice: &NoticeStatus, zone: chrono_tz::Tz, lang: Lang) -> String {
-    let word = |key: String, text: &str| if has(lang, &key) { say(lang, &key, &[]) } else { text.to_string() };
-    let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
-    let said = word(format!("outbox.{status}"), status);
-    let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
-    match why {
-        Some(why) => {
-            let why = why_said(why, zone, lang).unwrap_or_else(|| why.to_string());
-            say(lang, "outbox.because", &[("status", &said), ("why", &why)])
-        }
-        None => said,
+/// One of the known ones; a mistyped one would find nothing without a word.
+fn one_of<'de, D: Deserializer<'de>>(known: &'static [&'static str], deserializer: D) -> Result<Option<String>, D::Error> {
+    let status = Option::<String>::deserialize(deserializer)?;
+    match &status {
+        Some(text) if !known.contains(&text.as_str()) => Err(D::Error::unknown_variant(text, known)),
+        _ => Ok(status),
     }
+}
+
+fn a_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    one_of(STATUSES, deserializer)
+}
+
+fn a_mail_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    one_of(MAIL_STATUSES, deserializer)
+}
+
+fn statuses() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATUSES.iter().copied())).build()
+}
+
+fn mail_statuses() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(MAIL_STATUSES.iter().copied())).build()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OutboxParams {
-    /// `ready`, `parked`, `cancelled`, `sent`, `refused`, `expired`, `deferred`, `unknown`
+    /// How they stand.
+    #[serde(default, deserialize_with = "a_status")]
+    #[param(schema_with = statuses)]
     status: Option<String>,
     person: Option<String>,
     item: Option<String>,
@@ -155,14 +170,7 @@ pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<
     }
     let counts = match asked.is_office() && first_page {
         false => None,
-        true => {
-            let mut counts = BTreeMap::new();
-            for count in asked.app.store.count_notices().await? {
-                let status = if count.mail_status.is_empty() { count.status } else { count.mail_status };
-                *counts.entry(status).or_default() += count.count;
-            }
-            Some(counts)
-        }
+        true => Some(sums(asked.app.store.count_notices().await?).into_iter().collect()),
     };
     let held = match asked.is_office() && first_page {
         false => None,
@@ -177,7 +185,9 @@ pub async fn list(asked: Asked, Params(params): Params<OutboxParams>) -> Result<
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MailParams {
-    /// `ready`, `claimed`, `deferred`, `unknown`, `held`, `sent`, `refused`, `expired`, `cancelled`
+    /// How they stand.
+    #[serde(default, deserialize_with = "a_mail_status")]
+    #[param(schema_with = mail_statuses)]
     status: Option<String>,
     person: Option<String>,
     /// Where the page begins: `next` of the page before.

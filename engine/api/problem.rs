@@ -1,5 +1,6 @@
 //! Every *no* and every fault as `application/problem+json` (RFC 9457), with the catalogue's sentences in the language of the caller.
 
+use super::unreadable::Unreadable;
 use crate::app::{ActError, LoadError};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::rules::EvalError;
@@ -58,6 +59,8 @@ pub struct Failure {
     says: Says,
     values: Vec<(String, String)>,
     errors: Vec<Wrong>,
+    /// What `what` of the sentence is.
+    unreadable: Option<Box<Unreadable>>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,11 +73,17 @@ enum Says {
 
 impl Failure {
     pub fn of(status: StatusCode, code: &'static str) -> Failure {
-        Failure { status, says: Says::Own(code), values: Vec::new(), errors: Vec::new() }
+        Failure { status, says: Says::Own(code), values: Vec::new(), errors: Vec::new(), unreadable: None }
     }
 
     pub fn with(mut self, name: &str, value: impl ToString) -> Failure {
         self.values.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// What is wrong with the body, as `what` of the sentence.
+    pub fn unreadable(mut self, what: Unreadable) -> Failure {
+        self.unreadable = Some(Box::new(what));
         self
     }
 
@@ -99,13 +108,15 @@ impl Failure {
             _ => value("near").filter(|near| !near.is_empty()),
         };
         let errors = pointer.map(|pointer| Wrong { pointer, nearest }).into_iter().collect();
-        Failure { status: status_of(refusal.code), says: Says::Refused(Box::new(refusal)), values: Vec::new(), errors }
+        Failure { status: status_of(refusal.code), says: Says::Refused(Box::new(refusal)), values: Vec::new(), errors, unreadable: None }
     }
 
     pub fn details(&self, lang: Lang) -> ProblemDetails {
-        let named: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let what = self.unreadable.iter().map(|what| ("what".to_string(), what.sentence(lang)));
+        let own: Vec<(String, String)> = self.values.iter().cloned().chain(what).collect();
+        let named: Vec<(&str, &str)> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let (code, detail, rule, values) = match &self.says {
-            Says::Own(code) => (code.to_string(), say(lang, &format!("api.{code}"), &named), None, self.values.clone()),
+            Says::Own(code) => (code.to_string(), say(lang, &format!("api.{code}"), &named), None, own.clone()),
             Says::Refused(no) => {
                 let code = serde_json::to_value(no.code).ok().and_then(|code| code.as_str().map(str::to_string)).unwrap_or_default();
                 (code, refusal(lang, no), no.rule.as_ref().map(|rule| rule.to_string()), crate::kernel::words::values(lang, no))
@@ -137,8 +148,8 @@ fn status_of(code: RefusalCode) -> StatusCode {
         StaleRevision => StatusCode::PRECONDITION_FAILED,
         UnknownPerson | UnknownBranch | AmbiguousBranch | MissingInput | UnknownInput | BadInput | BadDate | CommandReused | AmendInput
         | NoSuchFact | NotRecorded | SameValue | AmendDate => StatusCode::UNPROCESSABLE_ENTITY,
-        Rule | Always | ItemExists | WrongState | NoRequest | RequestPending | TooManyBranches | NoBranch | NotUnique | Quarantined
-        | NotAmendable | AmendAlone | RuleFailed | OwesNothing => StatusCode::CONFLICT,
+        Rule | Always | ItemExists | WrongState | NoRequest | RequestPending | TooManyBranches | NoBranch | NotUnique | NotAmendable
+        | AmendAlone | RuleFailed | OwesNothing => StatusCode::CONFLICT,
     }
 }
 
@@ -161,7 +172,7 @@ impl From<StoreError> for Failure {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         tracing::error!(%error, "a request failed");
-        Failure { status, says: Says::Store(error), values: Vec::new(), errors: Vec::new() }
+        Failure { status, says: Says::Store(error), values: Vec::new(), errors: Vec::new(), unreadable: None }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What comes in: who asks, the query, the body. Nothing of a body is read before the caller is known, and nothing unknown is overlooked.
 
 use super::Api;
-use super::caller::{Caller, person};
+use super::caller::Caller;
 use super::problem::{Failure, escaped, lang, nearest};
+use super::unreadable::Unreadable;
 use crate::app::App;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
@@ -53,7 +54,7 @@ pub struct Asked {
 impl Asked {
     /// The person through whose eyes to look: a person's own token is for that person; the office names one, or none.
     pub fn reader(&self, wanted: Option<&str>) -> Result<Option<Name>, Failure> {
-        let wanted = wanted.map(|text| person(&self.app, text).ok_or_else(|| unknown_person(text))).transpose()?;
+        let wanted = wanted.map(|text| self.app.person(text).ok_or_else(|| unknown_person(text))).transpose()?;
         match (&self.caller, wanted) {
             (Caller::Office, wanted) => Ok(wanted),
             (Caller::Person(own), Some(other)) if *own != other => Err(Failure::of(StatusCode::FORBIDDEN, "not_yours")),
@@ -156,7 +157,11 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Params<T> {
                 let text = text_of(&error);
                 let named = text.split_once(": ").filter(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
                 let (name, what) = named.unwrap_or(("", &text));
-                Err(shape(StatusCode::BAD_REQUEST, "bad_query", what, name.to_string()))
+                let status = StatusCode::BAD_REQUEST;
+                Err(shape(status, what, name).unwrap_or_else(|| {
+                    let failure = Failure::of(status, "bad_query").with("what", what);
+                    if name.is_empty() { failure } else { failure.at(name, None) }
+                }))
             }
         }
     }
@@ -184,14 +189,22 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Sent<T> {
         let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let pointer = pointer(error.path());
             let error = error.into_inner();
-            match error.classify() {
-                serde_json::error::Category::Data => shape(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", &error.to_string(), pointer),
-                _ => Failure::of(StatusCode::BAD_REQUEST, "no_json").with("what", error),
+            if error.classify() != serde_json::error::Category::Data {
+                return no_json(&error);
             }
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            shape(status, &error.to_string(), &pointer).unwrap_or_else(|| {
+                let failure = Failure::of(status, "bad_body").unreadable(Unreadable::of(&error));
+                if pointer.is_empty() { failure } else { failure.at(pointer, None) }
+            })
         })?;
-        reader.end().map_err(|error| Failure::of(StatusCode::BAD_REQUEST, "no_json").with("what", error))?;
+        reader.end().map_err(|error| no_json(&error))?;
         Ok(Sent(value))
     }
+}
+
+fn no_json(error: &serde_json::Error) -> Failure {
+    Failure::of(StatusCode::BAD_REQUEST, "no_json").unreadable(Unreadable::of(error))
 }
 
 /// A JSON object, and not a list of its values, which derived readers would take as well.
@@ -262,8 +275,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     out
 }
 
-/// What is wrong with the shape of a body or query, in our own words where they are known.
-fn shape(status: StatusCode, other: &'static str, error: &str, pointer: String) -> Failure {
+/// What is wrong with the keys and values of a body or query, where it is known.
+fn shape(status: StatusCode, error: &str, pointer: &str) -> Option<Failure> {
     let error = error.split(" at line ").next().unwrap_or_default();
     let quoted: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
     let (name, known) = match quoted.split_first() {
@@ -272,17 +285,16 @@ fn shape(status: StatusCode, other: &'static str, error: &str, pointer: String) 
     };
     let near = || nearest(name, known.iter().copied());
     if error.starts_with("unknown field") {
-        return Failure::of(status, "unknown_key").with("key", name).with("known", known.join(", ")).at(pointer, near());
+        return Some(Failure::of(status, "unknown_key").with("key", name).with("known", known.join(", ")).at(pointer, near()));
     }
     if error.starts_with("unknown variant") {
-        return Failure::of(status, "unknown_value").with("value", name).with("known", known.join(", ")).at(pointer, near());
+        return Some(Failure::of(status, "unknown_value").with("value", name).with("known", known.join(", ")).at(pointer, near()));
     }
     if error.starts_with("missing field") {
         let pointer = format!("{pointer}/{}", escaped(name));
-        return Failure::of(status, "missing_key").with("key", name).at(pointer, None);
+        return Some(Failure::of(status, "missing_key").with("key", name).at(pointer, None));
     }
-    let failure = Failure::of(status, other).with("what", error);
-    if pointer.is_empty() { failure } else { failure.at(pointer, None) }
+    None
 }
 
 /// A header that may be there once, in plain characters.

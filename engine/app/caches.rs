@@ -7,10 +7,8 @@ use crate::kernel::rules::Rules;
 use crate::store::save::Caches;
 use std::collections::BTreeMap;
 
-/// Fields that not everybody who sees the item may see stay out of every cache.
 pub fn of(rules: &Rules, item: &Item) -> Caches {
     let workflow = &rules.setting.workflow;
-    let open = |field: &Field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none();
     let shown: BTreeMap<_, _> = item
         .fields
         .iter()
@@ -36,11 +34,17 @@ pub fn of(rules: &Rules, item: &Item) -> Caches {
     }
 }
 
+/// What not everybody who sees the item may see stays out of every cache.
+fn open(field: &Field) -> bool {
+    !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none()
+}
+
 /// The field called `title`, else the first text, else the id.
 fn title(rules: &Rules, item: &Item) -> String {
     let fields = &rules.setting.workflow.fields;
-    let texts = fields.iter().filter(|(_, field)| field.kind == Type::Text && !field.secret && field.visible_to.is_empty());
-    let first = fields.get_key_value("title").into_iter().chain(texts).find_map(|(name, _)| item.field(name).as_text());
+    let texts = fields.iter().filter(|(_, field)| field.kind == Type::Text);
+    let mut shown = fields.get_key_value("title").into_iter().chain(texts).filter(|(_, field)| open(field));
+    let first = shown.find_map(|(name, _)| item.field(name).as_text());
     first.unwrap_or(&item.id).to_string()
 }
 

@@ -14,7 +14,7 @@ mod letters;
 pub mod list;
 pub mod look;
 mod offices;
-mod outbox;
+pub mod outbox;
 mod plan;
 mod publish;
 mod replay;
@@ -32,7 +32,7 @@ pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use foresee::Foreseen;
 pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
-pub use outbox::{Batch, excess_values, why_said};
+pub use outbox::{Batch, excess_values};
 pub use plan::PlanWishes;
 pub use publish::{NotPublished, Proposed, Publication, PublishError, Published, Publisher};
 pub use replay::ReplayedItem;
@@ -209,6 +209,22 @@ impl Latest {
         }
         self.0.store(shown, Ordering::Relaxed);
         now
+    }
+}
+
+impl App {
+    /// A person of the directory, by id or by a name that only one has.
+    pub fn person(&self, text: &str) -> Option<Name> {
+        let rules = self.rules();
+        let persons = &rules.directory.persons;
+        if let Some((id, _)) = persons.get_key_value(text) {
+            return Some(id.clone());
+        }
+        let mut named = persons.iter().filter(|(_, person)| person.title == text);
+        match (named.next(), named.next()) {
+            (Some((id, _)), None) => Some(id.clone()),
+            _ => None,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A person takes a hand at the outbox: what is held is let go, what has not gone out is cancelled.
+//! The outbox for people: what became of notices and mails, in words; what is held is let go, what has not gone out is cancelled.
 
 use super::together::{HISTORIC, IMPORTED};
 use super::wake::derived;
@@ -7,7 +7,8 @@ use crate::kernel::words::{Lang, has, say};
 use crate::store::StoreError;
 use crate::store::backup::{Held, LetGo};
 use crate::store::brake::Excess;
-use crate::store::outbox::NoticeEnd;
+use crate::store::outbox::{NoticeCount, NoticeEnd, NoticeStatus};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// What is held together, and let go or cancelled together.
@@ -27,8 +28,7 @@ pub fn why_said(why: &str, zone: chrono_tz::Tz, lang: Lang) -> Option<String> {
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         return Some(say(lang, "outbox.why.volume", &values));
     }
-    let key = format!("outbox.why.{why}");
-    has(lang, &key).then(|| say(lang, &key, &[]))
+    known(&format!("outbox.why.{why}"), lang)
 }
 
 /// What sentences about an unusual batch speak of.
@@ -101,4 +101,47 @@ impl App {
         self.store.release_notices(waiting).await.map_err(ActError::Store)?;
         self.store.keep_derived(derived(id, &held, self.in_use().revision, now)).await.map_err(ActError::Store)
     }
+}
+
+/// What became of a notice, in a few words.
+pub fn became(notice: &NoticeStatus, zone: chrono_tz::Tz, lang: Lang) -> String {
+    let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
+    let word = status_word(status, lang);
+    let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
+    match why {
+        Some(why) => say(lang, "outbox.because", &[("status", &word), ("why", &reason(why, zone, lang))]),
+        None => word,
+    }
+}
+
+/// The word for the status of a notice or a mail.
+pub fn status_word(status: &str, lang: Lang) -> String {
+    known(&format!("outbox.{status}"), lang).unwrap_or_else(|| status.to_string())
+}
+
+/// Our own reasons have words; what a server said is shown as it was, behind how far the mail had come.
+pub fn reason(why: &str, zone: chrono_tz::Tz, lang: Lang) -> String {
+    let reply = |(phase, reply)| {
+        let phase = known(&format!("outbox.phase.{phase}"), lang)?;
+        Some(say(lang, "outbox.reply", &[("phase", &phase), ("reply", reply)]))
+    };
+    why_said(why, zone, lang).or_else(|| reply(why.split_once(": ")?)).unwrap_or_else(|| why.to_string())
+}
+
+/// How far a mail had come.
+pub fn phase_word(phase: &str, lang: Lang) -> String {
+    known(&format!("outbox.phase.{phase}"), lang).unwrap_or_else(|| phase.to_string())
+}
+
+fn known(key: &str, lang: Lang) -> Option<String> {
+    has(lang, key).then(|| say(lang, key, &[]))
+}
+
+/// How many notices stand how: by the status of their mail, where they are in one.
+pub fn sums(counts: Vec<NoticeCount>) -> IndexMap<String, u64> {
+    let mut sums = IndexMap::new();
+    for NoticeCount { status, mail_status, count, .. } in counts {
+        *sums.entry(if mail_status.is_empty() { status } else { mail_status }).or_default() += count;
+    }
+    sums
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +53,8 @@ pub struct Post {
     pub chance: fn() -> f64,
     /// Who claims: this process.
     pub name: String,
+    /// Told whenever it was recorded what became of some mails.
+    pub recorded: Notify,
     pause: Mutex<Pause>,
 }
 
@@ -89,7 +92,20 @@ impl Post {
     pub fn new(transport: Option<Transport>, frames: Frames, from: Address, guard: Guard, name: String) -> Post {
         let domain = from.domain().to_string();
         let (unrecorded, chance) = (UNRECORDED, rand::random::<f64> as fn() -> f64);
-        Post { transport, frames, from, reply_to: None, domain, guard, unrecorded, brake: None, chance, name, pause: Mutex::default() }
+        Post {
+            transport,
+            frames,
+            from,
+            reply_to: None,
+            domain,
+            guard,
+            unrecorded,
+            brake: None,
+            chance,
+            name,
+            recorded: Notify::new(),
+            pause: Mutex::default(),
+        }
     }
 
     /// Nothing is handed over before this moment.
@@ -172,8 +188,9 @@ impl Offices {
             for Handed { outcome, .. } in &handed {
                 claims.remove(&(outcome.jurisdiction.clone(), outcome.id.clone()));
             }
-            if let Err(error) = self.record(&handed).await {
-                failed = Some(error);
+            match self.record(&handed).await {
+                Ok(()) => post.recorded.notify_one(),
+                Err(error) => failed = Some(error),
             }
             at_fault |= handed.iter().any(|handed| handed.at_fault);
             handed.iter().for_each(|handed| posted.count(handed.outcome.end, handed.held));

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
@@ -75,6 +75,10 @@ pub fn backup(args: &BackupArgs, context: &Context) -> anyhow::Result<i32> {
     let to = target(args.to.as_deref());
     if to.exists() {
         return Err(Stop::new(exit::POLICY, lang, "backup.exists", &[("path", &to.display().to_string())]).into());
+    }
+    let folder = folder_of(&to);
+    if !folder.is_dir() {
+        return Err(Stop::new(exit::ENVIRONMENT, lang, "backup.no_folder", &[("folder", &folder.display().to_string())]).into());
     }
     wait_for(async {
         let partial = Partial::beside(&to)?;
@@ -290,6 +294,10 @@ fn target(to: Option<&Path>) -> PathBuf {
     }
 }
 
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name: OsString = file.as_os_str().to_os_string();
     name.push(ending);
@@ -312,14 +320,11 @@ fn checksum(file: &Path) -> anyhow::Result<String> {
 struct Partial(PathBuf);
 
 impl Partial {
-    /// Readable for nobody else, as what it is a copy of.
+    /// Readable for nobody else, whoever may read what it is a copy of.
     fn beside(file: &Path) -> anyhow::Result<Partial> {
         let partial = Partial(beside(file, &format!(".partial-{}", random_text())));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&partial.0).with_context(|| format!("writing `{}`", partial.0.display()))?;
+        // A fault is told of the file that was asked for.
+        lock::private().write(true).create_new(true).open(&partial.0).with_context(|| format!("writing `{}`", file.display()))?;
         Ok(partial)
     }
 
@@ -329,8 +334,7 @@ impl Partial {
         File::open(&self.0).and_then(|copy| copy.sync_all()).with_context(writing)?;
         let sum = checksum(&self.0)?;
         std::fs::rename(&self.0, file).with_context(writing)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).with_context(writing)?;
+        File::open(folder_of(file)).and_then(|folder| folder.sync_all()).with_context(writing)?;
         Ok(sum)
     }
 }

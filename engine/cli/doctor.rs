@@ -2,6 +2,7 @@
 
 use super::office::{self, Stop, short, wait_for};
 use super::{Context, exit, progress, table};
+use crate::app::outbox::phase_word;
 use crate::app::{self, Check, Level, Looks};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -138,7 +139,7 @@ async fn mail(settings: &Settings, greet: bool) -> Check {
     match Smtp::new(server, Limits::all(GREETING)) {
         Ok(smtp) => match smtp.greet().await {
             Ok(()) => check("greeted", Level::Good),
-            Err((phase, what)) => check("refused", Level::Fault).with("phase", format!("{phase:?}")).with("what", what),
+            Err((phase, what)) => check("refused", Level::Fault).with("phase", phase.word()).with("what", what),
         },
         Err(error) => check("settings", Level::Fault).with("what", error),
     }
@@ -148,6 +149,7 @@ async fn mail(settings: &Settings, greet: bool) -> Check {
 fn sentences(check: &Check, zone: Tz, lang: Lang) -> (String, Option<String>) {
     let shown = |name: &str, value: &String| match name {
         "hash" => short(value),
+        "phase" => phase_word(value, lang),
         _ => value.parse::<Instant>().map_or_else(|_| value.clone(), |at| table::moment(at, zone)),
     };
     let values: Vec<(&str, String)> = check.values.iter().map(|(name, value)| (*name, shown(name, value))).collect();

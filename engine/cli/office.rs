@@ -241,16 +241,8 @@ impl Office {
 
     /// A person of the directory, by id or by a name that only one has.
     pub fn person(&self, text: &str) -> anyhow::Result<Name> {
-        let rules = self.app.rules();
-        let persons = &rules.directory.persons;
-        if let Some((id, _)) = persons.get_key_value(text) {
-            return Ok(id.clone());
-        }
-        let mut named = persons.iter().filter(|(_, person)| person.title == text);
-        match (named.next(), named.next()) {
-            (Some((id, _)), None) => Ok(id.clone()),
-            _ => Err(Stop::new(exit::FINDINGS, self.lang, "refusal.unknown_person", &[("person", text)]).into()),
-        }
+        let unknown = || Stop::new(exit::FINDINGS, self.lang, "refusal.unknown_person", &[("person", text)]);
+        Ok(self.app.person(text).ok_or_else(unknown)?)
     }
 }
 

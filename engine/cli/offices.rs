@@ -13,7 +13,7 @@ const PAGE: u32 = 1_000;
 const LONGEST: usize = 64;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban offices add yanhu --rules rules/yanhu")]
+#[command(after_help = "Example: duban offices add east --rules rules/east")]
 pub struct OfficesArgs {
     #[command(subcommand)]
     pub what: Option<What>,

@@ -3,13 +3,15 @@
 use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, table};
 use crate::api::client::OutboxRequest;
-use crate::app::{Batch, excess_values, why_said};
+use crate::app::outbox::{became, reason, status_word, sums};
+use crate::app::{Batch, excess_values};
 use crate::kernel::decide::capture;
 use crate::kernel::rules::RuleSet;
-use crate::kernel::words::{Lang, has, say};
+use crate::kernel::words::{Lang, say};
 use crate::store::brake::Excess;
-use crate::store::outbox::{MailStatus, NoticeStatus};
+use crate::store::outbox::{MailStatus, STATUSES};
 use crate::store::outbox_desk::OutboxFilter;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -70,8 +72,8 @@ impl BatchArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct ListArgs {
-    /// ready, parked, cancelled, sent, refused, expired, deferred, unknown
-    #[arg(long)]
+    /// How they stand
+    #[arg(long, value_parser = PossibleValuesParser::new(STATUSES))]
     pub status: Option<String>,
     #[arg(long)]
     pub person: Option<String>,
@@ -102,38 +104,6 @@ pub fn run(args: &OutboxArgs, context: &Context) -> anyhow::Result<i32> {
     })
 }
 
-/// What became of a notice, in a few words.
-pub fn status(notice: &NoticeStatus, zone: chrono_tz::Tz, lang: Lang) -> String {
-    let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
-    let word = word(status, lang);
-    let why = notice.reason.as_deref().or(notice.mail_reply.as_deref().filter(|_| !matches!(status, "sent" | "ready")));
-    match why {
-        Some(why) => say(lang, "outbox.because", &[("status", &word), ("why", &reason(why, zone, lang))]),
-        None => word,
-    }
-}
-
-/// The word for a status.
-pub fn status_word(status: &str, lang: Lang) -> String {
-    word(status, lang)
-}
-
-fn word(status: &str, lang: Lang) -> String {
-    let key = format!("outbox.{status}");
-    if has(lang, &key) { say(lang, &key, &[]) } else { status.to_string() }
-}
-
-/// Our own reasons have words; what a server said is shown as it was.
-fn reason(why: &str, zone: chrono_tz::Tz, lang: Lang) -> String {
-    why_said(why, zone, lang).unwrap_or_else(|| reply(why, lang))
-}
-
-/// What a server answered, behind how far the mail had come.
-fn reply(text: &str, lang: Lang) -> String {
-    let known = text.split_once(": ").map(|(phase, reply)| (format!("outbox.phase.{phase}"), reply)).filter(|(key, _)| has(lang, key));
-    known.map_or_else(|| text.to_string(), |(key, reply)| say(lang, "outbox.reply", &[("phase", &say(lang, &key, &[])), ("reply", reply)]))
-}
-
 async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let person = args.person.as_ref().map(|person| office.person(person)).transpose()?;
@@ -143,19 +113,11 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
     let counts = office.app.store.count_notices().await.map_err(|error| Stop::store(lang, &error))?;
     let hold = office.app.store.hold().await.map_err(|error| Stop::store(lang, &error))?;
     let excess = hold.and_then(|hold| Excess::read(&hold.reason));
-    let mut sums: Vec<(String, u64)> = Vec::new();
-    for count in counts {
-        let status = if count.mail_status.is_empty() { count.status } else { count.mail_status };
-        match sums.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, sum)) => *sum += count.count,
-            None => sums.push((status, count.count)),
-        }
-    }
+    let sums = sums(counts);
     if context.json {
         let held = excess.map(|Excess { since, mails, usual, foreseen }| {
             json!({ "why": "volume", "since": since, "mails": mails, "usual": usual, "foreseen": foreseen })
         });
-        let sums: serde_json::Map<_, _> = sums.into_iter().map(|(status, count)| (status, json!(count))).collect();
         anstream::println!("{}", json!({ "counts": sums, "notices": notices, "held": held }));
         return Ok(exit::DONE);
     }
@@ -164,7 +126,7 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
     let rows = notices.iter().map(|(item, notice)| {
         let at = table::moment(notice.mail_ended_at.unwrap_or(notice.not_before), zone);
         let id = notice.mail.clone().unwrap_or_else(|| notice.key.clone());
-        [at, item.clone(), title(&rules, &notice.notice), person_title(&rules, &notice.person), status(notice, zone, lang), id]
+        [at, item.clone(), title(&rules, &notice.notice), person_title(&rules, &notice.person), became(notice, zone, lang), id]
     });
     anstream::print!("{}", table::columns(rows, 0, &[]));
     if let Some(excess) = excess {
@@ -172,7 +134,7 @@ async fn list(office: &Office, args: &ListArgs, context: &Context) -> anyhow::Re
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         anstream::eprintln!("{}", say(lang, "outbox.held_now", &values));
     }
-    let sums: Vec<String> = sums.iter().map(|(status, count)| format!("{} {count}", word(status, lang))).collect();
+    let sums: Vec<String> = sums.iter().map(|(status, count)| format!("{} {count}", status_word(status, lang))).collect();
     let key = if sums.is_empty() { "outbox.empty" } else { "outbox.counts" };
     anstream::eprintln!("{}", say(lang, key, &[("counts", &sums.join(&say(lang, "show.comma", &[])))]));
     Ok(exit::DONE)
@@ -233,7 +195,7 @@ fn mail_text(office: &Office, mail: &MailStatus, lang: Lang) -> String {
     let values = [
         ("person", person_title(&rules, &mail.person)),
         ("address", mail.address.clone()),
-        ("status", word(&mail.status, lang)),
+        ("status", status_word(&mail.status, lang)),
         ("attempts", mail.attempts.to_string()),
         ("reply", mail.reply.as_deref().map(|why| reason(why, zone(&rules), lang)).unwrap_or_default()),
     ];

@@ -3,6 +3,7 @@
 use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, table};
 use crate::app::look::{Look, ShownField};
+use crate::app::outbox::became;
 use crate::kernel::decide::capture;
 use crate::kernel::explain;
 use crate::kernel::model::definition::Flag;
@@ -95,7 +96,7 @@ fn text(look: &Look, lang: Lang) -> anyhow::Result<String> {
     let rows = look.notices.iter().map(|notice| {
         let title = workflow.notices.get(notice.notice.as_str()).map_or(&notice.notice, |notice| &notice.title);
         let at = table::moment(notice.mail_ended_at.unwrap_or(notice.not_before), workflow.timezone);
-        [at, title.clone(), capture::title(rules, &notice.person.as_str().into()), super::outbox::status(notice, workflow.timezone, lang)]
+        [at, title.clone(), capture::title(rules, &notice.person.as_str().into()), became(notice, workflow.timezone, lang)]
     });
     out += &section(&word("notices"), table::columns(rows, 2, &[]));
 

@@ -31,14 +31,15 @@ pub fn run(args: &UnitArgs, context: &Context) -> anyhow::Result<i32> {
         command.extend(["--config".to_string(), from_here(file).display().to_string()]);
     }
     let mut writes = Vec::new();
-    match settings.database.file() {
-        Some(file) => {
-            let file = from_here(file);
-            writes.extend(file.parent().map(Path::to_path_buf));
-            command.extend(["--database".to_string(), file.display().to_string()]);
+    // The URL of a server may hold a password, so it stays where it was read from; nothing is written here then.
+    if let Some(file) = settings.database.file() {
+        let file = from_here(file);
+        if file.parent() == Some(&here) {
+            // The rules, the settings and their tokens stand there as well.
+            anstream::eprintln!("{}", say(context.lang, "unit.own_folder", &[("folder", &here.display().to_string())]));
         }
-        // Its URL may hold a password, so it stays where it was read from.
-        None => writes.push(here.clone()),
+        writes.extend(file.parent().map(Path::to_path_buf));
+        command.extend(["--database".to_string(), file.display().to_string()]);
     }
     if settings.jurisdiction != LOCAL {
         command.extend(["--jurisdiction".to_string(), settings.jurisdiction.clone()]);
@@ -54,7 +55,7 @@ pub fn run(args: &UnitArgs, context: &Context) -> anyhow::Result<i32> {
         .replace("{user}", &args.user)
         .replace("{folder}", &here.display().to_string().replace('%', "%%"))
         .replace("{command}", &command.iter().map(|word| self::quoted(word)).collect::<Vec<_>>().join(" "))
-        .replace("{writes}", &quoted(&writes));
+        .replace("{writes}", &if writes.is_empty() { String::new() } else { format!("ReadWritePaths={}\n", quoted(&writes)) });
     anstream::print!("{unit}");
     for folder in writes.iter().filter(|folder| !folder.is_dir()) {
         // systemd starts nothing that may write where there is nothing.

@@ -2,6 +2,7 @@
 
 use super::{Outcome, Parcel, Phase};
 use chrono_tz::Tz;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -12,9 +13,16 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder when it is missing.
+    /// Makes the folder when it is missing. What stands in it is nobody else's to read.
     pub fn open(path: &Path, zone: Tz) -> std::io::Result<Folder> {
-        std::fs::create_dir_all(path)?;
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let mut folder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        // One that exists stays as it is.
+        folder.recursive(true).create(path)?;
         Ok(Folder { path: path.to_path_buf(), zone })
     }
 
@@ -22,7 +30,7 @@ impl Folder {
     pub fn send(&self, parcel: &Parcel) -> Outcome {
         let path = self.path.join(self.file_name(parcel));
         let draft = path.with_extension("part");
-        match std::fs::write(&draft, parcel.bytes).and_then(|()| std::fs::rename(&draft, &path)) {
+        match write(&draft, parcel.bytes).and_then(|()| std::fs::rename(&draft, &path)) {
             Ok(()) => Outcome::Sent { reply: path.display().to_string() },
             Err(error) => {
                 // What could not be written whole is of no use; a second error here changes nothing.
@@ -40,4 +48,12 @@ impl Folder {
         };
         format!("{at}_{}_{}.eml", plain(parcel.to.user(), &[]), plain(parcel.id, &['@']))
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(bytes)
 }

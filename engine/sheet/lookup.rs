@@ -72,8 +72,8 @@ fn add<'a>(names: &mut HashMap<String, Vec<&'a Name>>, name: &str, id: &'a Name)
 }
 
 /// The name that has most characters in common with the text, in their order; of equals the one with the longest common part. None when
-/// no more than the half is common and no two of it stand together. A short form that leaves characters out (`市建设局` for
-/// `市住房和城乡建设局`) is nearest of all.
+/// no more than the half is common and no two of it stand together. A short form that leaves characters out (`nrth office` for
+/// `north office`) is nearest of all.
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text: Vec<char> = compact(text).chars().collect();
     let mut best: Option<((f64, usize), &str)> = None;

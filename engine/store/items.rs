@@ -162,7 +162,8 @@ impl Store {
             .bind(rules_rev as i64).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?)
     }
 
-    /// Keeps what follows from an item that was derived again, without a new fact; `false` when the item has moved since.
+    /// Keeps what follows from an item that was derived again, without a new fact; `false` when the item has moved since. One that is set
+    /// aside is tried again at once: what was wrong with it may have been mended.
     pub async fn keep_derived(&self, derived: Derived) -> Result<bool, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
             return Ok(model.keep_derived(derived));

@@ -88,9 +88,13 @@ fn read(file: &mut File) -> Option<Holder> {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
+    private().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Files that are made with these are nobody else's to read.
+pub fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options
 }

@@ -209,6 +209,9 @@ impl Store {
                 on!(&readers, pool, sql => sqlx::query_as(sql(statements::META)).bind(name).fetch_optional(pool).await)?;
             Ok(row.map(|row| row.0))
         };
+        if let Some(to) = meta(MOVED_TO).await? {
+            return Err(StoreError::Moved { path: place.to_string(), to });
+        }
         if meta(fill::FILLING).await?.is_some() {
             return Err(never_filled(&place));
         }

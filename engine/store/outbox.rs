@@ -55,6 +55,11 @@ pub struct NoticeStatus {
     pub mail_reply: Option<String>,
 }
 
+/// How a notice can stand: by its mail, where it is in one, else by itself.
+pub const STATUSES: &[&str] = &["parked", "ready", "claimed", "held", "deferred", "unknown", "sent", "refused", "expired", "cancelled"];
+/// How a mail can stand; only a notice is parked.
+pub const MAIL_STATUSES: &[&str] = STATUSES.split_at(1).1;
+
 /// A mail as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MailStatus {
@@ -80,6 +85,22 @@ pub struct NoticeCount {
     pub count: u64,
 }
 
+pub(super) type StatusRow = (
+    String,
+    String,
+    i64,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+    i64,
+);
 type MailRow = (String, String, String, String, i64, i64, Option<String>, i64, Option<i64>);
 
 impl Store {
@@ -88,44 +109,8 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.notices_of(item));
         }
-        type Row = (
-            String,
-            i64,
-            String,
-            String,
-            String,
-            i64,
-            String,
-            Option<String>,
-            Option<String>,
-            Option<String>,
-            Option<i64>,
-            Option<String>,
-            i64,
-        );
-        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let read = |row: Row| {
-            let (key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) = row;
-            let (recorded_at, not_before, mail_ended_at) =
-                (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
-            let seq = seq as u64;
-            Ok(NoticeStatus {
-                key,
-                seq,
-                notice,
-                kind,
-                person,
-                recorded_at,
-                not_before,
-                status,
-                reason,
-                mail,
-                mail_status,
-                mail_ended_at,
-                mail_reply,
-            })
-        };
-        rows.into_iter().map(read).collect()
+        let rows: Vec<StatusRow> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_OF_ITEM)).bind(item).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        rows.into_iter().map(|row| Ok(status(row)?.1)).collect()
     }
 
     /// Notices that are in no mail yet and wait for no person, at most `limit`, in the order in which they leave.
@@ -245,8 +230,32 @@ impl Store {
     }
 }
 
-fn keyed(keys: &[String]) -> String {
+/// Keys as a batch of rows.
+pub(super) fn keyed(keys: &[String]) -> String {
     batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>())
+}
+
+/// A notice with its item.
+pub(super) fn status(row: StatusRow) -> Result<(String, NoticeStatus), StoreError> {
+    let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) = row;
+    let (recorded_at, not_before, mail_ended_at) = (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
+    let seq = seq as u64;
+    let status = NoticeStatus {
+        key,
+        seq,
+        notice,
+        kind,
+        person,
+        recorded_at,
+        not_before,
+        status,
+        reason,
+        mail,
+        mail_status,
+        mail_ended_at,
+        mail_reply,
+    };
+    Ok((item, status))
 }
 
 pub(super) fn notice((key, json): (String, String)) -> Result<Notice, StoreError> {

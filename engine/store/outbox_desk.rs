@@ -1,9 +1,9 @@
 //! The outbox as a person looks at it and takes a hand: lists of notices in any state, mails tried at once or cancelled.
 
 use super::dialect::{Connection, on};
-use super::outbox::NoticeStatus;
+use super::outbox::{NoticeStatus, StatusRow, keyed, status};
 use super::writer::{Lane, Write};
-use super::{Store, StoreError, batch, instant, statements};
+use super::{Store, StoreError, instant, statements};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
 use std::fmt;
@@ -55,49 +55,10 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.notices(filter, limit));
         }
-        type Row = (
-            String,
-            String,
-            i64,
-            String,
-            String,
-            String,
-            i64,
-            String,
-            Option<String>,
-            Option<String>,
-            Option<String>,
-            Option<i64>,
-            Option<String>,
-            i64,
-        );
         let (at, key) = filter.after.as_ref().map_or((i64::MAX, ""), |place| (place.recorded_at.timestamp_millis(), &place.key));
-        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
+        let rows: Vec<StatusRow> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::NOTICE_LIST))
             .bind(&filter.status).bind(&filter.person).bind(&filter.item).bind(i64::from(limit)).bind(at).bind(key).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let read = |row: Row| {
-            let (item, key, seq, notice, kind, person, not_before, status, reason, mail, mail_status, ended_at, mail_reply, recorded_at) =
-                row;
-            let (recorded_at, not_before, mail_ended_at) =
-                (instant(recorded_at)?, instant(not_before)?, ended_at.map(instant).transpose()?);
-            let seq = seq as u64;
-            let status = NoticeStatus {
-                key,
-                seq,
-                notice,
-                kind,
-                person,
-                recorded_at,
-                not_before,
-                status,
-                reason,
-                mail,
-                mail_status,
-                mail_ended_at,
-                mail_reply,
-            };
-            Ok((item, status))
-        };
-        rows.into_iter().map(read).collect()
+        rows.into_iter().map(status).collect()
     }
 
     /// A notice as it was recorded.
@@ -127,10 +88,6 @@ impl Store {
         }
         self.write(Lane::User, Change { ids: keyed(ids), now: now.timestamp_millis(), cancel: Some(reason.to_string()) }).await
     }
-}
-
-fn keyed(ids: &[String]) -> String {
-    batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>())
 }
 
 struct Change {

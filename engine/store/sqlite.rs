@@ -1,6 +1,6 @@
 //! What is SQLite's alone: how a file is opened so that a commit is durable, its words, and which errors mean what.
 
-use super::{StoreError, Unfit, statements};
+use super::{StoreError, Unfit, file_fault, lock, statements};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use std::collections::HashMap;
@@ -46,6 +46,7 @@ impl File {
 
     /// Opens the one connection that writes, and reads back that a commit will be durable.
     pub async fn writer(&self) -> Result<SqliteConnection, StoreError> {
+        make_private(&self.path).map_err(|error| StoreError::Open { path: self.path.display().to_string(), what: file_fault(&error) })?;
         let mut options = self
             .options()
             .create_if_missing(true)
@@ -143,8 +144,17 @@ pub(super) fn plain(code: u32) -> Option<&'static str> {
     })
 }
 
+/// A database that is made is nobody else's to read; its log is made as it is. One that exists stays as it is.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    match lock::private().write(true).create_new(true).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Copies the whole file as it is at one moment.
 pub(super) async fn copy(file: &File, to: &Path) -> Result<(), StoreError> {
+    make_private(to).map_err(|error| StoreError::Failed(format!("`{}`: {}", to.display(), file_fault(&error))))?;
     let to = to.to_str().ok_or_else(|| StoreError::Failed(format!("the name of `{}` is not UTF-8", to.display())))?;
     let mut connection = file.options().read_only(true).connect().await.map_err(|error| file.cannot_open(&error))?;
     let copied = sqlx::query("vacuum into $1").bind(to).execute(&mut connection).await;

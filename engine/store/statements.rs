@@ -120,7 +120,7 @@ statements! {
     WAKE_STALE = "select id, workflow from item where jurisdiction = $j and rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
     WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where jurisdiction = $j and id = $1";
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
-        wake_at = $11, rules_rev = $12, changed_at = $13, leased_until = null
+        wake_at = case when quarantine is null then cast($11 as bigint) else $13 end, rules_rev = $12, changed_at = $13, leased_until = null
         where jurisdiction = $j and id = $1 and rev = $2";
     QUARANTINE = "update item set quarantine = $3, set_aside_at = coalesce(set_aside_at, $6), retries = retries + 1, wake_at = $4, leased_until = null
         where jurisdiction = $j and id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";
@@ -180,7 +180,7 @@ statements! {
     NOTICE_DUE = "select jurisdiction, key, json from notice where status = 'ready' and not_before <= $1
         and jurisdiction not in (select value ->> 0 from json_each($3)) order by not_before, jurisdiction, key limit $2";
     NOTICE_WAITING = "select key, json from notice where jurisdiction = $j and status = 'ready' order by not_before, key limit $1";
-    NOTICE_OF_ITEM = "select n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at
+    NOTICE_OF_ITEM = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at
         from notice n left join mail m on m.jurisdiction = n.jurisdiction and m.id = n.mail where n.jurisdiction = $j and n.item = $1 order by n.seq, n.key";
     /// The latest first; the place from which a page goes on never moves.
     NOTICE_LIST = "select n.item, n.key, n.seq, n.notice, n.kind, n.person, n.not_before, n.status, n.reason, n.mail, m.status, m.ended_at, m.reply, n.recorded_at

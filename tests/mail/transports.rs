@@ -28,6 +28,12 @@ fn a_folder_keeps_mails_under_names_that_sort_by_local_time() {
     folder.send(&again.parcel());
     assert_eq!(names(&path).len(), 3);
     assert_eq!(std::fs::read(path.join("20260623-083000_zhang_mail1.eml")).unwrap(), again.bytes);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&path.join("20260623-083000_zhang_mail1.eml"))), (0o700, 0o600), "nobody else's to read");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `duban explain mail REFERENCE`: what each notice in a mail was caused by, from which date it counts, and why this person.
 
 use super::who::filled;
+use crate::app::outbox;
 use crate::cli::office::{self, Office, Stop};
-use crate::cli::{Context, exit, outbox, table};
+use crate::cli::{Context, exit, table};
 use crate::kernel::explain::due::name_of;
 use crate::kernel::explain::mail::{self, NoticeExplained};
 use crate::kernel::model::decision::Notice;
@@ -48,7 +49,7 @@ pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result
         if mail.is_none() {
             let rows = office.app.store.notices_of(&notice.item).await.map_err(store)?;
             if let Some(row) = rows.iter().find(|row| row.key == notice.key) {
-                anstream::println!("  {}", outbox::status(row, rules.setting.workflow.timezone, lang));
+                anstream::println!("  {}", outbox::became(row, rules.setting.workflow.timezone, lang));
             }
         }
     }

@@ -6,8 +6,9 @@ mod silence;
 mod wakeups;
 mod who;
 
+use crate::app::outbox;
 use crate::cli::office::{self, Office, Stop, wait_for};
-use crate::cli::{Context, exit, outbox, table};
+use crate::cli::{Context, exit, table};
 use crate::kernel::decide::capture;
 use crate::kernel::explain::{action, days, due};
 use crate::kernel::model::Name;
@@ -248,7 +249,7 @@ fn told(item: &Item, due: &due::DueExplained, fired: &Fired, notices: &[NoticeSt
     let key = RungKey { deadline, branch: due.branch_number, cycle: due.cycle, rung, occurrence: fired.occurrence };
     let cause = format!("{}/{}", item.id, key.text());
     let of_rung = |notice: &&NoticeStatus| notice.key.strip_prefix(&cause).is_some_and(|rest| rest.starts_with(['/', '@']));
-    let mut words: Vec<String> = notices.iter().filter(of_rung).map(|notice| outbox::status(notice, zone, lang)).collect();
+    let mut words: Vec<String> = notices.iter().filter(of_rung).map(|notice| outbox::became(notice, zone, lang)).collect();
     words.sort();
     words.dedup();
     if words.is_empty() { say(lang, "explain.recorded", &[]) } else { words.join(&say(lang, "explain.comma", &[])) }

@@ -1,9 +1,9 @@
 //! `duban explain why-no-mail ITEM --to PERSON`: each rung and notice that could have told them, with what stood in its way.
 
 use super::who::{filled, values_text};
-use crate::app::look;
+use crate::app::{look, outbox};
 use crate::cli::office::{self, Office, Stop};
-use crate::cli::{Context, exit, outbox, table};
+use crate::cli::{Context, exit, table};
 use crate::kernel::decide::capture;
 use crate::kernel::explain::silence::{self, Question, Recorded, Silent, Why};
 use crate::kernel::rules::Rules;
@@ -66,7 +66,7 @@ fn why_text(rules: &Rules, why: &Why, notices: &[NoticeStatus], context: &Contex
     match why {
         Why::Told { key, status, mail, at, not_before, .. } => {
             let row = notices.iter().find(|row| row.key == *key);
-            let said = row.map_or_else(|| outbox::status_word(status, lang), |row| outbox::status(row, zone, lang));
+            let said = row.map_or_else(|| outbox::status_word(status, lang), |row| outbox::became(row, zone, lang));
             if &**status == "ready" {
                 return filled(lang, "explain.waits", &[("status", said), ("at", table::moment(*not_before, zone))]);
             }

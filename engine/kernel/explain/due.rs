@@ -116,7 +116,7 @@ fn coming(rules: &Rules, item: &Item, clock: &Clock, declared: &Deadline) -> Vec
     out
 }
 
-/// `assignment 市住建局`-like: the kind's title with its unit or person, or its number.
+/// `assignment roads`-like: the kind's title with its unit or person, or its number.
 pub fn branch_title(rules: &Rules, item: &Item, clock: &Clock) -> Option<String> {
     title_of_branch(rules, item, clock.branch?)
 }

@@ -34,6 +34,6 @@ pub struct Command {
 #[serde(untagged)]
 pub enum BranchAddress {
     No(u32),
-    /// `assignment 市住建局`, `promise 1`, or just `assignment` when only one is open.
+    /// `assignment roads`, `promise 1`, or just `assignment` when only one is open.
     Named(String),
 }

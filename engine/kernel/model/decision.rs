@@ -125,8 +125,6 @@ pub enum RefusalCode {
     /// `do_on` matched no branch.
     NoBranch,
     NotUnique,
-    /// Nobody resolves a unit or person that is needed.
-    Quarantined,
     /// What `amend` asks for is missing or too much.
     AmendInput,
     NoSuchFact,

@@ -14,7 +14,7 @@ pub struct Step {
     pub by: Option<Name>,
     /// The item; in a story the one that the story is about.
     pub item: Option<Name>,
-    /// `assignment 市住建局`, `promise 1`
+    /// `assignment roads`, `promise 1`
     pub branch: Option<String>,
     #[serde(rename = "do")]
     pub action: Option<Name>,
@@ -49,7 +49,7 @@ pub struct CalendarYear {
 pub struct Expect {
     pub state: Option<Name>,
     pub flag: Option<FlagWanted>,
-    /// Deadline (of the item, or `reply 市住建局` of a branch) → date; `{}` means that none runs.
+    /// Deadline (of the item, or `reply roads` of a branch) → date; `{}` means that none runs.
     pub due: Option<BTreeMap<String, Option<Date>>>,
     pub item: BTreeMap<Name, Value>,
     /// Branch address → its state.

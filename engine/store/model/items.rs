@@ -104,7 +104,8 @@ impl Office {
     pub fn keep_derived(&mut self, derived: Derived) -> bool {
         let Some(item) = self.items.get_mut(derived.item.as_str()).filter(|item| item.rev == derived.rev) else { return false };
         item.caches = derived.caches;
-        (item.wake_at, item.rules_rev, item.changed_at, item.leased_until) = (derived.wake_up, derived.rules_rev, derived.now, None);
+        let wake_at = if item.quarantine.is_some() { Some(derived.now) } else { derived.wake_up };
+        (item.wake_at, item.rules_rev, item.changed_at, item.leased_until) = (wake_at, derived.rules_rev, derived.now, None);
         true
     }
 
