@@ -627,20 +627,20 @@ async fn a_client_that_never_reads_is_given_up_and_the_rest_goes_on() {
 #[tokio::test]
 async fn what_is_wrong_with_a_body_is_told_in_the_readers_words() {
     let server = Server::start(World::open("2026-03-02 09:00").await).await;
-    let deep = format!("{{\"input\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let deep = format!("{{\"input\":{{\"title\":{}{}}}}}", "[".repeat(200), "]".repeat(200));
     let table = [
         ("{", "no_json", "请求内容不是正确的 JSON：内容没有写完（第1行第1列）"),
         ("{} {}", "no_json", "请求内容不是正确的 JSON：结束之后还有别的内容（第1行第4列）"),
         ("{\n\"input\" 1}", "no_json", "请求内容不是正确的 JSON：不合 JSON 的写法（第2行第9列）"),
-        (&deep, "no_json", "请求内容不是正确的 JSON：对象和列表套得太深（第1行第136列）"),
-        ("[]", "bad_body", "请求内容不合要求：这里应当是对象，写的却是列表（第1行第0列）"),
-        ("{\"dry_run\":\"x\"}", "bad_body", "请求内容不合要求：这里应当是是或否（true、false），写的却是文字（\"x\"）（第1行第14列）"),
-        ("{\"input\":{},\"input\":{}}", "bad_body", "请求内容不合要求：“input”写了两次（第1行第20列）"),
+        (&deep, "no_json", "请求内容不是正确的 JSON：对象和列表套得太深（第1行第144列）"),
+        ("[]", "bad_body", "请求内容不合要求：这里应当写对象，写的却是列表（第1行第1列）"),
+        ("{\"dry_run\":\"x\"}", "bad_body", "请求内容不合要求：这里应当写true 或 false，写的却是文字（\"x\"）（第1行第14列）"),
+        ("{\"input\":{},\"input\":{}}", "bad_body", "请求内容不合要求：“input”写了两次（第1行第19列）"),
     ];
     for (body, code, sentence) in table {
         let answer = server.asked_in("zh", "POST", "/items/a1/actions/submit", "ann", body).await;
-        let status = if code == "no_json" { 400 } else { 422 };
-        assert_eq!(answer.problem(status, code)["detail"], sentence, "{body:.60}");
+        let problem = answer.problem(if code == "no_json" { 400 } else { 422 }, code);
+        assert_eq!(problem["detail"], sentence, "{body:.60}");
     }
     let answer = server.ask("POST", "/items/a1/actions/submit", "ann", &[], "{\"dry_run\":7}").await.problem(422, "bad_body");
     assert_eq!(

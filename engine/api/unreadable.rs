@@ -43,7 +43,8 @@ impl Unreadable {
 
     /// Also where it stands.
     pub fn sentence(&self, lang: Lang) -> String {
-        let (line, column) = (self.line.to_string(), self.column.to_string());
+        // Of what is wrong as a whole, serde names the column before the first.
+        let (line, column) = (self.line.to_string(), self.column.max(1).to_string());
         let values = [("found", found(&self.found, lang)), ("wanted", wanted(&self.wanted, lang))];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         let what = say(lang, &format!("api.json.{}", self.key), &values);
