@@ -217,7 +217,7 @@ pub(super) async fn run_batches(connection: &mut Connection, here: &str, batches
     match connection {
         Driver::Sqlite(connection) => {
             // The text is made of our own constants.
-            let query = sqlx::query(sqlx::AssertSqlSafe(chained(&batches, ";\n", str::to_string)));
+            let query = sqlx::query(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::translated)));
             let query = batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
             query.bind(here).execute(&mut *connection).await?;
         }
@@ -246,7 +246,7 @@ pub(super) async fn ask_batches(
 ) -> Result<Vec<Answer>, sqlx::Error> {
     match connection {
         Driver::Sqlite(connection) => {
-            let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&batches, ";\n", str::to_string)));
+            let query = sqlx::query_as(sqlx::AssertSqlSafe(chained(&batches, ";\n", sqlite::translated)));
             let query = batches.into_iter().fold(query, |query, (_, rows)| query.bind(rows));
             query.bind(here).fetch_all(&mut *connection).await
         }

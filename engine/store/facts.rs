@@ -142,16 +142,19 @@ impl Store {
             return Ok(model.facts_of(ids));
         }
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
-        let rows: Vec<(String, i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::FACTS_OF_MANY)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let rows: Vec<(String, Option<String>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::FACTS_OF_MANY)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         let mut items: HashMap<String, Result<Vec<Fact>, StoreError>> = HashMap::with_capacity(ids.len());
-        for (item, seq, json) in rows {
-            let fact = parse(&item, seq, &json);
-            let facts = items.entry(item).or_insert_with(|| Ok(Vec::new()));
-            match (facts, fact) {
-                (Ok(facts), Ok(fact)) => facts.push(fact),
-                (facts @ Ok(_), Err(error)) => *facts = Err(error),
-                (Err(_), _) => {}
-            }
+        for (item, facts) in rows {
+            let Some(facts) = facts else { continue };
+            let facts = match serde_json::from_str::<Vec<Fact>>(&format!("[{facts}]")) {
+                Ok(mut facts) => {
+                    facts.sort_by_key(|fact| fact.seq);
+                    Ok(facts)
+                }
+                // Read alone, it says which of them it is.
+                Err(_) => self.item(&item).await.map(|recorded| recorded.map(|recorded| recorded.facts).unwrap_or_default()),
+            };
+            items.insert(item, facts);
         }
         Ok(items)
     }

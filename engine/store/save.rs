@@ -2,7 +2,8 @@
 //!
 //! A group of decisions is checked against the database with one question per table, and written with one statement per table. What was
 //! checked holds until the commit: there is one writer, or, where others write as well, the rows of items and counters are locked, and
-//! what was not there yet is guarded by its key.
+//! what was not there yet is guarded by its key. A command, a cause and a notice are nearly always new, so they are asked for only when
+//! something of the group cannot be written; when one is there after all, its key refuses the group, and the group is taken apart.
 
 use super::dialect::{self, Connection};
 use super::model::Process;
@@ -263,8 +264,6 @@ struct Known {
     counters: HashMap<String, i64>,
     /// Which item holds a value; nothing for one that was given up.
     unique: HashMap<UniqueKey, Option<String>>,
-    /// The revision under which every open item is noted to have been derived.
-    derived: Option<u64>,
 }
 
 /// Rows to be written.
@@ -280,7 +279,7 @@ struct Rows {
     unique: BTreeMap<(String, String), Vec<UniqueKey>>,
     /// Items that were there before, with the fields whose values they give up: a new item has none to look for.
     given_up: BTreeSet<(String, String)>,
-    /// What was decided under an earlier revision than it is noted for all.
+    /// The earliest revision of the rules under which something of it was decided: it may be noted already that all was derived later.
     derived: Option<u64>,
 }
 
@@ -291,6 +290,15 @@ pub(super) struct Written {
     pub heads: Heads,
 }
 
+/// What is asked before units are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// What may well have changed; the rest is left to its keys.
+    WhatMoves,
+    /// Also whether commands, causes and notices are there already.
+    Everything,
+}
+
 /// Writes units of one jurisdiction inside the transaction at hand. What cannot be written is answered and leaves nothing behind; an
 /// error means that the transaction has to be rolled back. `heads` says of items that were written before where they stand.
 pub(super) async fn write(
@@ -298,25 +306,40 @@ pub(super) async fn write(
     here: &str,
     units: &[&Unit],
     heads: &Heads,
+    asks: Asks,
     count: &mut u64,
 ) -> Result<Written, sqlx::Error> {
-    let mut known = read(connection, here, units, heads, count).await?;
+    let mut known = read(connection, here, units, heads, asks, count).await?;
+    let (mut written, mut rows) = check_all(units, &mut known);
+    if asks == Asks::WhatMoves && written.answers.iter().any(Result::is_err) {
+        // Why it cannot be written is to be told: another reason may go before.
+        known = read(connection, here, units, heads, Asks::Everything, count).await?;
+        (written, rows) = check_all(units, &mut known);
+    }
+    if !connection.is_shared() {
+        // Where nobody else writes, nobody else changes the rules.
+        rows.derived = None;
+    }
+    put(connection, here, rows, count).await?;
+    Ok(written)
+}
+
+/// What becomes of each unit, each behind those before it, and the rows of those that can be written.
+fn check_all(units: &[&Unit], known: &mut Known) -> (Written, Rows) {
     let mut rows = Rows::default();
     let mut written = Written { answers: Vec::with_capacity(units.len()), heads: Heads::new() };
     for unit in units {
         let mut added = (Known::default(), Rows::default());
-        let answer = check_unit(unit, &known, &mut added);
+        let answer = check_unit(unit, known, &mut added);
         if answer.is_ok() {
             written.heads.extend(added.0.items.iter().map(|(item, head)| (item.clone(), head.clone())));
             known.extend(added.0);
             rows.extend(added.1);
-            let earliest = unit.iter().map(|save| save.about.rules_rev).chain(rows.derived).min();
-            rows.derived = earliest.filter(|revision| known.derived.is_some_and(|derived| derived > *revision));
+            rows.derived = unit.iter().map(|save| save.about.rules_rev).chain(rows.derived).min();
         }
         written.answers.push(answer);
     }
-    put(connection, here, rows, count).await?;
-    Ok(written)
+    (written, rows)
 }
 
 fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Result<Vec<Saved>, Failed> {
@@ -424,7 +447,14 @@ impl Rows {
 }
 
 /// Asks the database once for each kind of thing that the group touches.
-async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &Heads, count: &mut u64) -> Result<Known, sqlx::Error> {
+async fn read(
+    connection: &mut Connection,
+    here: &str,
+    units: &[&Unit],
+    heads: &Heads,
+    asks: Asks,
+    count: &mut u64,
+) -> Result<Known, sqlx::Error> {
     let saves = || units.iter().flat_map(|unit| unit.iter());
     let mut known = Known::default();
     let mut items = BTreeSet::new();
@@ -434,9 +464,10 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
             None => drop(items.insert((&save.item,))),
         }
     }
-    let commands = saves().filter_map(|save| save.about.command.as_ref()).map(|command| (&command.actor, &command.id));
-    let causes = saves().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?))));
-    let notices = saves().flat_map(|save| &save.notices).map(|(key, _)| (key,));
+    let new = || saves().filter(|_| asks == Asks::Everything);
+    let commands = new().filter_map(|save| save.about.command.as_ref()).map(|command| (&command.actor, &command.id));
+    let causes = new().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?))));
+    let notices = new().flat_map(|save| &save.notices).map(|(key, _)| (key,));
     let counters = saves().flat_map(|save| &save.accepted.numbers).map(|number| (&number.counter,));
     let unique = saves().flat_map(|save| &save.unique);
     let questions = [
@@ -446,8 +477,6 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
         (statements::SAVE_NOTICES, keys(notices)),
         (statements::SAVE_COUNTERS, keys(counters)),
         (statements::SAVE_UNIQUE, keys(unique)),
-        // Where nobody else writes, nobody else changes the rules.
-        (statements::SAVE_DERIVED, keys(connection.is_shared().then_some((here,)))),
     ];
     let questions: Vec<_> = questions.into_iter().filter_map(|(question, keys)| Some((question, keys?))).collect();
     if questions.is_empty() {
@@ -469,7 +498,6 @@ async fn read(connection: &mut Connection, here: &str, units: &[&Unit], heads: &
             "command" => drop(known.commands.insert((one, two), (three, four))),
             "cause" => drop(known.causes.insert((one, two))),
             "notice" => drop(known.notices.insert(one)),
-            "derived" => known.derived = Some(number(&two)),
             "counter" => drop(known.counters.insert(one, number(&two))),
             _ => drop(known.unique.insert((one, two, three), Some(four))),
         }

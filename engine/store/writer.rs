@@ -5,7 +5,7 @@
 
 use super::dialect::{self, Address, Connection, on, run};
 use super::queue::{Group, Job, QUEUE, Queue, Reply};
-use super::save::{self, Failed, Heads, Saved, Unit};
+use super::save::{self, Asks, Failed, Heads, Saved, Unit};
 use super::{StoreError, statements};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -363,7 +363,7 @@ impl Task {
             for (here, places) in parts {
                 let part: Vec<&Unit> = places.iter().map(|place| &units[*place]).collect();
                 let known = self.heads.get(here).unwrap_or(&NO_HEADS);
-                let written = save::write(connection, here, &part, known, statements).await?;
+                let written = save::write(connection, here, &part, known, Asks::WhatMoves, statements).await?;
                 heads.insert(here.clone(), written.heads);
                 placed.extend(places.into_iter().zip(written.answers));
             }
@@ -379,7 +379,7 @@ impl Task {
                 let answer = loop {
                     run(connection, "savepoint command").await?;
                     // What an earlier one of this group has written stands in the database.
-                    match save::write(connection, here(unit), &[unit], &NO_HEADS, statements).await {
+                    match save::write(connection, here(unit), &[unit], &NO_HEADS, Asks::Everything, statements).await {
                         Ok(written) => {
                             heads.entry(here(unit).clone()).or_default().extend(written.heads);
                             break written.answers;
