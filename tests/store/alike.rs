@@ -2,6 +2,7 @@
 //! rows on both sides. A failure names its seed; `DUBAN_HISTORIES_SEED` with `DUBAN_HISTORIES=1` plays it again.
 
 use super::*;
+use crate::support::office::setting;
 use duban::store::backup::LetGo;
 use duban::store::brake::Measure;
 use duban::store::items::Filter;
@@ -406,10 +407,6 @@ impl History {
         let mails = store.mails(None, None, "", 100).await.expect("reads");
         self.claims = mails.into_iter().filter(|mail| mail.attempts > 0).map(|mail| (mail.id, u64::from(mail.attempts))).collect();
     }
-}
-
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 async fn histories(count: u64, model: impl Fn() -> Ground, database: impl AsyncFn() -> Ground) {

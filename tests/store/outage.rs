@@ -1,10 +1,17 @@
 //! A PostgreSQL server that goes away, refuses, or is full of others: what was acknowledged stays, and everything goes on by itself.
+//!
+//! `DUBAN_CRASHES` asks for more crashes of the server than the short run has.
 
 use super::*;
+use crate::support::line::{Cut, Line};
+use crate::support::office::setting;
 use crate::support::postgres::{SHARED, Server, run};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// So often the server crashes in the short run.
+const CRASHES: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_crashes_under_load_loses_nothing_that_was_acknowledged() {
@@ -39,7 +46,7 @@ async fn a_server_that_crashes_under_load_loses_nothing_that_was_acknowledged() 
             })
         })
         .collect();
-    for _ in 0..3 {
+    for _ in 0..setting("DUBAN_CRASHES", CRASHES) {
         let before = store.counts().commits;
         while store.counts().commits < before + 20 {
             tokio::task::yield_now().await;
@@ -69,6 +76,25 @@ async fn a_server_that_crashes_under_load_loses_nothing_that_was_acknowledged() 
     assert!(all > 0);
     // Those in doubt asked again until they knew.
     assert!(store.count_open().await.expect("reads") <= all + 8, "{doubts} doubts");
+    store.close().await;
+}
+
+/// It takes as long as a server is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_falls_silent_is_given_up_and_what_became_of_it_is_told() {
+    let Ground::Server(url) = Ground::server().await else { unreachable!("a server") };
+    let line = Line::to(&url).await;
+    let store = open(&Ground::Server(line.url())).await;
+    create(&store, "first").await;
+    line.cut(|text| text.starts_with("commit"), Cut::Silent);
+    let ask = || save(&store, About { command: answered("s1"), ..about("s1", 0) }, accepted(0, command("s1")));
+    let doubt = ask().await.expect_err("nobody said that it is done");
+    assert!(matches!(doubt, NotSaved::Store(StoreError::Unknown(_))), "{doubt}");
+    assert!(!line.is_left_whole(), "the line fell silent");
+    // Another connection knows: the server had written it.
+    let again = ask().await.expect_err("was done");
+    assert!(matches!(again, NotSaved::Answered { .. }), "{again}");
+    create(&store, "s2").await;
     store.close().await;
 }
 

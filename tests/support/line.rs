@@ -14,6 +14,8 @@ pub enum Cut {
     Asked(usize),
     /// The words arrive whole, and so many bytes of what the server says then.
     Answered(usize),
+    /// The words arrive whole, nothing comes back, and the line stays.
+    Silent,
 }
 
 /// Picks a statement by its text.
@@ -43,6 +45,8 @@ struct Session {
     status: u8,
     /// So many bytes may still come back.
     left: Option<usize>,
+    /// Nothing comes back any more, and nobody hangs up.
+    silent: bool,
 }
 
 impl Line {
@@ -57,7 +61,7 @@ impl Line {
         let all = told.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let session = Session { told: all.clone(), texts: HashMap::new(), status: b'I', left: None };
+                let session = Session { told: all.clone(), texts: HashMap::new(), status: b'I', left: None, silent: false };
                 let server = server.clone();
                 tokio::spawn(async move {
                     // A server that is not there hangs up.
@@ -151,6 +155,9 @@ async fn answered(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, session: &Mut
         let message = message(&mut from).await?;
         let part = {
             let mut session = session.lock().unwrap();
+            if session.silent {
+                continue;
+            }
             if message[0] == b'Z' {
                 session.status = message[5];
             }
@@ -205,6 +212,10 @@ impl Session {
             // With nothing at all to come back, the server still hears it.
             Cut::Answered(bytes) => {
                 self.left = Some(bytes);
+                None
+            }
+            Cut::Silent => {
+                self.silent = true;
                 None
             }
         }

@@ -1,5 +1,5 @@
 //! Very many rungs due at one moment, with a person at work meanwhile; the twin writes their rows by bare SQL, in groups as large as ours,
-//! through the same driver.
+//! through the same driver. It unpacks a batch as ours does, and beside it as most would write it (`json_each`).
 
 use super::{Error, NOW, command, cpu_seconds, filled, median, open, percentile};
 use duban::app::Offices;
@@ -26,7 +26,7 @@ pub async fn run(folder: &Path, short: bool) -> Result<(), Error> {
     let prepared = folder.join("drain.db");
     filled(&Place::File(prepared.clone()), items, items * 3, 1).await?;
     let due = due_at(&prepared).await?;
-    let (mut ours, mut bare, mut rows) = (Vec::new(), Vec::new(), None);
+    let (mut ours, mut bare, mut plain, mut rows) = (Vec::new(), Vec::new(), Vec::new(), None);
     for _ in 0..rounds {
         let file = fresh(&prepared, folder)?;
         let (drained, group) = drain(&file, due, items).await?;
@@ -38,14 +38,21 @@ pub async fn run(folder: &Path, short: bool) -> Result<(), Error> {
         if rows.facts.len() as u64 != items {
             return Err(format!("void: {} facts instead of {items}", rows.facts.len()).into());
         }
-        let file = fresh(&prepared, folder)?;
-        bare.push(items as f64 / rows.write(&file, group).await?);
+        for (each, rates) in [("jsonb_each", &mut bare), ("json_each", &mut plain)] {
+            let file = fresh(&prepared, folder)?;
+            rates.push(items as f64 / rows.write(&file, group, each).await?);
+        }
     }
-    let (ours, bare) = (median(&mut ours), median(&mut bare));
-    println!("  ratio {:.2} (bar 0.6): ours {ours:.0} rungs/s, bare {bare:.0}/s", ours / bare);
+    let (ours, bare, plain) = (median(&mut ours), median(&mut bare), median(&mut plain));
+    println!(
+        "  ratio {:.2} (bar 0.6): ours {ours:.0} rungs/s, bare {bare:.0}/s; by json_each {:.2}, {plain:.0}/s",
+        ours / bare,
+        ours / plain
+    );
     println!(
         "  {}",
-        json!({ "bench": "drain", "items": items, "ours": ours, "bare": bare, "ratio": ours / bare, "durability": "WAL, synchronous=FULL" })
+        json!({ "bench": "drain", "items": items, "ours": ours, "bare": bare, "ratio": ours / bare, "by_json_each": plain,
+            "durability": "WAL, synchronous=FULL" })
     );
     Ok(())
 }
@@ -143,8 +150,8 @@ impl Rows {
         Ok(Rows { items, facts, notices })
     }
 
-    /// Seconds that bare SQL takes, so many items in a commit.
-    pub async fn write(&self, file: &Path, group: usize) -> Result<f64, Error> {
+    /// Seconds that bare SQL takes, so many items in a commit; `each` unpacks a batch.
+    pub async fn write(&self, file: &Path, group: usize, each: &str) -> Result<f64, Error> {
         let mut connection = connect(file).await?;
         let (started, cpu) = (std::time::Instant::now(), cpu_seconds("self"));
         for place in (0..self.items.len()).step_by(group) {
@@ -171,6 +178,7 @@ impl Rows {
                 ),
             ];
             for (statement, rows) in statements {
+                let statement = sqlx::AssertSqlSafe(statement.replace("json_each", each));
                 let done = sqlx::query(statement).bind(rows).execute(&mut connection).await?.rows_affected();
                 if done < (end - place) as u64 {
                     return Err(format!("void: the twin wrote {done} rows instead of {}", end - place).into());
@@ -181,7 +189,7 @@ impl Rows {
         let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds("self") - cpu);
         connection.close().await?;
         let items = self.items.len() as f64;
-        println!("  bare: {:.0} rungs/s, {:.3} CPU ms each, {group} in a commit", items / seconds, cpu * 1000.0 / items);
+        println!("  bare, {each}: {:.0} rungs/s, {:.3} CPU ms each, {group} in a commit", items / seconds, cpu * 1000.0 / items);
         Ok(seconds)
     }
 }

@@ -39,7 +39,7 @@ pub async fn run(folder: &Path, short: bool) -> Result<(), Error> {
         let (seconds, bytes) = remind(&rules, &file, at, port, items).await?;
         ours.push(items as f64 / seconds);
         let rows = drain::Rows::read(&file).await?;
-        sweep.push(items as f64 / rows.write(&drain::fresh(&prepared, folder)?, 64).await?);
+        sweep.push(items as f64 / rows.write(&drain::fresh(&prepared, folder)?, 64, "jsonb_each").await?);
         client.push(sink::send_bare(port, &bytes, items as u32)?);
     }
     process.kill()?;
