@@ -5,6 +5,7 @@
 mod act;
 mod answer;
 pub mod caches;
+mod caused;
 mod checkup;
 mod desk;
 mod doctor;
@@ -27,6 +28,7 @@ mod wake;
 
 pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
+pub use caused::Explained;
 pub use checkup::{Check, Level, Looks, check_up, records};
 pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use foresee::Foreseen;
