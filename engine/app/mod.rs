@@ -36,7 +36,7 @@ pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
 pub use outbox::{Batch, excess_values};
 pub use plan::PlanWishes;
-pub use publish::{NotPublished, Proposed, Publication, PublishError, Published, Publisher};
+pub use publish::{NotPublished, Proposal, Proposed, Publication, PublishError, Published, Publisher};
 pub use replay::ReplayedItem;
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};
