@@ -118,7 +118,11 @@ pub struct AddresseeView {
 /// How deadlines escalate step by step, and who would be told today
 #[utoipa::path(get, path = "/items/{item}/escalation", tag = "explain",
     params(("item" = String, Path, min_length = 1, max_length = 200), EscalationParams), responses((status = 200, body = Escalation)))]
-pub async fn escalation(asked: Asked, Named(id): Named<String>, Params(params): Params<EscalationParams>) -> Result<Json<Escalation>, Failure> {
+pub async fn escalation(
+    asked: Asked,
+    Named(id): Named<String>,
+    Params(params): Params<EscalationParams>,
+) -> Result<Json<Escalation>, Failure> {
     let reader = asked.reader(None)?;
     let look = asked.app.look(&id, reader.clone()).await?.ok_or_else(|| unknown_item(&id))?;
     let name = params.deadline.as_deref().map(|text| deadline_named(&look.rules, text)).transpose()?;
