@@ -47,7 +47,7 @@ pub fn run(_args: &RulesArgs, context: &Context) -> anyhow::Result<i32> {
                 (Some(_), true) => "rules.went_back",
             };
             let proposed = record.proposed_by.as_deref().map(|person| say(lang, "rules.proposed_by", &[("person", &title(person))]));
-            let who = record.by.as_deref().map(title).or(record.via).unwrap_or_default() + &proposed.unwrap_or_default();
+            let who = record.by.as_deref().map(title).or(record.via).unwrap_or_default() + proposed.as_deref().unwrap_or_default();
             [one.revision.to_string(), short(&one.hash), table::moment(one.at, zone), say(lang, how, &[("who", &who)]).trim().to_string()]
         });
         anstream::print!("{}", table::columns(rows, 0, &[0]));
