@@ -273,6 +273,11 @@ pub fn lang_without_settings(named: Option<&str>) -> Lang {
     Settings { lang, ..Settings::default() }.lang()
 }
 
+/// What was typed behind the name of the program.
+pub fn typed() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// The tokens of the API as the settings file has them now. A file that cannot be read leaves them as they were. A token that names no
 /// office stays with the one that the process was started for, whoever named that.
 pub fn tokens_now(settings: &Settings) -> TokensNow {

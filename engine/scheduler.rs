@@ -10,6 +10,7 @@ use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use chrono::TimeDelta;
 use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -32,6 +33,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A clock that is further ahead than this was set, or is broken.
 const JUMP: TimeDelta = TimeDelta::hours(2);
+/// Mails wait no longer for what is being decided.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A loop of which nothing was heard for so long is at fault.
 pub const SILENCE: TimeDelta = TimeDelta::minutes(2);
 
@@ -43,6 +46,9 @@ pub struct Pulse {
     begun: Instant,
     engine: Notify,
     mail: Notify,
+    /// Items are being decided now, and somebody waits for the end of it.
+    deciding: AtomicBool,
+    decided: Notify,
 }
 
 /// How it goes.
@@ -139,7 +145,15 @@ impl Pulse {
     pub fn new(clock: &Clock) -> Pulse {
         let begun = clock.now();
         let watch = Watch::new(begun, clock.steady());
-        Pulse { state: Mutex::default(), watch: Mutex::new(watch), begun, engine: Notify::new(), mail: Notify::new() }
+        Pulse {
+            state: Mutex::default(),
+            watch: Mutex::new(watch),
+            begun,
+            engine: Notify::new(),
+            mail: Notify::new(),
+            deciding: AtomicBool::new(false),
+            decided: Notify::new(),
+        }
     }
 
     pub fn state(&self) -> State {
@@ -219,7 +233,11 @@ pub async fn run_engine(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: Cancella
             rest(&offices, &pulse.engine, &stop, None, LOOK_AGAIN).await;
             continue;
         }
-        match tick(&offices, &pulse, &stop).await {
+        pulse.deciding.store(true, Ordering::SeqCst);
+        let ticked = tick(&offices, &pulse, &stop).await;
+        pulse.deciding.store(false, Ordering::SeqCst);
+        pulse.decided.notify_one();
+        match ticked {
             Ok(next) => {
                 faults = 0;
                 {
@@ -386,7 +404,7 @@ pub async fn run_news(offices: Arc<Offices>, pulse: Arc<Pulse>, stop: Cancellati
 
 /// Turns notices into mails and hands them over until it is stopped. What is under way is brought to its record.
 pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>, stop: CancellationToken) {
-    let mut faults = 0;
+    let (mut faults, mut patient) = (0, true);
     while !stop.is_cancelled() {
         // First, so that a clock of this machine alone that was set wrong is no jump.
         offices.agree_on_time().await;
@@ -394,7 +412,14 @@ pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>,
             rest(&offices, &pulse.mail, &stop, None, LOOK_AGAIN).await;
             continue;
         }
-        match post_round(&offices, &pulse, &post, &stop).await {
+        let round = async {
+            // Where nobody counts there is nothing to wait for.
+            if post.brake.is_some() {
+                patient = let_decide(&offices, &pulse, patient, &stop).await?;
+            }
+            post_round(&offices, &pulse, &post, &stop).await
+        };
+        match round.await {
             Ok(next) => {
                 faults = 0;
                 {
@@ -409,6 +434,28 @@ pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>,
                 pulse.lock().mail_fault = Some(error.to_string());
                 rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
+        }
+    }
+}
+
+/// Lets what is due be decided first, so that the mails of a batch are counted before any of them leaves. `false` when that took too long:
+/// what hangs holds mails up once, and not before each round.
+async fn let_decide(offices: &Offices, pulse: &Pulse, patient: bool, stop: &CancellationToken) -> Result<bool, StoreError> {
+    let mut patience = std::pin::pin!(tokio::time::sleep(PATIENCE));
+    loop {
+        let (moments, now) = (offices.next_moments().await?, offices.now());
+        let is_due = [moments.wake_up, moments.slot].into_iter().flatten().any(|moment| moment <= now);
+        if !is_due && !pulse.deciding.load(Ordering::SeqCst) {
+            return Ok(true);
+        }
+        if !patient {
+            return Ok(false);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(patient),
+            () = &mut patience => return Ok(false),
+            () = pulse.decided.notified() => {}
+            () = tokio::time::sleep(FIRST_WAIT) => {}
         }
     }
 }

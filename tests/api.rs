@@ -338,6 +338,12 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
     let key = notice["key"].as_str().unwrap();
     let path = format!("/outbox/{}", key.replace('/', "%2F").replace('#', "%23").replace(' ', "%20"));
     assert_eq!(server.get(&path, "ann").await.json()["notice"]["subject"], "A question about 2026-001");
+    let why = server.get(&format!("{path}/cause"), "ann").await.json();
+    let told = &why["notices"][0];
+    assert_eq!((&why["mail"], &told["title"], &told["kind"]), (&Json::Null, &json!("a question"), &json!("message")));
+    assert_eq!((&told["fact"]["title"], &told["fact"]["person"]), (&json!("ask back"), &json!("carl")));
+    assert_eq!((&told["role"]["role"], &told["role"]["holders"][0]["person"]), (&json!("citizen"), &json!("ann")));
+    server.get(&format!("{path}/cause"), "carl").await.problem(404, "no_notice");
     server.get(&path, "carl").await.problem(404, "no_notice");
     server.get("/outbox/none", OFFICE).await.problem(404, "no_notice");
     assert_eq!(server.get("/items/a1", "carl").await.json()["notices"], json!([]));
@@ -364,8 +370,46 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
         let answer = server.asked_in(language, "GET", path, OFFICE, "").await.json();
         assert_eq!(answer["notices"][0]["says"], says);
     }
+    // By the reference that stands at the end of the mail.
+    let why = server.get("/outbox/m/cause", "ann").await.json();
+    assert_eq!((&why["mail"]["id"], &why["notices"][0]["item"]), (&json!("<m@example.com>"), &json!("a2")));
+    assert_eq!(server.get("/outbox/%3Cm%40example.com%3E/cause", OFFICE).await.json()["mail"]["status"], "refused");
+    server.get("/outbox/m/cause", "carl").await.problem(404, "no_notice");
+    server.get("/outbox/n/cause", OFFICE).await.problem(404, "no_notice");
     let missing = server.post("/outbox/cancel", OFFICE, json!({ "ids": [key] })).await.problem(422, "missing_key");
     assert_eq!(missing["errors"][0]["pointer"], "/reason");
+}
+
+#[tokio::test]
+async fn how_it_escalates_and_who_may_act_is_told_as_far_as_it_concerns_whoever_asks() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    server.submitted("a1").await;
+    let ladder = server.get("/items/a1/escalation", OFFICE).await.json();
+    let of = &ladder["ladders"][0];
+    assert_eq!((&of["deadline"], &of["due"], &of["running"]), (&json!("answer"), &json!("2026-03-09"), &json!(true)));
+    let late = |answer: &Json| {
+        let rung = answer["ladders"][0]["rungs"].as_array().unwrap().iter().find(|rung| rung["rung"] == "late").unwrap().clone();
+        let persons = |list: &Json| list.as_array().unwrap().iter().map(|one| one["person"].clone()).collect::<Vec<_>>();
+        (rung["flag"].clone(), persons(&rung["tells"][0]["to"]), persons(&rung["tells"][0]["cc"]))
+    };
+    assert_eq!(late(&ladder), (json!("amber"), vec![json!("carl")], vec![json!("hu")]));
+    // Whom else it reaches is the office's to know.
+    let own = server.get("/items/a1/escalation?deadline=answer", "hu").await.json();
+    assert_eq!(late(&own), (json!("amber"), vec![], vec![json!("hu")]));
+    let problem = server.get("/items/a1/escalation?deadline=anser", "ann").await.problem(404, "no_deadline");
+    assert_eq!(problem["errors"][0]["nearest"], "answer");
+    server.get("/items/zz/escalation", OFFICE).await.problem(404, "unknown_item");
+
+    let doers = server.get("/items/a1/actions/answer/persons", OFFICE).await.json();
+    let way = &doers["ways"][0];
+    assert_eq!((&doers["title"], &way["role"]["role"]), (&json!("answer"), &json!("clerk")));
+    assert_eq!(way["persons"], json!([{ "person": "carl", "title": "Carl", "open": true, "refused": null }]));
+    assert_eq!(server.get("/items/a1/actions/count_month/persons", OFFICE).await.json()["ways"], json!([]), "the engine alone");
+    server.get("/items/a1/actions/answer/persons", "carl").await.problem(403, "office_only");
+    server.get("/items/a1/actions/nothing/persons", OFFICE).await.problem(404, "unknown_action");
+    assert_eq!(server.post("/items/a1/actions/answer", "carl", json!({})).await.status, 200);
+    let person = &server.get("/items/a1/actions/answer/persons", OFFICE).await.json()["ways"][0]["persons"][0];
+    assert!(person["open"] == false && person["refused"].as_str().unwrap().contains("answer"), "{person}");
 }
 
 /// Whoever reads the outbox page by page sees what was there when they began, each once, whatever comes in or goes out meanwhile.
@@ -676,7 +720,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 21);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 

@@ -31,7 +31,7 @@ try() {
   shift 2
   # What a schema allows may still be refused by a rule, so acceptance is not asked for.
   timeout "$most" python3 -m schemathesis.cli --config-file schemathesis.toml run "http://$address/api/v1/openapi.json" \
-    --header "Authorization: Bearer $token" --seed 1 --no-shrink --exclude-checks positive_data_acceptance --warnings off "$@"
+    --header "Authorization: Bearer $token" --request-timeout 60 --seed 1 --no-shrink --exclude-checks positive_data_acceptance --warnings off "$@"
 }
 try office 420 --phases coverage,fuzzing --max-examples 8
 try person 240 --phases fuzzing --max-examples 12

@@ -75,7 +75,7 @@ fn the_set_to_begin_with_is_good_in_both_languages() {
         let (rules, problems) = check::load(&files);
         let drawing = Drawing { lang: Lang::En, colour: false, folder: "", files: &files };
         assert!(problems.is_empty(), "{}", drawing.draw_all(&problems));
-        let report = stories(&rules.unwrap(), &files, None);
+        let report = stories(&rules.unwrap(), &files, None, Lang::En);
         assert!(report.is_good() && report.passed() == 3, "{language}: {:?}", report.problems);
     }
     let same = |language: &str| -> Vec<String> { files::start(language).into_keys().collect() };
@@ -326,11 +326,57 @@ fn pictures_show_every_state_and_action() {
                     let all = workflow.states.len() + workflow.branches.values().map(|branch| branch.states.len()).sum::<usize>();
                     assert_eq!(boxes, all, "{name}: every state has a box");
                     well_formed(&drawn);
+                    labels_lie_on_no_box(&drawn);
                 } else {
                     assert_eq!(drawn.matches('{').count(), drawn.matches('}').count());
                 }
             }
         }
+    }
+}
+
+/// Part by part: where a label lay on a box, nobody could read either.
+fn labels_lie_on_no_box(svg: &str) {
+    let number = |line: &str, key: &str| -> f64 {
+        let rest = line.split_once(&format!(" {key}=\"")).unwrap().1;
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    let (mut depth, mut boxes, mut labels) = (0_usize, Vec::new(), 0);
+    for line in svg.lines() {
+        if depth == 0 {
+            boxes.clear();
+        }
+        depth = depth + line.matches("<g ").count() - line.matches("</g>").count();
+        if line.starts_with("<rect class=\"state") {
+            boxes.push(["x", "y", "width", "height"].map(|key| number(line, key)));
+        }
+        if line.starts_with("<text class=\"label") {
+            let (x, y) = (number(line, "x"), number(line, "y") - 4.0);
+            let on = |place: &&[f64; 4]| place[0] < x && x < place[0] + place[2] && place[1] < y && y < place[1] + place[3];
+            assert_eq!(boxes.iter().find(on), None, "{line}");
+            labels += 1;
+        }
+    }
+    assert!(labels > 0);
+}
+
+/// Why a story fails is told in the language of whoever reads it, whatever language the rules are in.
+#[test]
+fn a_story_that_fails_says_why_in_the_readers_words() {
+    let mut files = duban::files::start("en");
+    files.insert("../calendars/cn.yaml".into(), include_str!("../rules/calendars/cn.yaml").into());
+    let rules = files.get_mut("letters.yaml").unwrap();
+    *rules = rules.replace("value: 10 working days", "value: 5 working days");
+    let set = load(&files);
+    for (lang, said, other) in [
+        (Lang::Zh, ["起算日：", "已到", "由 answer.soon 在"], "came on"),
+        (Lang::En, ["that day is not counted", "came on", "told by answer.soon"], "已到"),
+    ] {
+        let report = stories(&set, &files, None, lang);
+        let differences = report.files.iter().flat_map(|file| &file.outcomes).flat_map(|outcomes| &outcomes.differences);
+        let told: Vec<String> = differences.map(|difference| difference.text(lang)).collect();
+        let told = told.join("\n");
+        assert!(said.iter().all(|said| told.contains(said)) && !told.contains(other), "{told}");
     }
 }
 
@@ -552,6 +598,19 @@ fn the_commands_do_what_their_pages_say() {
     assert_eq!(desk.run(&["fmt", "copy"]).code, 0);
     assert_eq!(desk.run(&["fmt", "copy", "--check"]).code, 0);
     assert_eq!(desk.run(&["test", "copy"]).code, 1, "five days are not ten");
+    // What the stories do not agree to does not come into use, and what to write under `changes` stands there as it has to be written.
+    let at_work = ["--database", "letters.db", "--rules", "letters", "act", "1", "register", "--as", "li", "--with", "subject=A hole"];
+    assert_eq!(desk.run(&at_work).code, 0);
+    let plan = desk.run(&["--database", "letters.db", "plan", "copy", "--exit-code"]);
+    assert_eq!(plan.code, 5, "{plan:?}");
+    for said in [
+        "(E812)",
+        "A letter is answered in time; ",
+        "原是 10个工作日，现在是 5个工作日",
+        "    changes:\n      - version: 2\n        because: 写明理由\n        corrected: [answer_days]\n",
+    ] {
+        assert!(plan.out.contains(said), "{said}: {plan:?}");
+    }
 
     let said = desk.run(&["--lang", "en", "say", "letters", "deadline", "answer"]);
     assert!(said.code == 0 && said.out.contains("Length: 10 working days.") && said.out.lines().count() < 12, "{said:?}");

@@ -472,3 +472,59 @@ fn what_keeps_a_command_from_starting_is_told_in_the_readers_language() {
         }
     }
 }
+
+#[test]
+fn a_command_line_that_cannot_be_meant_is_told_in_the_readers_words() {
+    let desk = Desk::new();
+    for (lang, said) in [("zh", "“sentt”不在可选之列：parked, "), ("en", "“sentt” is not among: parked, ")] {
+        let told = desk.run(&["outbox", "list", "--status", "sentt", "--lang", lang]);
+        assert!(told.code == 2 && told.out.is_empty() && told.err.contains(said) && told.err.contains(" sent"), "{told:?}");
+    }
+    let cases: &[(&[&str], &str)] = &[
+        (&["outbx"], "没有“outbx”这个命令。是不是 outbox？"),
+        (&["outbox", "list", "--statu", "sent"], "这里没有 --statu 这个选项或者参数。是不是 --status？"),
+        (&["plan", "--days", "x"], "“x”无法识别。请写整数。"),
+        (&["simulate", "--idle", "--until", "tomorrow"], "“tomorrow”无法识别。日期请写成 2026-02-28 的样子。"),
+        (&["publish", "--plan", "f", "--approve"], "缺少：--as <PERSON>"),
+        (&["outbox", "release", "--volume", "--imported"], "--volume 与 --imported 不能一起用。"),
+        (&["list", "--json", "--json"], "--json 写了两次。"),
+        (&["list", "--database"], "后面要写值。"),
+        (&["list", "--database", "mysql://x"], "mysql"),
+    ];
+    for (arguments, said) in cases {
+        let told = desk.run(arguments);
+        assert!(told.code == 2 && told.err.contains(said), "{arguments:?}: {told:?}");
+        assert!(!told.err.contains("error:") && !told.err.contains("Usage"), "{told:?}");
+    }
+    let told = desk.run(&["outbox", "list", "--status", "sentt", "--json"]);
+    let json: Json = serde_json::from_str(&told.out).unwrap();
+    assert!(json["exit"] == 2 && json["error"].as_str().unwrap().contains("sentt"), "{told:?}");
+    assert_eq!(desk.run(&["outbox", "--help"]).code, 0);
+}
+
+/// What a command says of itself in Chinese: every command, every option, and nothing that no command says.
+#[test]
+fn every_help_text_is_there_in_chinese() {
+    use duban::kernel::words::{Lang, help};
+    let mut texts: std::collections::BTreeSet<String> = ["Print help", "Print version"].map(str::to_string).into();
+    let mut all = vec![<duban::cli::Cli as clap::CommandFactory>::command()];
+    while let Some(command) = all.pop() {
+        let of_command = [command.get_about(), command.get_long_about()];
+        let of_arguments = command.get_arguments().flat_map(|argument| [argument.get_help(), argument.get_long_help()]);
+        texts.extend(of_command.into_iter().chain(of_arguments).flatten().map(ToString::to_string));
+        all.extend(command.get_subcommands().cloned());
+    }
+    let missing: Vec<&String> = texts.iter().filter(|text| help(Lang::Zh, text) == **text).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+    let kept: std::collections::HashMap<String, String> =
+        serde_yaml::from_str(include_str!("../engine/kernel/words/help.zh-CN.yaml")).unwrap();
+    assert_eq!(kept.keys().filter(|text| !texts.contains(*text)).collect::<Vec<_>>(), Vec::<&String>::new());
+
+    let desk = Desk::new();
+    let chinese = desk.run(&["plan", "--help"]);
+    assert!(chinese.code == 0 && chinese.out.contains("用法：duban plan [OPTIONS] [FOLDER]"), "{chinese:?}");
+    assert!(chinese.out.contains("选项:") && chinese.out.contains("例：     duban plan rules/letters"), "{chinese:?}");
+    let english = desk.run(&["plan", "--help", "--lang", "en"]);
+    assert!(english.out.contains("Usage: duban plan [OPTIONS] [FOLDER]") && english.out.contains("Example: duban plan"), "{english:?}");
+    assert!(desk.run(&["help", "plan"]).out.contains("预演"));
+}

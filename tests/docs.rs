@@ -234,7 +234,7 @@ fn edited(file: &str, behind: &str, from: &str, to: &str) -> IndexMap<String, St
 fn play(files: &IndexMap<String, String>) -> Report {
     let (rules, problems) = check::load(files);
     let drawing = Drawing { lang: Lang::En, colour: false, folder: "rules/yuncheng", files };
-    stories(&rules.unwrap_or_else(|| panic!("{}", drawing.draw_all(&problems))), files, None)
+    stories(&rules.unwrap_or_else(|| panic!("{}", drawing.draw_all(&problems))), files, None, Lang::En)
 }
 
 fn differences(report: &Report, lang: Lang) -> Vec<String> {
@@ -342,7 +342,7 @@ fn the_examples_of_the_guide_are_a_rule_set_that_does_what_it_says() {
     let (rules, problems) = check::load(&files);
     let drawing = Drawing { lang: Lang::En, colour: false, folder: "", files: &files };
     assert!(problems.is_empty(), "{}", drawing.draw_all(&problems));
-    let report = stories(&rules.unwrap(), &files, None);
+    let report = stories(&rules.unwrap(), &files, None, Lang::En);
     assert!(report.is_good() && report.passed() > 0, "{:#?} {:#?}", differences(&report, Lang::En), report.problems);
 }
 

@@ -270,6 +270,8 @@ fn the_commands_look_ahead_and_say_why() {
     assert!(ladder.code == 0 && ladder.out.contains("above"), "{ladder:?}");
     let silent = desk.run(&["explain", "why-no-mail", "a1", "--to", &DEPUTY]);
     assert!(silent.code == 0 && silent.out.contains("收到建议回执"), "{silent:?}");
+    let doers = desk.run(&["explain", "action", "a1", "accept"]);
+    assert!(doers.code == 0 && doers.out.contains("代表工委") && doers.out.contains("✓  曾海敏"), "{doers:?}");
     let days = desk.run(&["explain", "due", "a1", "review", "--days"]);
     assert!(days.out.contains("第1个工作日") && days.out.contains("国务院办公厅"), "{days:?}");
     let key = desk.json(&["outbox", "list", "--item", "a1"])["notices"][0][1]["key"].as_str().map(str::to_string).unwrap();

@@ -20,6 +20,7 @@ use duban::kernel::check;
 use duban::kernel::model::definition::{Branch, Workflow};
 use duban::kernel::model::value::Type;
 use duban::kernel::rules::RuleSet;
+use duban::kernel::words::Lang;
 use indexmap::IndexMap;
 use rand::prelude::*;
 use rand::rngs::StdRng;
@@ -224,12 +225,12 @@ impl Original {
         let tests: Vec<&String> = files.keys().filter(|path| path.starts_with("tests/")).collect();
         for test in &tests {
             let alone: Files = [((*test).clone(), files[*test].clone())].into_iter().collect();
-            let report = stories(&set, &alone, None);
+            let report = stories(&set, &alone, None, Lang::En);
             if report.failed() > 0 || !report.problems.is_empty() {
                 return Fate::Story;
             }
         }
-        if stories(&set, &files, None).is_good() { Fate::Escaped } else { Fate::Bar }
+        if stories(&set, &files, None, Lang::En).is_good() { Fate::Escaped } else { Fate::Bar }
     }
 }
 

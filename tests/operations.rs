@@ -260,7 +260,9 @@ fn a_restored_database_mails_nothing_until_somebody_lets_it() {
     };
     assert!(statuses(&on(&["outbox"])).iter().all(|status| status == "parked"));
     let doctor = on(&["doctor"]);
-    assert!(asked(&doctor, "outbox").iter().any(|check| check["found"] == "restored"), "{doctor}");
+    let held = asked(&doctor, "outbox").into_iter().find(|check| check["found"] == "restored").unwrap_or_else(|| panic!("{doctor}"));
+    assert_eq!(held["values"]["notices"], before.to_string(), "what is held is counted");
+    assert!(asked(&doctor, "outbox").iter().all(|check| check["found"] != "parked"), "and told once: {doctor}");
 
     // What is done on it is recorded, and nobody is told.
     on(&["act", "a1", "accept", "--as", "曾海敏", "--on", "2024-03-04"]);

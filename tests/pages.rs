@@ -91,7 +91,7 @@ fn told(page: &Page, example: &[(&str, String)]) -> Option<Vec<Problem>> {
     match page.told_by {
         None => Some(problems),
         // only names are looked at here; what comes of playing stories is told by `duban test`
-        Some("stories") if page.code == "E901" => Some(stories(&rules.unwrap(), &files, None).problems),
+        Some("stories") if page.code == "E901" => Some(stories(&rules.unwrap(), &files, None, Lang::En).problems),
         Some(_) => None,
     }
 }
@@ -121,7 +121,7 @@ fn every_example_is_what_it_says() {
 
 /// What `duban test --coverage` says of the stories of an example: its problems, what is untouched, remarks, and bars that are not reached.
 fn story_report(page: &Page, lang: Lang, files: &IndexMap<String, String>) -> String {
-    let report = stories(&check::load(files).0.unwrap(), files, None);
+    let report = stories(&check::load(files).0.unwrap(), files, None, Lang::En);
     let mut lines = Vec::new();
     let problems: Vec<Problem> = report.problems.into_iter().chain(report.untouched).filter(|problem| problem.code == page.code).collect();
     if !problems.is_empty() {

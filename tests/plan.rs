@@ -423,6 +423,9 @@ async fn two_persons_agree_where_the_rules_in_use_want_two(ground: Ground) {
     assert_eq!(publish_as(&app, &seen, &new, Some("carl"), true).await, Err("not_proposed".into()));
     assert_eq!(publish_as(&app, &seen, &new, Some("hu"), false).await, Err("proposed by hu".into()));
     assert_eq!(publish_as(&app, &seen, &new, Some("carl"), false).await, Err("proposed by hu".into()), "who was first stays");
+    let [(plan_of, at, waiting)] = &app.proposals().await.unwrap()[..] else { panic!("one waits") };
+    assert_eq!((plan_of, *at, waiting.by.as_deref()), (&seen.checksum, moment("2026-03-02 10:00"), Some("hu")));
+    assert_eq!((waiting.hash.as_str(), waiting.versions["request"], waiting.day), (&*new.hash, 2, Some(seen.day)));
     assert_eq!((due(&app, "r1").await, app.store.published().await.unwrap().len()), ("2026-03-09".into(), 1), "nothing has changed");
     assert_eq!(publish_as(&app, &seen, &new, Some("hu"), true).await, Err("same_person".into()));
     assert_eq!(publish_as(&app, &seen, &new, None, true).await, Err("by_nobody".into()));
@@ -438,6 +441,7 @@ async fn two_persons_agree_where_the_rules_in_use_want_two(ground: Ground) {
     let record = duban::kernel::plan::Record::read(&app.store.published().await.unwrap()[1].record);
     assert_eq!((record.by.as_deref(), record.proposed_by.as_deref()), (Some("carl"), Some("hu")));
     assert_eq!(app.store.proposal(&seen.checksum).await.unwrap(), None, "it came true");
+    assert_eq!(app.proposals().await.unwrap(), []);
     // The rules now in use want one.
     let again = version_2(RECOMPUTE, |text| three_days(text).replace("title: hand in", "title: send in"));
     let seen = plan(&app, &again, 0).await;
@@ -542,7 +546,8 @@ fn what_stands_in_the_way_of_publishing_is_on_record() {
         gathered.add(&"request".into(), found.map(|found| found.differences).unwrap_or_default());
         let (groups, _) = gathered.end();
         let choices = Default::default();
-        let findings = judge(&Judged { old: &old, new: &new, groups: &groups, allow_overdue: 0, choices: &choices, back: false, today });
+        let findings =
+            judge(&Judged { old: &old, new: &new, groups: &groups, allow_overdue: 0, choices: &choices, back: false, failing: &[], today });
         let code = name.split('-').next().unwrap();
         assert!(findings.iter().any(|finding| finding.code == code), "{name}: {findings:?} {groups:?}");
         for (lang, suffix) in [(Lang::Zh, "zh"), (Lang::En, "en")] {

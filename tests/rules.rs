@@ -21,7 +21,7 @@ fn every_shipped_rule_set_passes_its_own_stories() {
         let (rules, problems) = check::load(&texts);
         let errors: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
         let rules = rules.unwrap_or_else(|| panic!("{}: {errors:#?}", folder.display()));
-        let report = stories(&rules, &texts, None);
+        let report = stories(&rules, &texts, None, Lang::En);
         let mut faults: Vec<String> = report.problems.iter().map(|problem| format!("{problem:?}")).collect();
         for file in &report.files {
             for outcomes in &file.outcomes {

@@ -62,10 +62,11 @@ fn answer(done: Done, dry_run: bool) -> ActAnswer {
 
 /// Do an action on an item
 ///
-/// An action that makes items makes this one. The same `Idempotency-Key` again is the same answer, and nothing is done twice.
+/// An action that makes items makes this one. The same `Idempotency-Key` again is the same answer, and nothing is done twice; the same key
+/// with another request is answered with 422 (`command_reused`), and nothing is done.
 #[utoipa::path(post, path = "/items/{item}/actions/{action}", tag = "actions", request_body = ActRequest,
     params(("item" = String, Path, min_length = 1, max_length = 200), ("action" = String, Path, min_length = 1, max_length = 200),
-        ("Idempotency-Key" = Option<String>, Header, description = "One for each thing that shall happen once"),
+        ("Idempotency-Key" = Option<String>, Header, description = "One for each thing that shall happen once; the same with another request is answered with 422"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the item that was seen: refused when it has changed since")),
     responses((status = 200, body = ActAnswer, headers(("ETag" = String)))))]
 pub async fn one(
@@ -200,7 +201,7 @@ pub struct RowAnswer {
 ///
 /// The answer is 200 with what each came to; `written` says whether anything was done.
 #[utoipa::path(post, path = "/actions", tag = "actions", request_body = ManyRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "One for the whole list")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "One for the whole list; the same with another list is answered with 422 (`command_reused`), action by action")),
     responses((status = 200, body = ManyAnswer)))]
 pub async fn many(
     State(api): State<Arc<Api>>,

@@ -4,6 +4,7 @@ use super::items::unknown_item;
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params};
 use crate::kernel::explain::{action, due};
+use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::item::{ClockEndHow, DueStep};
 use crate::kernel::model::problem::Place;
@@ -125,24 +126,20 @@ pub struct ComingView {
 pub async fn dues(asked: Asked, Named(id): Named<String>, Params(params): Params<DueParams>) -> Result<Json<DuesExplained>, Failure> {
     let look = asked.app.look(&id, None).await?.ok_or_else(|| unknown_item(&id))?;
     let (rules, item) = (&look.rules, &look.item);
-    let deadlines = &rules.setting.workflow.deadlines;
-    let name = match &params.deadline {
-        None => None,
-        Some(text) => {
-            let found =
-                deadlines.iter().find(|(name, deadline)| ***name == **text || deadline.title == **text).map(|(name, _)| name.clone());
-            Some(found.ok_or_else(|| {
-                let known: Vec<&str> = deadlines.keys().map(|name| &**name).collect();
-                let near = nearest(text, known.iter().copied());
-                Failure::of(StatusCode::NOT_FOUND, "no_deadline")
-                    .with("deadline", text)
-                    .with("known", known.join(", "))
-                    .at("deadline", near)
-            })?)
-        }
-    };
+    let name = params.deadline.as_deref().map(|text| deadline_named(rules, text)).transpose()?;
     let due = due::explain(rules, item, name.as_deref()).into_iter().map(|due| view(rules, due, asked.lang)).collect();
     Ok(Json(DuesExplained { item: id, today: item.today, due }))
+}
+
+/// A deadline by its name or title.
+pub fn deadline_named(rules: &Rules, text: &str) -> Result<Name, Failure> {
+    let deadlines = &rules.setting.workflow.deadlines;
+    let found = deadlines.iter().find(|(name, deadline)| ***name == *text || deadline.title == text).map(|(name, _)| name.clone());
+    found.ok_or_else(|| {
+        let known: Vec<&str> = deadlines.keys().map(|name| &**name).collect();
+        let near = nearest(text, known.iter().copied());
+        Failure::of(StatusCode::NOT_FOUND, "no_deadline").with("deadline", text).with("known", known.join(", ")).at("deadline", near)
+    })
 }
 
 fn view(rules: &Rules, due: due::DueExplained, lang: Lang) -> DueView {
@@ -268,6 +265,6 @@ pub async fn action(
 }
 
 /// A branch as people write it: a number alone, or its kind with what tells it apart.
-fn branch_address(text: &str) -> BranchAddress {
+pub fn branch_address(text: &str) -> BranchAddress {
     text.trim().parse().map_or_else(|_| BranchAddress::Named(text.trim().to_string()), BranchAddress::No)
 }

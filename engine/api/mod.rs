@@ -4,7 +4,10 @@
 pub mod accept;
 mod act;
 pub mod caller;
+mod cause;
 pub mod client;
+mod doers;
+mod escalation;
 mod explain;
 mod health;
 mod imports;
@@ -84,6 +87,9 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(why::wake_ups))
         .routes(routes!(why::role))
         .routes(routes!(why::silence))
+        .routes(routes!(escalation::escalation))
+        .routes(routes!(doers::doers))
+        .routes(routes!(cause::cause))
         .routes(routes!(imports::import))
         .routes(routes!(outbox::list))
         .routes(routes!(outbox::release))

@@ -43,7 +43,10 @@ const READING: &[(&str, &str)] = &[
     ("403", "Not for this person"),
     ("404", "There is no such thing"),
     ("409", "A rule failed"),
-    ("422", "What was sent cannot be meant; `errors` points at it"),
+    (
+        "422",
+        "What was sent cannot be meant; `errors` points at it. Also: the idempotency key was used before for another request (`command_reused`)",
+    ),
     ("503", "The database cannot be used now; repeat it with the same key"),
 ];
 const WRITING: &[(&str, &str)] = &[

@@ -158,15 +158,20 @@ pub async fn role(asked: Asked, Named((id, role)): Named<(String, String)>) -> R
         return Err(Failure::of(StatusCode::NOT_FOUND, "no_role").with("role", &role).with("known", known.join(", ")).at("role", near));
     }
     let explained = who::explain(&look.rules, &look.item, &role, None).map_err(LoadError::from)?;
-    let held = explained.into_iter().map(|held| RoleView {
-        role: held.role.to_string(),
-        title: held.title,
-        branch: held.branch,
-        cases: held.cases.into_iter().map(case).collect(),
-        holders: held.holders.into_iter().map(holder).collect(),
-        place: held.place.map(PlaceView::from),
-    });
-    Ok(Json(RoleHeld { item: id, held: held.collect() }))
+    Ok(Json(RoleHeld { item: id, held: explained.into_iter().map(RoleView::from).collect() }))
+}
+
+impl From<who::RoleExplained> for RoleView {
+    fn from(held: who::RoleExplained) -> RoleView {
+        RoleView {
+            role: held.role.to_string(),
+            title: held.title,
+            branch: held.branch,
+            cases: held.cases.into_iter().map(case).collect(),
+            holders: held.holders.into_iter().map(holder).collect(),
+            place: held.place.map(PlaceView::from),
+        }
+    }
 }
 
 fn case(case: who::CaseExplained) -> CaseView {
@@ -174,13 +179,15 @@ fn case(case: who::CaseExplained) -> CaseView {
         who: case.who,
         when: case.when.map(|when| when.to_string()),
         holds: case.holds,
-        seen: case.seen.into_iter().map(seen).collect(),
+        seen: case.seen.into_iter().map(SeenView::from).collect(),
         way: case.way.into_iter().map(|(path, units)| WayView { path, units }).collect(),
     }
 }
 
-fn seen(seen: values::Seen) -> SeenView {
-    SeenView { name: seen.name, title: seen.title, value: seen.value }
+impl From<values::Seen> for SeenView {
+    fn from(seen: values::Seen) -> SeenView {
+        SeenView { name: seen.name, title: seen.title, value: seen.value }
+    }
 }
 
 fn holder(held: who::Held) -> HolderView {
@@ -287,7 +294,7 @@ fn silent(silent: Silent) -> SilentView {
         status,
         leaves_on,
         condition,
-        seen: saw.into_iter().map(seen).collect(),
+        seen: saw.into_iter().map(SeenView::from).collect(),
         place: silent.place.map(PlaceView::from),
     }
 }

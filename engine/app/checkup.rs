@@ -84,11 +84,15 @@ pub async fn check_up(store: &Store, only: Option<&str>, now: Instant) -> Result
         vec![check_backup(store.last_backup().await?, now), check_clock(store.high_water().await?, store.shown_time().await?, now)];
     checks.push(check_wake_ups(store, only, health.due, several.then_some(&worst), now).await?);
     checks.push(check_set_aside(store, only, health.set_aside, several.then_some(&worst)).await?);
+    let restored = store.restored().await?;
     let mut unsent = health.unsent();
     unsent.count += health.ready.count;
     unsent.oldest = unsent.oldest.into_iter().chain(health.ready.oldest).min();
-    checks.push(match store.restored().await? {
-        Some(since) => Check::new("outbox", "restored", Level::Warning).with("since", text(since)).with("count", unsent.count),
+    checks.push(match restored {
+        Some(since) => Check::new("outbox", "restored", Level::Warning)
+            .with("since", text(since))
+            .with("notices", health.restored.count)
+            .with("mails", health.unsent().count),
         None => outbox(unsent, now),
     });
     let held = |check, found, waiting: Option<&Waiting>| {
@@ -96,7 +100,9 @@ pub async fn check_up(store: &Store, only: Option<&str>, now: Instant) -> Result
         Some(Check::new(check, found, Level::Warning).with("count", waiting.count))
     };
     checks.extend(check_volume(store, only, several, health.held).await?);
-    checks.extend(held("outbox", "parked", Some(&health.parked)).map(|check| check.of(&worst.parked)));
+    // What is held with the whole database has been told.
+    let others = Waiting { count: health.parked.count.saturating_sub(restored.map_or(0, |_| health.restored.count)), ..health.parked };
+    checks.extend(held("outbox", "parked", Some(&others)).map(|check| check.of(&worst.parked)));
     checks.extend(held("outbox", "unknown", health.mails.get("unknown")));
     for check in checks.iter_mut().filter(|check| check.found == "old" && check.check == "outbox") {
         check.offices.clone_from(&worst.unsent);

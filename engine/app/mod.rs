@@ -5,6 +5,7 @@
 mod act;
 mod answer;
 pub mod caches;
+mod caused;
 mod checkup;
 mod desk;
 mod doctor;
@@ -27,6 +28,7 @@ mod wake;
 
 pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
+pub use caused::Explained;
 pub use checkup::{Check, Level, Looks, check_up, records};
 pub use doctor::{Finding, Integrity, OfficeLook, examine_to_look};
 pub use foresee::Foreseen;
@@ -34,7 +36,7 @@ pub use letters::Rendered;
 pub use offices::{OfficeError, Offices};
 pub use outbox::{Batch, excess_values};
 pub use plan::PlanWishes;
-pub use publish::{NotPublished, Proposed, Publication, PublishError, Published, Publisher};
+pub use publish::{NotPublished, Proposal, Proposed, Publication, PublishError, Published, Publisher};
 pub use replay::ReplayedItem;
 pub use report::ReportError;
 pub use rules::{RulesError, rules_in_use, rules_to_look};

@@ -36,11 +36,13 @@ pub struct PlanWishes {
     pub folder: Option<String>,
     /// So many days of mails are foreseen.
     pub days: u32,
+    /// Stories beside the new rules that fail under them.
+    pub failing: Vec<String>,
 }
 
 impl Default for PlanWishes {
     fn default() -> PlanWishes {
-        PlanWishes { allow_overdue: 0, choices: Choices::new(), back: false, folder: None, days: DAYS }
+        PlanWishes { allow_overdue: 0, choices: Choices::new(), back: false, folder: None, days: DAYS, failing: Vec::new() }
     }
 }
 
@@ -106,8 +108,9 @@ impl App {
         }
         let (items, unread) = (gathered.items, gathered.unread);
         let (groups, facts) = gathered.end();
-        let PlanWishes { allow_overdue, choices, back, folder, .. } = wishes.clone();
-        let findings = judge(&Judged { old: &old, new, groups: &groups, allow_overdue, choices: &choices, back, today: day });
+        let PlanWishes { allow_overdue, choices, back, folder, failing, .. } = wishes.clone();
+        let findings =
+            judge(&Judged { old: &old, new, groups: &groups, allow_overdue, choices: &choices, back, failing: &failing, today: day });
         let paths: BTreeSet<&String> = old.files.keys().chain(new.files.keys()).collect();
         let changed = paths.into_iter().filter(|path| old.files.get(*path) != new.files.get(*path)).cloned().collect();
         let plan = Plan {

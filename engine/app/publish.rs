@@ -7,10 +7,11 @@ use crate::kernel::calendar::window::day_of;
 use crate::kernel::model::Name;
 use crate::kernel::plan::{Past, Plan, Record, digest, note};
 use crate::kernel::rules::RuleSet;
-use crate::kernel::time::Instant;
+use crate::kernel::time::{Date, Instant};
 use crate::store::StoreError;
 use crate::store::publishing::{PublishEnd, Publishing};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// So often the items are looked at again because some moved while it was published.
@@ -52,6 +53,20 @@ pub enum Published {
 pub struct Proposed {
     pub by: Name,
     pub at: Instant,
+}
+
+/// A publication that waits for a second person, as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Proposal {
+    pub by: Option<Name>,
+    pub via: Option<String>,
+    /// The rule set that would come into use, its versions, and the folder where it lay.
+    pub hash: String,
+    pub versions: BTreeMap<String, u32>,
+    pub folder: Option<String>,
+    /// The plan holds for this day only.
+    pub day: Option<Date>,
 }
 
 /// Why a plan is not published. The catalogue has its sentence under `publish.WHY`.
@@ -139,13 +154,18 @@ impl App {
         Err(StoreError::Busy.into())
     }
 
+    /// What waits for a second person, by the sum of its plan, the earliest first.
+    pub async fn proposals(&self) -> Result<Vec<(String, Instant, Proposal)>, StoreError> {
+        let all = self.store.proposals().await?;
+        Ok(all.into_iter().map(|(plan, found)| (plan, found.at, proposal(&found.record))).collect())
+    }
+
     /// Whether it may come into use now, and on whose proposal; where the rules in use want two persons, the first one proposes.
     async fn second_person(&self, plan: &Plan, who: &Publisher) -> Result<Agreed, PublishError> {
         let wanted = self.rules().workflows.values().any(|rules| rules.setting.workflow.second_person);
-        let proposer = |record: &str| serde_json::from_str::<Publisher>(record).unwrap_or_default().by;
         if who.approve {
             let found = self.store.proposal(&plan.checksum).await?;
-            let Some(first) = found.and_then(|found| proposer(&found.record)) else { return Err(no("not_proposed", &[])) };
+            let Some(first) = found.and_then(|found| proposal(&found.record).by) else { return Err(no("not_proposed", &[])) };
             return match &who.by {
                 None => Err(no("by_nobody", &[])),
                 Some(second) if *second == first => Err(no("same_person", &[("person", second)])),
@@ -158,9 +178,17 @@ impl App {
         if who.by.is_none() {
             return Err(no("by_nobody", &[]));
         }
-        let record = serde_json::to_string(who).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        let proposes = Proposal {
+            by: who.by.clone(),
+            via: who.via.clone(),
+            hash: plan.new.hash.clone(),
+            versions: plan.new.versions.clone(),
+            folder: plan.folder.clone(),
+            day: Some(plan.day),
+        };
+        let record = serde_json::to_string(&proposes).map_err(|error| StoreError::NotDone(error.to_string()))?;
         let stands = self.store.propose(&plan.checksum, &record, self.now()).await?;
-        let by = proposer(&stands.record).ok_or_else(|| no("by_nobody", &[]))?;
+        let by = proposal(&stands.record).by.ok_or_else(|| no("by_nobody", &[]))?;
         tracing::warn!(jurisdiction = self.store.jurisdiction(), plan = plan.checksum, by = &*by, "a publication was proposed");
         Ok(Agreed::Proposed(Proposed { by, at: stands.at }))
     }
@@ -229,6 +257,11 @@ impl App {
         let count: usize = beyond.iter().map(|(_, rows)| rows).sum();
         Err(no("more", &[("count", &count.to_string()), ("element", &group.cause.element)]))
     }
+}
+
+/// What cannot be read proposes nothing.
+fn proposal(record: &str) -> Proposal {
+    serde_json::from_str(record).unwrap_or_default()
 }
 
 /// Whether it may come into use.

@@ -63,12 +63,15 @@ fn of_settings(lang: Lang, error: &ConfigError) -> String {
         ConfigError::Value { name, value, wants } => {
             say(lang, "settings.value", &[("name", name), ("value", value), ("wants", &fault_in_words(lang, wants))])
         }
-        ConfigError::Database(PlaceError { shown, what }) => {
-            say(lang, "settings.database", &[("shown", shown), ("what", &fault_in_words(lang, what))])
-        }
+        ConfigError::Database(error) => of_place(lang, error),
         ConfigError::NoRules { found } if found.is_empty() => say(lang, "settings.no_rules", &[]),
         ConfigError::NoRules { found } => say(lang, "settings.several_rules", &[("found", &found.join(", "))]),
     }
+}
+
+/// Where no database can lie.
+pub fn of_place(lang: Lang, PlaceError { shown, what }: &PlaceError) -> String {
+    say(lang, "settings.database", &[("shown", shown), ("what", &fault_in_words(lang, what))])
 }
 
 fn of_files(lang: Lang, error: &FilesError) -> String {

@@ -1,6 +1,7 @@
 //! `duban help E503`: the page of a check, with a bad and a good example. `duban help COMMAND` is what clap tells of the command.
 
 use super::office::Stop;
+use super::worded::worded;
 use super::{Cli, Context, exit};
 use crate::kernel::words::pages::{self, Page};
 use crate::kernel::words::say;
@@ -16,7 +17,7 @@ pub struct HelpArgs {
 
 pub fn run(args: &HelpArgs, context: &Context) -> anyhow::Result<i32> {
     let Some(first) = args.what.first() else {
-        Cli::command().print_long_help()?;
+        worded(Cli::command(), context.lang).print_long_help()?;
         return Ok(exit::DONE);
     };
     let code = first.to_ascii_uppercase();
@@ -28,7 +29,7 @@ pub fn run(args: &HelpArgs, context: &Context) -> anyhow::Result<i32> {
         }
         return Ok(exit::DONE);
     }
-    let mut command = Cli::command();
+    let mut command = worded(Cli::command(), context.lang);
     command.build();
     let mut found = &mut command;
     for word in &args.what {

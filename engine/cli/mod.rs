@@ -39,13 +39,15 @@ pub mod simulate;
 pub mod table;
 pub mod test;
 pub mod unit;
+pub mod usage;
+pub mod worded;
 
 use crate::cli::office::Stop;
 use crate::config::Settings;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::words::Lang;
 use crate::store::Place;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use indexmap::IndexMap;
 use std::path::PathBuf;
 
@@ -168,7 +170,7 @@ pub enum Command {
     Restore(backup::RestoreArgs),
     /// Plan, and with --yes put into use, the rules that were in use before
     Rollback(rollback::RollbackArgs),
-    /// Which rules were in use, since when, and who put them into use
+    /// Which rules were in use, since when, who put them into use, and which wait for a second person
     Rules(rules::RulesArgs),
     /// The rules in plain sentences, for somebody who signs them
     Say(say::SayArgs),
@@ -245,7 +247,18 @@ fn colour(refused: bool) -> bool {
 
 /// Runs the command line of this process and gives its exit code.
 pub fn run() -> i32 {
-    let cli = Cli::parse();
+    let words = crate::config::typed();
+    let named = usage::named_lang(words.iter().cloned());
+    let asked_in = crate::config::lang_without_settings(named.as_deref());
+    let command = worded::worded(Cli::command(), asked_in);
+    let parsed = command
+        .clone()
+        .try_get_matches()
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone())));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error, asked_in, words.iter().any(|word| word == "--json")),
+    };
     if !colour(cli.global.no_color) {
         anstream::ColorChoice::Never.write_global();
     }
@@ -266,6 +279,22 @@ pub fn run() -> i32 {
             code
         }
     }
+}
+
+/// Help that was asked for, or why the command line cannot be meant.
+fn misused(error: &clap::Error, lang: Lang, json: bool) -> i32 {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion) {
+        // Nobody is left to be told that it could not be printed.
+        let _ = error.print();
+        return error.exit_code();
+    }
+    let sentence = usage::sentence(lang, error);
+    anstream::eprintln!("duban: {sentence}");
+    if json {
+        anstream::println!("{}", serde_json::json!({ "error": sentence, "exit": exit::USAGE }));
+    }
+    exit::USAGE
 }
 
 fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {

@@ -2,14 +2,17 @@
 //! in a file, to which `duban publish` is bound.
 
 use super::office::{self, Office, Stop, short, wait_for};
+use super::test::stories;
 use super::{Context, exit, progress, table};
 use crate::app::PlanWishes;
+use crate::files;
 use crate::kernel::author::diff::{Difference, differences};
 use crate::kernel::explain::due::name_of;
 use crate::kernel::model::definition::OpenItems;
 use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, Row, What};
+use crate::kernel::read::phrase;
 use crate::kernel::rules::{RuleSet, Rules};
-use crate::kernel::words::{Lang, say};
+use crate::kernel::words::{Lang, due, say};
 use clap::Args;
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -65,8 +68,9 @@ pub fn run(args: &PlanArgs, context: &Context) -> anyhow::Result<i32> {
     wait_for(async {
         let office = Office::to_read(context).await?;
         let choices = choices(&args.wished, &new, lang)?;
+        let failing = if office.app.rules().hash == new.hash { Vec::new() } else { failing(&folder, &new, lang)? };
         let folder = Some(folder.display().to_string());
-        let wishes = PlanWishes { allow_overdue: args.wished.allow_overdue, choices, back: false, folder, days: args.days };
+        let wishes = PlanWishes { allow_overdue: args.wished.allow_overdue, choices, back: false, folder, days: args.days, failing };
         let plan = make(&office, &new, &wishes, context).await;
         let old = office.app.rules();
         office.close().await;
@@ -82,6 +86,16 @@ pub fn run(args: &PlanArgs, context: &Context) -> anyhow::Result<i32> {
             _ => exit::DONE,
         })
     })
+}
+
+/// The stories beside rules that fail under them, and the files of stories that cannot be played.
+fn failing(folder: &Path, new: &RuleSet, lang: Lang) -> anyhow::Result<Vec<String>> {
+    let report = stories(new, &files::rule_set(folder)?, None, lang);
+    let outcomes = report.files.iter().flat_map(|file| &file.outcomes).filter(|outcomes| !outcomes.differences.is_empty());
+    let mut failing: Vec<String> = outcomes.map(|outcomes| outcomes.name.clone()).collect();
+    failing.extend(report.problems.iter().filter(|problem| problem.is_error()).map(|problem| problem.place.file.to_string()));
+    failing.dedup();
+    Ok(failing)
 }
 
 /// What becomes of the dates of open items, as it was chosen on the command line.
@@ -173,10 +187,47 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
         anstream::println!("{mark} {sentence} ({})", finding.code);
         anstream::println!("  → {advice}");
     }
+    if let Some(block) = changes_to_write(plan, lang) {
+        anstream::println!("  {}\n{block}", say(lang, "plan.under_changes", &[]));
+    }
     if let Some(file) = file {
         let key = if plan.is_blocked() { "plan.kept_blocked" } else { "plan.kept" };
         anstream::println!("{}", say(lang, key, &[("file", &file.display().to_string())]));
     }
+}
+
+/// What the advice comes to in a rule file, ready to be put under `changes`; nothing when no advice speaks of it.
+fn changes_to_write(plan: &Plan, lang: Lang) -> Option<String> {
+    let (mut corrected, mut open_items, mut renamed) = (Vec::new(), Vec::new(), Vec::new());
+    for finding in &plan.findings {
+        let value = |name: &str| finding.values.get(name).map_or("", String::as_str);
+        match (finding.code.as_str(), finding.variant.as_deref()) {
+            ("E804", Some("param")) => corrected.push(value("name")),
+            ("E804", _) => corrected.push("calendar"),
+            ("E806", None) => open_items.push(format!("{}: recompute", value("deadline"))),
+            ("E801", Some(variant)) => {
+                let kind =
+                    variant.strip_suffix("_likely").map(|kind| if kind == "branch" { "branches".into() } else { format!("{kind}s") });
+                renamed.extend(kind.map(|kind| format!("renamed_{kind}: {{ {}: {} }}", value("name"), value("likely"))));
+            }
+            _ => {}
+        }
+    }
+    let mut keys = renamed;
+    if !corrected.is_empty() {
+        keys.push(format!("corrected: [{}]", corrected.join(", ")));
+    }
+    if !open_items.is_empty() {
+        keys.push(format!("open_items: {{ {} }}", open_items.join(", ")));
+    }
+    if keys.is_empty() {
+        return None;
+    }
+    let newest = |seen: &crate::kernel::plan::Seen| seen.versions.values().max().copied().unwrap_or_default();
+    let version = newest(&plan.new).max(newest(&plan.old) + 1);
+    keys.insert(0, say(lang, "plan.changes_because", &[]));
+    let lines: Vec<String> = keys.iter().map(|key| format!("        {key}")).collect();
+    Some(format!("    changes:\n      - version: {version}\n{}", lines.join("\n")))
 }
 
 /// What the new rules say that the old ones did not; all of it is `duban diff`'s.
@@ -226,7 +277,7 @@ fn print_mails(mails: &Mails, old: &RuleSet, new: &RuleSet, lang: Lang) {
             let mails = busiest.mails.to_string();
             say(lang, "plan.busiest", &[("person", title), ("day", &busiest.day.to_string()), ("mails", &mails)])
         });
-        told.unwrap_or_default()
+        told.unwrap_or_else(|| say(lang, "plan.nobody", &[]))
     };
     let values = [("until", until.to_string()), ("before", mails.before.to_string()), ("after", mails.after.to_string())];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -309,14 +360,28 @@ fn because(cause: &Cause, new: Option<&Arc<Rules>>, lang: Lang) -> String {
         ["calendars", name] => say(lang, "plan.element.calendar", &[("name", name)]),
         _ => cause.element.clone(),
     };
-    let (was, becomes) = (cause.was.clone().unwrap_or_default(), cause.becomes.clone().unwrap_or_default());
+    let text = |side: &Option<String>| side.as_deref().map(|text| readable(text, lang)).unwrap_or_default();
+    let (was, becomes) = (text(&cause.was), text(&cause.becomes));
     let key = if cause.was.is_some() { "plan.because_change" } else { "plan.because" };
     say(lang, key, &[("element", &element), ("was", &was), ("becomes", &becomes), ("place", &place)]).trim_end().to_string()
 }
 
+/// A length in the reader's words, also in brackets behind the name of its rule; anything else as it is.
+fn readable(text: &str, lang: Lang) -> String {
+    if let Some(length) = phrase::length(text) {
+        return due::length(lang, length);
+    }
+    let named = text.strip_suffix(')').and_then(|text| text.split_once(" ("));
+    match named.and_then(|(name, length)| Some((name, phrase::length(length)?))) {
+        Some((name, length)) => format!("{name} ({})", due::length(lang, length)),
+        None => text.to_string(),
+    }
+}
+
 /// The sentence of a finding, and what to do.
 pub fn sentences(finding: &Finding, lang: Lang) -> (String, String) {
-    let mut values: Vec<(&str, &str)> = finding.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let worded: Vec<(&str, String)> = finding.values.iter().map(|(name, value)| (name.as_str(), readable(value, lang))).collect();
+    let mut values: Vec<(&str, &str)> = worded.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // The signs of YAML, which mean something else in the catalogue.
     values.extend([("o", "{"), ("c", "}")]);
     let key = finding.key();

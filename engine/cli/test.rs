@@ -61,8 +61,8 @@ impl Report {
     }
 }
 
-/// Runs every `tests/*.test.yaml` of the rule set. Coverage is counted over all files of a workflow together.
-pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>) -> Report {
+/// Runs every `tests/*.test.yaml` of the rule set, for a reader of this language. Coverage is counted over all files of a workflow together.
+pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only: Option<&str>, lang: Lang) -> Report {
     let mut report = Report { files: Vec::new(), problems: Vec::new(), untouched: Vec::new() };
     let mut covered: indexmap::IndexMap<String, Coverage> = indexmap::IndexMap::new();
     let mut bars = Vec::new();
@@ -79,7 +79,7 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             continue;
         };
         report.problems.extend(names::unknown(workflow, &file).into_iter().map(|unknown| unknown_name(path, text, &unknown)));
-        let (outcomes, coverage) = run::run(workflow, &rules.templates, &file);
+        let (outcomes, coverage) = run::run(workflow, &rules.templates, &file, lang);
         let name = workflow.setting.workflow.name.to_string();
         covered.entry(name.clone()).or_default().add(&coverage);
         bars.push((report.files.len(), file.coverage.clone()));
@@ -186,7 +186,7 @@ pub fn run(args: &TestArgs, context: &Context) -> anyhow::Result<i32> {
         return Ok(exit::FINDINGS);
     };
     let begun = Instant::now();
-    let report = stories(&rules, &files, args.only.as_deref());
+    let report = stories(&rules, &files, args.only.as_deref(), context.lang);
     if context.json {
         print_json(&report, context.lang);
     } else {

@@ -187,6 +187,14 @@ pub(super) async fn count(connection: &mut Connection, here: &str, now: i64, mai
     Ok((whole(counted.0, u64::MAX), whole(counted.1, 0)))
 }
 
+/// The mails that wait behind those of these notices and may leave now, too.
+pub(super) async fn behind(connection: &mut Connection, here: &str, keys: &[String], now: i64) -> Result<u64, sqlx::Error> {
+    let keys = batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>());
+    let (behind,): (i64,) =
+        on!(connection, c, sql => sqlx::query_as(sql(statements::VOLUME_BEHIND)).bind(now).bind(keys).bind(here).fetch_one(&mut *c).await)?;
+    Ok(behind as u64)
+}
+
 /// Corrects what was counted before it was known which mails are stored, and notes those that a person had let go.
 pub(super) async fn correct(connection: &mut Connection, here: &str, now: i64, mails: i64, released: u64) -> Result<(), sqlx::Error> {
     if (mails, released) == (0, 0) {

@@ -23,6 +23,8 @@ pub struct Health {
     pub ready: Waiting,
     /// Notices that a person has to let go.
     pub parked: Waiting,
+    /// Those of them that are held because the database is a restored one.
+    pub restored: Waiting,
     /// Jurisdictions whose mails are held as they were unusually many; since when the first have been.
     pub held: Waiting,
     /// Items that were set aside; since when the first has been.
@@ -80,6 +82,7 @@ impl Store {
                 "due" => health.due = waiting,
                 "ready" => health.ready = waiting,
                 "parked" => health.parked = waiting,
+                "restored" => health.restored = waiting,
                 "held" => health.held = waiting,
                 "set aside" => health.set_aside = waiting,
                 "backup" => health.backup = waiting.oldest,

@@ -356,7 +356,10 @@ impl Write for Compose {
         let mut excess = None;
         if let Some((measure, (with_all, usual))) = counted {
             let anew = mails.iter().filter(|mail| !let_go(mail)).count() as u64;
-            let with_these = with_all.saturating_sub(wanted - anew);
+            let mut with_these = with_all.saturating_sub(wanted - anew);
+            if anew > 0 {
+                with_these = with_these.saturating_add(brake::behind(connection, here, &keys, now).await?);
+            }
             if anew > 0 && with_these > measure.most(usual) {
                 let foreseen = measure.foreseen;
                 let found = Excess { since: self.now, mails: with_these, usual, foreseen };

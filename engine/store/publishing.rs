@@ -116,6 +116,16 @@ impl Store {
         row.map(|(at, record)| Ok(Proposal { at: instant(at)?, record })).transpose()
     }
 
+    /// Everything that waits for a second person, by the sum of its plan, the earliest first.
+    pub async fn proposals(&self) -> Result<Vec<(String, Proposal)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.proposals());
+        }
+        let rows: Vec<(String, i64, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::PROPOSALS))
+            .bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        rows.into_iter().map(|(plan, at, record)| Ok((plan, Proposal { at: instant(at)?, record }))).collect()
+    }
+
     /// Puts a rule set into use, if all is as it has to be: all of it or nothing.
     pub async fn publish(&self, publishing: Publishing, digest: Digest) -> Result<PublishEnd, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {

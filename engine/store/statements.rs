@@ -143,6 +143,10 @@ statements! {
     HOLD_PUT = "insert into hold (jurisdiction, reason, since) values ($j, $1, $2) on conflict (jurisdiction) do nothing";
     HOLD_DROP = "delete from hold where jurisdiction = $j";
     HOLD_NOTICES = "update notice set status = 'parked', reason = $1 where jurisdiction = $j and status = 'ready' and coalesce(reason, '') <> 'released'";
+    /// The mails that other notices make that may leave now, so that the first of a batch do not leave before the last are counted.
+    VOLUME_BEHIND = "select count(*) from (select distinct person, case bundle when '' then key else bundle end as mail from notice
+        where jurisdiction = $j and status = 'ready' and not_before <= $1 and coalesce(reason, '') <> 'released'
+            and key not in (select value ->> 0 from json_each($2))) behind";
     HOLD_THESE = "update notice set status = 'parked', reason = $2 where jurisdiction = $j and status = 'ready' and coalesce(reason, '') <> 'released'
         and key in (select value ->> 0 from json_each($1))";
     HOLD_NOTICES_GO = "update notice set status = $1, reason = $2
@@ -156,6 +160,7 @@ statements! {
     HEALTH = "select 'due', count(*), min(wake_at) from item where (cast($2 as text) is null or jurisdiction = $2) and wake_at is not null and wake_at <= $1
         union all select 'ready', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'ready' and not_before <= $1
         union all select 'parked', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked'
+        union all select 'restored', count(*), min(not_before) from notice where (cast($2 as text) is null or jurisdiction = $2) and status = 'parked' and reason = 'restored'
         union all select 'set aside', count(*), min(set_aside_at) from item where (cast($2 as text) is null or jurisdiction = $2) and quarantine is not null
         union all select 'mail ' || status, count(*), min(created_at) from mail where (cast($2 as text) is null or jurisdiction = $2) and ended_at is null group by status
         union all select 'held', count(*), min(since) from hold where jurisdiction <> '*' and (cast($2 as text) is null or jurisdiction = $2)
@@ -274,6 +279,7 @@ statements! {
     PUBLISHED = "select revision, hash, at, record from publish where jurisdiction = $j order by revision";
     PROPOSAL_PUT = "insert into proposal (jurisdiction, plan, at, record) values ($j, $1, $2, $3) on conflict (jurisdiction, plan) do nothing";
     PROPOSAL = "select at, record from proposal where jurisdiction = $j and plan = $1";
+    PROPOSALS = "select plan, at, record from proposal where jurisdiction = $j order by at, plan";
     /// What was proposed for the rules before came to nothing when others came into use.
     PROPOSALS_DROP = "delete from proposal where jurisdiction = $j";
     /// Open items with the revisions at which they stand, behind one of them.

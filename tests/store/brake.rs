@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 stories!(
     more_than_usual_is_held_until_a_person_lets_it_go,
+    a_batch_is_counted_before_its_first_mails_leave,
     what_is_held_may_be_cancelled_and_one_let_go_by_hand,
     what_left_before_and_what_was_foreseen_is_usual,
     a_restored_office_is_held_whatever_else_is_let_go,
@@ -50,6 +51,19 @@ async fn standing(store: &Store, item: &str) -> Vec<(String, Option<String>, usi
         }
     }
     counts
+}
+
+/// A batch is composed a few at a time: those that wait behind are counted with the first.
+async fn a_batch_is_counted_before_its_first_mails_leave(ground: Ground) {
+    let store = open(&ground).await;
+    let most = usize::try_from(MEASURE.at_least).unwrap();
+    let few = told(&store, "b1", most).await;
+    assert_eq!(composed(&store, &few[..2], at(60), MEASURE).await, (2, None), "all of them are not too many");
+    assert_eq!(composed(&store, &few[2..], at(60), MEASURE).await, (most - 2, None));
+    let many = told(&store, "b2", 40).await;
+    let excess = Excess { since: at(61), mails: most as u64 + 40, usual: 0, foreseen: 0 };
+    assert_eq!(composed(&store, &many[..1], at(61), MEASURE).await, (0, Some(excess)), "not even the first");
+    assert!(standing(&store, "b2").await.iter().all(|(status, ..)| status == "parked"));
 }
 
 async fn more_than_usual_is_held_until_a_person_lets_it_go(ground: Ground) {

@@ -1,31 +1,21 @@
 //! `duban explain mail REFERENCE`: what each notice in a mail was caused by, from which date it counts, and why this person.
 
 use super::who::filled;
-use crate::app::outbox;
+use crate::app::{Explained, outbox};
 use crate::cli::office::{self, Office, Stop};
 use crate::cli::{Context, exit, table};
 use crate::kernel::explain::due::name_of;
-use crate::kernel::explain::mail::{self, NoticeExplained};
-use crate::kernel::model::decision::Notice;
+use crate::kernel::explain::mail::NoticeExplained;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{due, say};
-use crate::store::outbox::MailStatus;
 use owo_colors::OwoColorize;
 use serde_json::json;
-use std::sync::Arc;
 
 pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let store = |error| Stop::store(lang, &error);
-    let (mail, notices) = find(office, id, context).await?;
-    let mut explained: Vec<(Arc<Rules>, NoticeExplained)> = Vec::new();
-    for notice in &notices {
-        let rules = office.rules_of(&notice.workflow)?;
-        let facts = office.app.store.item(&notice.item).await.map_err(store)?.map(|recorded| recorded.facts).unwrap_or_default();
-        let of = mail::explain(&rules, &facts, notice);
-        let of = of.map_err(|error| Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]))?;
-        explained.push((rules, of));
-    }
+    let told = office.app.told(id).await.map_err(|error| Stop::act(lang, &error.into()))?;
+    let none = || Stop::new(exit::FINDINGS, lang, "outbox.none", &[("id", id)]);
+    let Explained { mail, notices: explained } = told.ok_or_else(none)?;
     if context.json {
         let notices: Vec<&NoticeExplained> = explained.iter().map(|(_, notice)| notice).collect();
         anstream::println!("{}", json!({ "mail": mail, "notices": notices }));
@@ -47,32 +37,13 @@ pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result
         anstream::print!("{}", text(rules, notice, context));
         // In no mail yet: what keeps it from one.
         if mail.is_none() {
-            let rows = office.app.store.notices_of(&notice.item).await.map_err(store)?;
+            let rows = office.app.store.notices_of(&notice.item).await.map_err(|error| Stop::store(lang, &error))?;
             if let Some(row) = rows.iter().find(|row| row.key == notice.key) {
                 anstream::println!("  {}", outbox::became(row, rules.setting.workflow.timezone, lang));
             }
         }
     }
     Ok(exit::DONE)
-}
-
-/// A mail by its Message-ID or the reference in its footer, or one notice by its key.
-async fn find(office: &Office, id: &str, context: &Context) -> anyhow::Result<(Option<MailStatus>, Vec<Notice>)> {
-    let lang = context.lang;
-    let store = |error| Stop::store(lang, &error);
-    let bare = id.trim().trim_matches(['<', '>']);
-    let whole = format!("<{bare}>");
-    // A reference is a Message-ID without what stands behind the @: the next id in order begins with it.
-    let begins = format!("<{}@", bare.split('@').next().unwrap_or(bare));
-    let near = office.app.store.mails(None, None, &begins, 1).await.map_err(store)?;
-    let exact = office.app.store.mail(&whole).await.map_err(store)?.map(|(mail, _)| mail);
-    if let Some(mail) = exact.or_else(|| near.into_iter().find(|mail| mail.id.starts_with(&begins))) {
-        let notices = office.app.store.notices_in(&mail.id).await.map_err(store)?;
-        return Ok((Some(mail), notices));
-    }
-    let notice = office.app.store.notice(id.trim()).await.map_err(store)?;
-    let notice = notice.ok_or_else(|| Stop::new(exit::FINDINGS, lang, "outbox.none", &[("id", id)]))?;
-    Ok((None, vec![notice]))
 }
 
 fn text(rules: &Rules, notice: &NoticeExplained, context: &Context) -> String {

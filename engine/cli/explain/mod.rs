@@ -1,5 +1,6 @@
 //! `duban explain`: why this date, why (not) this action, this mail, no mail, this person, each with the line of the rules that says so.
 
+mod doers;
 mod ladder;
 mod mail;
 mod silence;
@@ -72,13 +73,13 @@ pub enum What {
     },
     /// When an item is looked at next, and why then
     Wakeups { item: String },
-    /// Why a person may, or may not, do an action: duban explain action 2024-087 assign --as PERSON
+    /// Why a person may, or may not, do an action: duban explain action 2024-087 assign --as PERSON; without --as, who may
     Action {
         item: String,
         /// An action by its name or title
         action: String,
         #[arg(long = "as", value_name = "PERSON")]
-        person: String,
+        person: Option<String>,
         /// A branch: its number, or its kind with the unit or person
         #[arg(long)]
         branch: Option<String>,
@@ -95,9 +96,10 @@ pub fn run(args: &ExplainArgs, context: &Context) -> anyhow::Result<i32> {
             What::WhyNoMail { item, to, since } => silence::run(&office, item, to, *since, context).await?,
             What::Who { role, item, branch } => who::run(&office, role, item, branch.as_deref(), context).await?,
             What::Wakeups { item } => wakeups::run(&office, item, context).await?,
-            What::Action { item, action, person, branch } => {
+            What::Action { item, action, person: Some(person), branch } => {
                 explain_action(&office, item, action, person, branch.as_deref(), context).await?
             }
+            What::Action { item, action, person: None, branch } => doers::run(&office, item, action, branch.as_deref(), context).await?,
         };
         office.close().await;
         Ok(code)

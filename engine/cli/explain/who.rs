@@ -105,7 +105,12 @@ fn held_text(held: &Held, lang: Lang) -> String {
 pub fn values_text(seen: &[Seen], lang: Lang) -> String {
     let empty = say(lang, "explain.empty", &[]);
     let words = seen.iter().map(|seen| {
-        let value = if seen.value.is_empty() { empty.clone() } else { seen.value.clone() };
+        let value = match seen.value.as_str() {
+            "" => empty.clone(),
+            "true" => say(lang, "show.yes", &[]),
+            "false" => say(lang, "show.no", &[]),
+            value => value.to_string(),
+        };
         filled(lang, "explain.seen", &[("name", seen.name.clone()), ("title", seen.title.clone()), ("value", value)])
     });
     words.collect::<Vec<_>>().join(&say(lang, "explain.comma", &[]))

@@ -93,7 +93,7 @@ struct Stretch {
 /// A day that has come already is nothing to look ahead to, and nobody begins before what is recorded.
 fn stretch(office: &Office, from: Option<Date>, until: Date, context: &Context) -> anyhow::Result<Stretch> {
     let rules = office.app.rules();
-    let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+    let zone = zone(&rules);
     let now = office.app.now();
     let first = from.unwrap_or_else(|| day_of(now, zone));
     // A round at the very beginning of a day belongs to it.
@@ -104,4 +104,8 @@ fn stretch(office: &Office, from: Option<Date>, until: Date, context: &Context) 
         return Err(office::Stop { code: exit::USAGE, sentence: say(context.lang, "simulate.past", &values) }.into());
     }
     Ok(Stretch { from, first, until })
+}
+
+fn zone(rules: &RuleSet) -> chrono_tz::Tz {
+    rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone)
 }

@@ -5,6 +5,7 @@ use super::under;
 use crate::app::ReplayedItem;
 use crate::cli::office::{self, Office, Stop};
 use crate::cli::{Context, exit, progress, table};
+use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide::capture;
 use crate::kernel::explain::due::name_of;
 use crate::kernel::model::Name;
@@ -23,6 +24,9 @@ const NAMED: usize = 12;
 pub async fn run(office: &Office, year: i32, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
     let days = Date::from_ymd_opt(year, 1, 1).zip(Date::from_ymd_opt(year, 12, 31));
+    // Of a year that is not over, what has been of it.
+    let last_day = |last: Date| last.min(day_of(office.app.now(), super::zone(&office.app.rules())));
+    let days = days.map(|(first, last)| (first, last_day(last))).filter(|(first, last)| first <= last);
     let (first, last) = days.ok_or_else(|| Stop::usage(lang, "replay.year", &[("year", &year.to_string())]))?;
     let rules = under(office, context)?;
     let bar = progress::bar(context, progress::PERCENT);

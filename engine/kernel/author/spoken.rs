@@ -257,14 +257,17 @@ impl Speaker<'_> {
     /// A constant by the title that its type gives it.
     fn constant(&self, term: &Term, kind: &Kind, spot: Spot) -> Option<String> {
         let Term::Text(text) = term else { return self.term(term, spot) };
+        let quoted = || self.say("quoted", &[("text", text)]);
         let option = |titles: &indexmap::IndexMap<Name, String>| titles.get(text).cloned().unwrap_or_else(|| text.to_string());
         Some(match kind {
             Kind::Field(field) => match &field.kind {
                 Type::Unit => self.unit(text),
+                Type::Text => quoted(),
                 _ => option(&field.option_titles),
             },
             Kind::Ask(ask) => match &ask.kind {
                 Type::Unit => self.unit(text),
+                Type::Text => quoted(),
                 _ => self.field_of_ask(ask, spot.branch).map_or_else(|| text.to_string(), |field| option(&field.option_titles)),
             },
             Kind::State(branch) => self.state(branch.as_deref(), text),
@@ -272,7 +275,7 @@ impl Speaker<'_> {
             Kind::Unit => self.unit(text),
             Kind::Flag => self.say(&format!("flag.{text}"), &[]),
             Kind::Date => text.to_string(),
-            Kind::Other => self.say("quoted", &[("text", text)]),
+            Kind::Other => quoted(),
         })
     }
 

@@ -134,6 +134,11 @@ fn asks_for_a_name(problem: &Problem) -> bool {
     known_kinds || (problem.code.starts_with("E1") && problem.code != "E101")
 }
 
+/// It may be so only because the name of a state is not what it should be: no way leads there, or on from there.
+fn follows_from_a_state(problem: &Problem) -> bool {
+    matches!(problem.code, "E302" | "E303" | "W307" | "E313" | "E501" | "E502" | "E503")
+}
+
 /// It is said of units and persons, of whom more may stand in a file of the directory that cannot be read.
 fn asks_for_people(problem: &Problem) -> bool {
     matches!(problem.code, "E112" | "W113" | "W114" | "E527")
@@ -250,7 +255,11 @@ fn one_workflow<'f>(
     let reads = &compiled.reads[..];
     let around = Surroundings { places: &places, directory, templates, functions: &functions, reads, calendar: calendar.as_ref() };
     let at = Checked::new(&workflow, around);
-    problems.extend(families(&at));
+    let mut found = families(&at);
+    let unknown = |code: &str| found.iter().any(|problem| problem.code == code);
+    let (state, action) = (unknown("E103"), unknown("E106"));
+    found.retain(|problem| !(state && follows_from_a_state(problem) || action && matches!(problem.code, "E501" | "E502")));
+    problems.extend(found);
     if let (Some(today), Some(ends)) = (today, ends) {
         problems.extend(ahead::check(&at, today, ends));
     }

@@ -21,6 +21,7 @@ pub struct LadderExplained {
     pub deadline: Name,
     pub title: String,
     pub branch: Option<String>,
+    pub branch_number: Option<u32>,
     pub due: Option<Date>,
     pub running: bool,
     /// Its rungs stand still: `paused` or `quiet`.
@@ -128,6 +129,7 @@ fn of_clock(rules: &Rules, item: &Arc<Item>, clock: &Clock) -> Result<Option<Lad
         deadline: clock.deadline.clone(),
         title: declared.title.clone(),
         branch: branch_title(rules, item, clock),
+        branch_number: clock.branch,
         due: clock.due.as_ref().map(|due| due.date),
         running: clock.is_running(),
         held: if clock.paused { Some("paused") } else { clock.quiet.then_some("quiet") },

@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod days;
+pub mod doers;
 pub mod due;
 pub mod ladder;
 pub mod mail;

@@ -57,6 +57,8 @@ pub struct Judged<'a> {
     pub choices: &'a Choices,
     /// It goes back to rules that were in use before.
     pub back: bool,
+    /// Stories beside the new rules that fail under them.
+    pub failing: &'a [String],
     pub today: Date,
 }
 
@@ -68,6 +70,11 @@ pub fn judge(plan: &Judged) -> Vec<Finding> {
     if overdue.len() as u64 > plan.allow_overdue {
         let (count, allowed) = (overdue.len().to_string(), plan.allow_overdue.to_string());
         found.push(Finding::new("E807", None, &[("count", &count), ("allowed", &allowed), ("items", &named(overdue.into_iter()))]));
+    }
+    if !plan.failing.is_empty() {
+        let (count, shown) = (plan.failing.len(), plan.failing.iter().take(NAMED).cloned().collect::<Vec<_>>());
+        let stories = shown.join("; ") + if count > NAMED { " …" } else { "" };
+        found.push(Finding::new("E812", Some("stories"), &[("count", &count.to_string()), ("stories", &stories)]));
     }
     for (name, new) in &plan.new.workflows {
         if let Some(old) = plan.old.workflows.get(name) {

@@ -95,9 +95,10 @@ impl Telling<'_> {
             }
             if found.map(|due| due.date) != *wanted {
                 let steps = |due: &crate::kernel::model::item::Due| {
-                    due.steps.iter().map(|step| words::due::step(self.lang, step, str::to_string)).collect::<Vec<_>>()
+                    due.steps.iter().map(|step| words::due::step(self.reader, step, str::to_string)).collect::<Vec<_>>()
                 };
-                let why = found.map_or_else(String::new, |due| format!("({})", steps(due).join(" · ")));
+                let why =
+                    found.map_or_else(String::new, |due| words::say(self.reader, "story.why.due", &[("steps", &steps(due).join(" · "))]));
                 let text = |date: Option<Date>| date.map_or_else(|| "-".to_string(), |date| date.to_string());
                 let values =
                     vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
@@ -151,16 +152,19 @@ impl Telling<'_> {
                     };
                     let say = |key: &str, values: [(&str, String); 4]| {
                         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                        words::say(self.lang, key, &values)
+                        words::say(self.reader, key, &values)
                     };
                     let due = clock.due.as_deref().filter(|_| clock.is_running());
                     match (fired, due) {
                         (Some(fired), _) => {
-                            let why = fired
-                                .skipped
-                                .as_ref()
-                                .map_or_else(String::new, |why| words::say(self.lang, &format!("explain.skipped.{why}"), &[]));
-                            out.push(say("story.why.came", values(fired.on.to_string(), why)));
+                            let on = fired.on.to_string();
+                            out.push(match &fired.skipped {
+                                Some(why) => {
+                                    let why = words::say(self.reader, &format!("explain.skipped.{why}"), &[]);
+                                    say("story.why.came_in_vain", values(on, why))
+                                }
+                                None => say("story.why.came", values(on, String::new())),
+                            });
                         }
                         (None, Some(due)) => {
                             let next = crate::kernel::derive::rungs::occurrence(rules, clock, due, rung, index, 1);
@@ -179,7 +183,7 @@ impl Telling<'_> {
             }
         }
         out.dedup();
-        if out.is_empty() { words::say(self.lang, "story.why.nothing", &[]) } else { out.join("; ") }
+        if out.is_empty() { words::say(self.reader, "story.why.nothing", &[]) } else { out.join("; ") }
     }
 
     /// By which rule a mail came that was not expected.
@@ -191,7 +195,7 @@ impl Telling<'_> {
         let item = self.world.item(&self.id);
         let path = decide::rule_of(rules, item.as_deref(), fact);
         let place = rules.places.find(&path).map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
-        words::say(self.lang, "story.why.told", &[("fact", &fact.name), ("day", &fact.effective_on.to_string()), ("place", &place)])
+        words::say(self.reader, "story.why.told", &[("fact", &fact.name), ("day", &fact.effective_on.to_string()), ("place", &place)])
     }
 
     fn expect_mails(&mut self, wanted: &[ExpectedMail]) {

@@ -55,15 +55,16 @@ impl Difference {
 }
 
 /// Every story of a file, its table tests and function tests, and what they covered. Refusals are compared in the first language of
-/// the rule set. Every mail that is sent is worded with the rule set's templates, so that one that cannot be worded is found here.
-pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryFile) -> (Vec<Outcomes>, Coverage) {
+/// the rule set; why something differs is told in the reader's. Every mail that is sent is worded with the rule set's templates, so that
+/// one that cannot be worded is found here.
+pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryFile, reader: Lang) -> (Vec<Outcomes>, Coverage) {
     let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
     let lang = if english { Lang::En } else { Lang::Zh };
     let mut coverage = Coverage::default();
     let rules = with_people(rules, file);
     let mut out = Vec::new();
     for (index, story) in file.tests.iter().enumerate() {
-        let mut telling = Telling::new(&rules, templates, file, story, lang);
+        let mut telling = Telling::new(&rules, templates, file, story, (lang, reader));
         telling.tell();
         let same =
             |other: &&Story| other.steps == story.steps && other.given == story.given && other.may == story.may && other.from == story.from;
@@ -84,6 +85,8 @@ pub(super) struct Telling<'a> {
     pub(super) file: &'a StoryFile,
     pub(super) story: &'a Story,
     pub(super) lang: Lang,
+    /// Of whoever reads what differs.
+    pub(super) reader: Lang,
     pub(super) world: World,
     pub(super) id: Name,
     pub(super) step: usize,
@@ -98,7 +101,13 @@ pub(super) struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    fn new(rules: &Arc<Rules>, templates: &'a IndexMap<Name, String>, file: &'a StoryFile, story: &'a Story, lang: Lang) -> Self {
+    fn new(
+        rules: &Arc<Rules>,
+        templates: &'a IndexMap<Name, String>,
+        file: &'a StoryFile,
+        story: &'a Story,
+        (lang, reader): (Lang, Lang),
+    ) -> Self {
         let zone = rules.setting.workflow.timezone;
         let first = story.from.as_deref().or_else(|| story.steps.iter().find_map(|step| step.at.as_deref().or(step.advance_to.as_deref())));
         let began = first
@@ -110,6 +119,7 @@ impl<'a> Telling<'a> {
             file,
             story,
             lang,
+            reader,
             world: World::new(rules.clone(), began),
             id,
             step: 0,

@@ -24,6 +24,8 @@ type Catalogue = HashMap<String, String>;
 static ZH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("zh-CN.yaml")));
 static EN: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("en.yaml")));
 
+static HELP: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("help.zh-CN.yaml")));
+
 fn read(text: &str) -> Catalogue {
     serde_yaml::from_str(text).expect("the embedded catalogues are read by a test")
 }
@@ -52,6 +54,15 @@ pub fn say(lang: Lang, key: &str, values: &[(&str, &str)]) -> String {
         rest = &rest[close + 1..];
     }
     out + rest
+}
+
+/// What the command line says of itself, by the English text beside a command or an option; that text where there is no other (a test
+/// forbids that).
+pub fn help(lang: Lang, english: &str) -> String {
+    match lang {
+        Lang::Zh => HELP.get(english).cloned().unwrap_or_else(|| english.to_string()),
+        Lang::En => english.to_string(),
+    }
 }
 
 /// Whether the catalogue has a key.

@@ -50,7 +50,7 @@ impl At<'_> {
         let mut excess = None;
         if let (Some(measure), Some(VolumeRow { mails: before, usual, .. })) = (measure, volume) {
             let anew = whole.iter().filter(|(_, let_go)| !let_go).count() as u64;
-            let with_these = before + anew;
+            let with_these = before + anew + if anew > 0 { office.mails_behind(&mails, now) } else { 0 };
             if anew > 0 && with_these > measure.most(usual) {
                 let found = Excess { since: now, mails: with_these, usual, foreseen: measure.foreseen };
                 office.hold.get_or_insert((found.reason(), now));
@@ -107,6 +107,18 @@ impl Office {
             self.volume.retain(|hour, _| *hour >= first);
         }
         self.volume.get(&hour).copied().unwrap_or_default()
+    }
+
+    /// The mails that wait behind these and may leave now, too.
+    fn mails_behind(&self, mails: &[NewMail], now: Instant) -> u64 {
+        let these: BTreeSet<&String> = mails.iter().flat_map(|mail| &mail.notices).collect();
+        let others = self.notices.values().filter(|row| {
+            row.standing == Standing::Ready && row.not_before <= now && !is_released(row) && !these.contains(&row.notice.key)
+        });
+        let mail = |row: &NoticeRow| {
+            (row.notice.person.clone(), if row.notice.bundle.is_empty() { &row.notice.key } else { &row.notice.bundle }.clone())
+        };
+        others.map(mail).collect::<BTreeSet<_>>().len() as u64
     }
 
     /// Parks what is ready, is meant, and was let go by no person.

@@ -4,6 +4,7 @@ use super::state::{MailRow, Office, Standing, State};
 use crate::kernel::model::decision::Notice;
 use crate::kernel::time::Instant;
 use crate::store::backup::{BACKUP, BACKUP_FILE, LastBackup};
+use crate::store::brake::RESTORED;
 use crate::store::everywhere::{DueSweep, Except, Jurisdiction, NextMoments};
 use crate::store::health::{Health, Share, Waiting, Worst};
 use crate::store::items::WakeUp;
@@ -238,7 +239,12 @@ impl Office {
         for row in self.notices.values() {
             match row.standing {
                 Standing::Ready if row.not_before <= now => count(&mut health.ready, Some(row.not_before)),
-                Standing::Parked => count(&mut health.parked, Some(row.not_before)),
+                Standing::Parked => {
+                    count(&mut health.parked, Some(row.not_before));
+                    if row.reason.as_deref() == Some(RESTORED) {
+                        count(&mut health.restored, Some(row.not_before));
+                    }
+                }
                 _ => {}
             }
         }

@@ -90,6 +90,12 @@ impl Office {
         self.proposals.entry(plan.to_string()).or_insert_with(|| Proposal { at, record: record.to_string() }).clone()
     }
 
+    pub fn proposals(&self) -> Vec<(String, Proposal)> {
+        let mut all: Vec<_> = self.proposals.iter().map(|(plan, proposal)| (plan.clone(), proposal.clone())).collect();
+        all.sort_by(|one, other| (one.1.at, &one.0).cmp(&(other.1.at, &other.0)));
+        all
+    }
+
     pub fn proposal(&self, plan: &str) -> Option<Proposal> {
         self.proposals.get(plan).cloned()
     }

@@ -44,7 +44,7 @@ fn one(out: &mut String, index: usize, part: &Part) {
     }
     for (place, clock) in part.clocks.iter().enumerate() {
         // Lines of a note begin at the left.
-        let text: String = std::iter::once(&clock.head()).chain(&clock.rungs).map(|line| format!("{}\\l", escaped(line))).collect();
+        let text: String = std::iter::once(&clock.head).chain(&clock.rungs).map(|line| format!("{}\\l", escaped(line))).collect();
         line(out, 2, &format!("n{index}_{place} [shape=note, style=\"\", fontsize=10, label=\"{text}\"]"));
         if let Some(state) = clock.states.first() {
             line(out, 2, &format!("n{index}_{place} -> s{index}_{state} [style=dotted, arrowhead=none, constraint=false]"));

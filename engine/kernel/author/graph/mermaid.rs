@@ -40,7 +40,7 @@ fn one(out: &mut String, index: usize, part: &Part) {
         line(out, 2, &format!("{from} {arrow}|\"{}\"| s{index}_{}", text(&edge.labels.join("\n")), edge.to));
     }
     for (place, clock) in part.clocks.iter().enumerate() {
-        let mut lines = vec![clock.head()];
+        let mut lines = vec![clock.head.clone()];
         lines.extend(clock.rungs.iter().cloned());
         line(out, 2, &format!("n{index}_{place}>\"{}\"]:::note", text(&lines.join("\n"))));
         if let Some(state) = clock.states.first() {

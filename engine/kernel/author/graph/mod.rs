@@ -85,16 +85,12 @@ pub struct Clock {
     pub name: Name,
     pub title: String,
     pub length: String,
+    /// Both in the first line of its note.
+    #[serde(skip)]
+    pub head: String,
     pub rungs: Vec<String>,
     /// The states in which it may run, by their places.
     pub states: Vec<usize>,
-}
-
-impl Clock {
-    /// The first line of its note.
-    fn head(&self) -> String {
-        format!("⏱ {}：{}", self.title, self.length)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,12 +151,16 @@ fn part(speaker: &Speaker, branch: Option<&Name>, counts: Option<&Counts>) -> Pa
             count: count.map(|count| speaker.say("graph.count", &[("count", &count.to_string())])),
         });
     }
-    let clocks = running.iter().map(|(name, deadline, places)| Clock {
-        name: (*name).clone(),
-        title: speaker.deadline_title(deadline),
-        length: speaker.length(of, &deadline.length),
-        rungs: deadline.ladder.iter().map(|rung| rung_line(speaker, of, rung)).collect(),
-        states: places.iter().copied().collect(),
+    let clocks = running.iter().map(|(name, deadline, places)| {
+        let (title, length) = (speaker.deadline_title(deadline), speaker.length(of, &deadline.length));
+        Clock {
+            name: (*name).clone(),
+            head: speaker.say("graph.clock", &[("title", &title), ("length", &length)]),
+            title,
+            length,
+            rungs: deadline.ladder.iter().map(|rung| rung_line(speaker, of, rung)).collect(),
+            states: places.iter().copied().collect(),
+        }
     });
     let title = of.map_or_else(|| speaker.workflow.title.clone(), |kind| speaker.branch(kind));
     Part { name: of.unwrap_or_default().to_string(), title, states: nodes, clocks: clocks.collect(), edges }

@@ -43,6 +43,8 @@ pub struct Curve {
     pub path: String,
     /// The crate turns some lines round to have a flow from top to bottom.
     pub backwards: bool,
+    /// Places on it, from its beginning to its end.
+    way: Vec<(f64, f64)>,
 }
 
 /// The size of a state's box.
@@ -85,6 +87,7 @@ pub fn lay_out(part: &Part) -> Picture {
     canvas.picture.lines.resize_with(part.edges.len(), || None);
     canvas.picture.labels.resize_with(part.edges.len(), || None);
     graph.do_it(false, false, false, &mut canvas);
+    canvas.clear_labels(part);
     canvas.at_the_corner(part)
 }
 
@@ -125,7 +128,40 @@ struct Canvas {
     extent: Extent,
 }
 
+/// Places on each piece of a line.
+const PLACES: usize = 24;
+
 impl Canvas {
+    /// A label that lies on a box, where nobody can read either, goes along its line to where it lies on none, nor on another label.
+    fn clear_labels(&mut self, part: &Part) {
+        let picture = &mut self.picture;
+        let size = |number: usize| {
+            let labels = &part.edges[number].labels;
+            (widest(labels.iter().map(String::as_str), LABEL as f64), LINE * labels.len() as f64)
+        };
+        let around = |number: usize, (x, y): (f64, f64)| {
+            let (wide, high) = size(number);
+            [x - wide / 2.0, y - high / 2.0, wide, high]
+        };
+        for number in 0..part.edges.len() {
+            let Some(place) = picture.labels[number] else { continue };
+            let on_a_box = |place: (f64, f64)| picture.boxes.iter().flatten().any(|state| overlap(state, &around(number, place)));
+            if !on_a_box(place) {
+                continue;
+            }
+            let others = picture.labels.iter().enumerate().filter(|(other, _)| *other != number);
+            let others: Vec<[f64; 4]> = others.filter_map(|(other, place)| Some(around(other, (*place)?))).collect();
+            let way = picture.lines[number].as_ref().map(|line| line.way.as_slice()).unwrap_or_default();
+            let mut free: Vec<(usize, (f64, f64))> = way.iter().copied().enumerate().filter(|(_, place)| !on_a_box(*place)).collect();
+            free.sort_by_key(|(at, place)| {
+                let on_another = others.iter().any(|other| overlap(other, &around(number, *place)));
+                (on_another, at.abs_diff(way.len() / 2))
+            });
+            let found = free.first().map(|(_, place)| *place);
+            picture.labels[number] = found.or(Some(place));
+        }
+    }
+
     /// The picture with a margin, its path moved along.
     fn at_the_corner(mut self, part: &Part) -> Picture {
         for (place, edge) in self.picture.labels.iter().zip(&part.edges) {
@@ -193,7 +229,7 @@ impl RenderBackend for Canvas {
         let point = |point: &Point| format!("{:.1} {:.1}", point.x, point.y);
         let mut text = format!("M{} C{}, {}, {}", point(&first.0), point(&first.1), point(&second.0), point(&second.1));
         rest.iter().for_each(|(control, end)| text.push_str(&format!(" S{}, {}", point(control), point(end))));
-        *line = Some(Curve { path: text, backwards: start });
+        *line = Some(Curve { path: text, backwards: start, way: way(path) });
     }
 
     fn draw_line(&mut self, _: Point, _: Point, _: &StyleAttr, _: Option<String>) {}
@@ -203,4 +239,31 @@ impl RenderBackend for Canvas {
     fn create_clip(&mut self, _: Point, _: Point, _: usize) -> ClipHandle {
         0
     }
+}
+
+/// Whether two areas (left, top, width, height) have something in common.
+pub fn overlap(one: &[f64; 4], other: &[f64; 4]) -> bool {
+    let apart = |a: usize| one[a] + one[a + 2] <= other[a] || other[a] + other[a + 2] <= one[a];
+    !apart(0) && !apart(1)
+}
+
+/// Places on a line that is given as the crate gives it: begin and control, control and end, and of each further piece the second control
+/// and the end; its first one mirrors the control before it.
+fn way(path: &[(Point, Point)]) -> Vec<(f64, f64)> {
+    let [(from, control), (second, end), rest @ ..] = path else { return Vec::new() };
+    let mut pieces = vec![[*from, *control, *second, *end]];
+    for (second, to) in rest {
+        let [.., before, from] = pieces[pieces.len() - 1];
+        let mirrored = Point::new(2.0 * from.x - before.x, 2.0 * from.y - before.y);
+        pieces.push([from, mirrored, *second, *to]);
+    }
+    let at = |piece: &[Point; 4], t: f64| {
+        let u = 1.0 - t;
+        let mix = |of: fn(&Point) -> f64| {
+            let [a, b, c, d] = [of(&piece[0]), of(&piece[1]), of(&piece[2]), of(&piece[3])];
+            u * u * u * a + 3.0 * u * u * t * b + 3.0 * u * t * t * c + t * t * t * d
+        };
+        (mix(|point| point.x), mix(|point| point.y))
+    };
+    pieces.iter().flat_map(|piece| (0..=PLACES).map(move |step| at(piece, step as f64 / PLACES as f64))).collect()
 }
