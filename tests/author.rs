@@ -11,7 +11,7 @@ use duban::kernel::author::layout::ordered;
 use duban::kernel::author::say::{What, document, html, text};
 use duban::kernel::author::schema::{schema_of, schemas, stories as story_keys};
 use duban::kernel::check;
-use duban::kernel::model::step::{Expect, ExpectedMail, ExpectedSkip, Step};
+use duban::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip, Step};
 use duban::kernel::model::story::{FunctionTest, Story, StoryFile};
 use duban::kernel::read::gate;
 use duban::kernel::read::tree::{Content, Node};
@@ -465,6 +465,7 @@ fn the_keys_of_stories_are_those_that_are_read() {
     assert_eq!(known::<Step>(), sorted(&story_keys::STEP));
     assert_eq!(known::<Expect>(), sorted(&story_keys::EXPECT));
     assert_eq!(known::<ExpectedMail>(), sorted(&story_keys::MAIL));
+    assert_eq!(known::<ExpectedFigures>(), sorted(&story_keys::FIGURES));
     assert_eq!(known::<ExpectedSkip>(), sorted(&story_keys::SKIP));
     assert_eq!(known::<FunctionTest>(), sorted(&story_keys::FUNCTION_TEST));
 }
