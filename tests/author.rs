@@ -288,6 +288,18 @@ fn everything_is_said_without_code() {
 }
 
 #[test]
+fn the_matrix_says_who_may_do_what_in_which_state() {
+    let folder = root().join("tests/fixtures/good/permit");
+    let said = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--lang", "en"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let asked = said.out.split("\n  ").skip_while(|line| !line.ends_with("(asked)")).take(5).map(str::trim).collect::<Vec<_>>();
+    let rows = ["It waits for: 窗口.", "· 窗口: 许可, 不予许可", "· 经办人: 许可 (on behalf of 窗口)", "· the system by itself: 不予许可"];
+    assert_eq!(asked[1..].iter().map(|line| line.trim()).collect::<Vec<_>>(), rows, "{}", said.out);
+    let page = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--format", "html"]).out;
+    assert!(page.contains("<footer>") && page.contains("<li>"), "{page}");
+}
+
+#[test]
 fn a_deadline_is_said_as_an_office_would_write_it() {
     let set = load(&yuncheng());
     let what = What { kind: Some(Kind::Deadline), name: Some("reply".into()) };

@@ -84,7 +84,7 @@ async fn open_items_tell_of_rules_what_the_rules_alone_do_not() {
     let found = async |rules: &RuleSet, most| world.app.check_open(rules, day("2026-04-10"), most).await.unwrap();
     assert_eq!(found(&world.app.rules(), 2).await, []);
     let empty = rules(|path, text| match path {
-        "directory.yaml" => text.replace("clerks", "head_clerks"),
+        "directory.yaml" => text.replace("groups: [clerks]", "groups: [{ group: clerks, to: 2020-12-31 }]"),
         _ => text.replace("to: [clerk], cc: [head]", "to: [head]"),
     });
     for (rules, most, name) in [(&*world.app.rules(), 1, "W609-too_many_mails"), (&empty, 2, "W113-open_items_wait")] {

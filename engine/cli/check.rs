@@ -1,8 +1,8 @@
 //! `duban check`: everything that is wrong with a rule set, with its place and what to do. It needs neither a database nor a network, but for
 //! `--online`, which looks at the open items too. `--watch` checks again whenever a file of it changes.
 
-use super::problems::{Drawing, count, json};
 use super::office::{Office, Stop, wait_for};
+use super::problems::{Drawing, count, json};
 use super::{Context, exit, sarif};
 use crate::clock::Clock;
 use crate::files;

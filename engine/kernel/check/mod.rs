@@ -131,7 +131,8 @@ fn hinders(problem: &Problem) -> bool {
 
 /// It says that a name is not declared, or a head not there, which may be so only because a file cannot be read.
 fn asks_for_a_name(problem: &Problem) -> bool {
-    matches!((problem.code, problem.variant), ("E007", Some("type" | "type_near")) | ("E016", Some("none"))) || problem.code.starts_with("E1")
+    matches!((problem.code, problem.variant), ("E007", Some("type" | "type_near")) | ("E016", Some("none")))
+        || problem.code.starts_with("E1")
 }
 
 /// It is said of units and persons, of whom more may stand in a file of the directory that cannot be read.

@@ -1,8 +1,8 @@
 //! A step of a story or of an action file: on this day this person does that. Both share one form.
 
-use super::value::Value;
 use super::Name;
 use super::definition::{Flag, NoticeKind};
+use super::value::Value;
 use crate::kernel::time::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -100,6 +100,8 @@ pub struct ExpectedMail {
     pub kind: Option<NoticeKind>,
     /// It may share a mail with other notices.
     pub bundled: Option<bool>,
+    /// As it is worded for this item.
+    pub subject: Option<String>,
 }
 
 /// A report's figures: how many items by value, those without any left out.

@@ -6,11 +6,13 @@ use crate::kernel::access::Reader;
 use crate::kernel::decide;
 use crate::kernel::derive::roles;
 use crate::kernel::model::Name;
+use crate::kernel::model::decision::Notice;
 use crate::kernel::model::definition::Flag;
 use crate::kernel::model::fact::Cause;
 use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip};
 use crate::kernel::model::value::Value;
+use crate::kernel::render;
 use crate::kernel::report;
 use crate::kernel::rules::EvalError;
 use crate::kernel::time::{Date, Instant};
@@ -303,9 +305,11 @@ impl Telling<'_> {
         // Told is what was asked for.
         let asks = |of: fn(&ExpectedMail) -> bool| wanted.iter().any(of);
         let (kinds, bundles) = (asks(|mail| mail.kind.is_some()), asks(|mail| mail.bundled.is_some()));
+        let subjects = asks(|mail| mail.subject.is_some());
         for mail in &mut found {
             mail.kind = mail.kind.filter(|_| kinds);
             mail.bundled = mail.bundled.filter(|_| bundles);
+            mail.subject = mail.subject.take().filter(|_| subjects);
         }
         let mut missing = Vec::new();
         for wanted in wanted {
@@ -320,6 +324,7 @@ impl Telling<'_> {
                     && wanted.sent.as_ref().is_none_or(|sent| mail.sent.as_ref() == Some(sent))
                     && (wanted.kind.is_none() || wanted.kind == mail.kind)
                     && (wanted.bundled.is_none() || wanted.bundled == mail.bundled)
+                    && (wanted.subject.is_none() || wanted.subject == mail.subject)
             };
             match found.iter().position(same) {
                 Some(index) => drop(found.remove(index)),
@@ -346,8 +351,8 @@ impl Telling<'_> {
                 None => {
                     let sent = Some(self.local(*at));
                     let (kind, bundled) = (Some(notice.kind), Some(!notice.bundle.is_empty()));
-                    let name = notice.notice.clone();
-                    out.push((cause, ExpectedMail { notice: name, to: Vec::new(), cc: Vec::new(), sent, kind, bundled }));
+                    let (name, subject) = (notice.notice.clone(), self.subject(notice));
+                    out.push((cause, ExpectedMail { notice: name, to: Vec::new(), cc: Vec::new(), sent, kind, bundled, subject }));
                     let (_, mail) = out.last_mut().expect("a mail was pushed just now");
                     mail
                 }
@@ -355,6 +360,12 @@ impl Telling<'_> {
             if notice.copy_of.is_empty() { mail.to.push(notice.person.clone()) } else { mail.cc.push(notice.person.clone()) }
         }
         out.into_iter().map(|(_, mail)| mail).collect()
+    }
+
+    /// Of a notice to the first who gets it; what cannot be worded is told by itself.
+    fn subject(&self, notice: &Notice) -> Option<String> {
+        let declared = self.world.rules.setting.workflow.notices.get(&notice.notice)?;
+        render::line_in(self.lang, &declared.subject, &notice.values).ok()
     }
 
     fn expect_skipped(&mut self, wanted: &[ExpectedSkip]) {
@@ -405,5 +416,6 @@ fn mail_text(mail: &ExpectedMail) -> String {
     let sent = mail.sent.as_ref().map(|sent| format!(", sent: {sent}")).unwrap_or_default();
     let kind = mail.kind.and_then(|kind| serde_json::to_value(kind).ok()).and_then(|kind| Some(format!(", kind: {}", kind.as_str()?)));
     let bundled = mail.bundled.map(|bundled| format!(", bundled: {bundled}")).unwrap_or_default();
-    format!("{{ notice: {}, to: [{}]{cc}{sent}{}{bundled} }}", mail.notice, people(&mail.to), kind.unwrap_or_default())
+    let subject = mail.subject.as_ref().map(|subject| format!(", subject: {subject}")).unwrap_or_default();
+    format!("{{ notice: {}, to: [{}]{cc}{sent}{}{bundled}{subject} }}", mail.notice, people(&mail.to), kind.unwrap_or_default())
 }

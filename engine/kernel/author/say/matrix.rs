@@ -53,7 +53,8 @@ fn in_state(speaker: &Speaker, branch: Option<&Name>, name: &Name, state: &State
         }
     }
     let steps = doers.into_iter().filter(|(_, actions)| !actions.is_empty());
-    let steps = steps.map(|(role, actions)| speaker.say("say.matrix_row", &[("role", &role), ("actions", &speaker.list(actions))])).collect();
+    let steps =
+        steps.map(|(role, actions)| speaker.say("say.matrix_row", &[("role", &role), ("actions", &speaker.list(actions))])).collect();
     let owner = state.owner.iter().map(|owner| speaker.say("say.matrix_owner", &[("role", &speaker.role(owner))])).collect();
     Said { name: name.clone(), title: state.title.clone(), sentences: owner, steps }
 }

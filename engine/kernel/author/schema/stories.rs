@@ -29,7 +29,7 @@ pub const EXPECT: [&str; 14] = [
     "provisional",
 ];
 pub const FIGURES: [&str; 2] = ["counts", "share"];
-pub const MAIL: [&str; 6] = ["notice", "to", "cc", "sent", "kind", "bundled"];
+pub const MAIL: [&str; 7] = ["notice", "to", "cc", "sent", "kind", "bundled", "subject"];
 pub const SKIP: [&str; 2] = ["rung", "because"];
 pub const FUNCTION_TEST: [&str; 2] = ["with", "gives"];
 
