@@ -16,10 +16,12 @@
 
 use crate::support::rule_set::files_of;
 use duban::cli::test::stories;
+use duban::kernel::calendar::CalendarData;
 use duban::kernel::check;
-use duban::kernel::model::definition::{Branch, Workflow};
+use duban::kernel::model::definition::{Branch, Param, StateKind, Workflow};
 use duban::kernel::model::value::Type;
 use duban::kernel::rules::RuleSet;
+use duban::kernel::time::Date;
 use indexmap::IndexMap;
 use rand::prelude::*;
 use rand::rngs::StdRng;
@@ -643,17 +645,79 @@ fn meaning(set: &RuleSet) -> String {
     let mut out = String::new();
     for rules in set.workflows.values() {
         let mut flow = rules.setting.workflow.clone();
+        let told = told_by_word(&flow);
+        flow.deadlines
+            .values_mut()
+            .for_each(|deadline| deadline.counts_as = deadline.counts_as.take().filter(|word| told.contains(&**word)));
+        flow.params.values_mut().for_each(|param| in_force(param, rules.setting.calendar.data()));
+        let branches = flow.branches.values_mut().flat_map(|branch| branch.states.values_mut());
+        flow.states.values_mut().chain(branches).for_each(|state| state.kind = as_it_goes(state.kind));
+        let opens = flow.send_window.opens;
+        flow.sweeps.values_mut().filter(|sweep| sweep.action.is_none()).for_each(|sweep| sweep.cron = when_it_leaves(&sweep.cron, opens));
         flow.expressions.clear();
         flow.letter.clear();
         flow.version = 0;
         sort(&mut flow);
-        let _ = write!(out, "{}", without_words(&format!("{flow:?}")));
+        let _ = write!(out, "{}", with_least_numbers(&without_words(&format!("{flow:?}"))));
     }
     for (path, text) in set.files.iter().filter(|(path, _)| path.ends_with(".rhai")) {
         let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
         let _ = write!(out, "{path} {}", lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "));
     }
     out
+}
+
+/// The words by which expressions ask for deadlines (`any_late("statutory")`). What no expression asks for, `counts_as` says to nobody.
+fn told_by_word(flow: &Workflow) -> BTreeSet<String> {
+    let asks = flow.expressions.iter().filter(|expr| expr.source.contains("_late("));
+    asks.flat_map(|expr| expr.source.split('"').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>()).collect()
+}
+
+/// A param as it is valued on the days that can be counted: the calendar has no days before its first year, so that it does not matter
+/// since when before them a row has been in force, nor what stood before that row.
+fn in_force(param: &mut Param, calendar: &CalendarData) {
+    let Some(first) = calendar.years.keys().next().and_then(|year| Date::from_ymd_opt(*year, 1, 1)) else { return };
+    let begins = param.values.iter().rposition(|row| row.from <= first).unwrap_or(0);
+    param.values.drain(..begins);
+    param.values.iter_mut().for_each(|row| row.from = row.from.max(first));
+}
+
+/// Waiting for somebody outside is drawn otherwise, and goes as any other work.
+fn as_it_goes(kind: StateKind) -> StateKind {
+    if kind == StateKind::Waiting { StateKind::Active } else { kind }
+}
+
+/// When the mails of a round leave that does nothing else: at the opening of the window, whenever before it the round was.
+fn when_it_leaves(cron: &str, opens: u16) -> String {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let [minute, hour, day @ ..] = &fields[..] else { return cron.to_string() };
+    match (minute.parse::<u16>(), hour.parse::<u16>()) {
+        (Ok(minute), Ok(hour)) if hour * 60 + minute <= opens => format!("{} {} {}", opens % 60, opens / 60, day.join(" ")),
+        _ => cron.to_string(),
+    }
+}
+
+/// Numbers are whole: `> 0` says the same as `>= 1`, and `<= 2` the same as `< 3`. A share is none, it may lie between them.
+fn with_least_numbers(printed: &str) -> String {
+    let mut out = String::with_capacity(printed.len());
+    let mut rest = printed;
+    while let Some((at, sign)) = ["> ", "<= "].iter().filter_map(|sign| Some((rest.find(&format!(" {sign}"))? + 1, *sign))).min() {
+        let behind = &rest[at + sign.len()..];
+        let digits = &behind[..behind.find(|c: char| !c.is_ascii_digit()).unwrap_or(behind.len())];
+        let begins = rest[..at].rfind("source: ").unwrap_or(0);
+        out.push_str(&rest[..at]);
+        match digits.parse::<i64>() {
+            Ok(number) if !rest[begins..at].contains("share") => {
+                let _ = write!(out, "{}{}", if sign == "> " { ">= " } else { "< " }, number + 1);
+                rest = &behind[digits.len()..];
+            }
+            _ => {
+                out.push_str(sign);
+                rest = behind;
+            }
+        }
+    }
+    out + rest
 }
 
 fn sort(flow: &mut Workflow) {

@@ -18,7 +18,16 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/check", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words", "kernel/decide"]),
         (
             "kernel/simulate",
-            &["kernel/decide", "kernel/derive", "kernel/access", "kernel/report", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"],
+            &[
+                "kernel/decide",
+                "kernel/derive",
+                "kernel/access",
+                "kernel/report",
+                "kernel/rules",
+                "kernel/render",
+                "kernel/calendar",
+                "kernel/words",
+            ],
         ),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules"]),
