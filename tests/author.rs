@@ -11,7 +11,7 @@ use duban::kernel::author::layout::ordered;
 use duban::kernel::author::say::{What, document, html, text};
 use duban::kernel::author::schema::{schema_of, schemas, stories as story_keys};
 use duban::kernel::check;
-use duban::kernel::model::step::{Expect, ExpectedMail, ExpectedSkip, Step};
+use duban::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip, Step};
 use duban::kernel::model::story::{FunctionTest, Story, StoryFile};
 use duban::kernel::read::gate;
 use duban::kernel::read::tree::{Content, Node};
@@ -288,6 +288,19 @@ fn everything_is_said_without_code() {
 }
 
 #[test]
+fn the_matrix_says_who_may_do_what_in_which_state() {
+    let folder = root().join("tests/fixtures/good/permit");
+    let said = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--lang", "en"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let lines = said.out.lines().map(str::trim);
+    let asked: Vec<&str> = lines.skip_while(|line| !line.ends_with("(asked)")).skip(1).take(4).collect();
+    let rows = ["It waits for: 窗口.", "· 窗口: 许可, 不予许可", "· 经办人: 许可 (on behalf of 窗口)", "· the system by itself: 不予许可"];
+    assert_eq!(asked, rows, "{}", said.out);
+    let page = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--format", "html"]).out;
+    assert!(page.contains("<footer>") && page.contains("<li>"), "{page}");
+}
+
+#[test]
 fn a_deadline_is_said_as_an_office_would_write_it() {
     let set = load(&yuncheng());
     let what = What { kind: Some(Kind::Deadline), name: Some("reply".into()) };
@@ -511,6 +524,7 @@ fn the_keys_of_stories_are_those_that_are_read() {
     assert_eq!(known::<Step>(), sorted(&story_keys::STEP));
     assert_eq!(known::<Expect>(), sorted(&story_keys::EXPECT));
     assert_eq!(known::<ExpectedMail>(), sorted(&story_keys::MAIL));
+    assert_eq!(known::<ExpectedFigures>(), sorted(&story_keys::FIGURES));
     assert_eq!(known::<ExpectedSkip>(), sorted(&story_keys::SKIP));
     assert_eq!(known::<FunctionTest>(), sorted(&story_keys::FUNCTION_TEST));
 }

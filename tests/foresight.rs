@@ -2,16 +2,18 @@
 //! other rules; and why somebody is told, or not. Dates are counted by hand in the comments.
 
 use crate::support::world::{self, World, moment, rules};
+use duban::cli::problems::Drawing;
 use duban::kernel::decide;
 use duban::kernel::explain::silence::{self, Question, Why};
 use duban::kernel::explain::{days, ladder, mail, wakeups, who};
 use duban::kernel::model::Name;
 use duban::kernel::model::value::Value;
-use duban::kernel::rules::Rules;
+use duban::kernel::rules::{RuleSet, Rules};
 use duban::kernel::simulate::explore::{Bounds, Explored, What, explore};
 use duban::kernel::simulate::replay::Replay;
 use duban::kernel::simulate::world::World as Memory;
 use duban::kernel::time::Date;
+use duban::kernel::words::Lang;
 use std::sync::Arc;
 
 fn day(text: &str) -> Date {
@@ -71,6 +73,32 @@ async fn a_forecast_has_every_mail_and_writes_nothing() {
     let days = forecast.days();
     assert_eq!((days[1].day, days[1].mails, days[1].escalations, days[1].persons), (day("2026-03-10"), 4, 4, 2));
     assert_eq!(recorded().await, before);
+}
+
+/// `duban check --online`: carl would get two reminders on 5 March, and hu's place is empty under edited rules.
+#[tokio::test]
+async fn open_items_tell_of_rules_what_the_rules_alone_do_not() {
+    let world = World::open("2026-03-02 10:00").await;
+    world.submit("r1").await;
+    world.submit("r2").await;
+    let found = async |rules: &RuleSet, most| world.app.check_open(rules, day("2026-04-10"), most).await.unwrap();
+    assert_eq!(found(&world.app.rules(), 2).await, []);
+    let empty = rules(|path, text| match path {
+        "directory.yaml" => text.replace("groups: [clerks]", "groups: [{ group: clerks, to: 2020-12-31 }]"),
+        _ => text.replace("to: [clerk], cc: [head]", "to: [head]"),
+    });
+    for (rules, most, name) in [(&*world.app.rules(), 1, "W609-too_many_mails"), (&empty, 2, "W113-open_items_wait")] {
+        let problems = found(rules, most).await;
+        assert!(problems.iter().all(|problem| problem.code == &name[..4]) && !problems.is_empty(), "{problems:#?}");
+        for (lang, suffix) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
+            let report = Drawing { lang, colour: false, folder: "", files: &rules.files }.draw_all(&problems) + "\n";
+            let path = format!("{}/tests/fixtures/bad/{name}.{suffix}.txt", env!("CARGO_MANIFEST_DIR"));
+            if std::env::var_os("DUBAN_UPDATE").is_some() {
+                std::fs::write(&path, &report).unwrap();
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), report, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

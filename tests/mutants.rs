@@ -1,25 +1,31 @@
 //! Careless edits of the shipped rule sets: how many of those that change what happens are caught by `duban check` or by the stories
-//! beside the rules. The aim is 95 of 100; on record are 132 of 150 (seed 7). What escapes mostly says little: a `required` that is true
-//! anyway, the first day of a param before any item, a rung that falls on the same day, the minute of a round.
+//! beside the rules. The aim is 95 of 100; on record are the first 40 of seed 7, all caught (132 of its 150 before stories could speak of
+//! owners, of what is hidden, of fields of branches, and of kind, bundle and subject of a mail). What escapes says little: a reminder one
+//! day instead of one working day before, which leaves at the same moment; a text that becomes a file; a flag that is lower than one that
+//! is up already.
 //!
 //! A seeded generator edits the rules themselves (every workflow's YAML and Rhai; the directory, the wording of mails and the stories
 //! stay as they are): another name of the same kind, a line or an entry dropped, doubled or moved, another type, unit, sign, number,
 //! comparison, indentation, target, value or key. The edited set goes the way of `duban check` and `duban test`, in memory.
 //!
-//! **What counts as a change**: the rule set that was loaded is not the same. Compared are the typed trees of the workflows without the
+//! **What counts as a change**: the rule set that was loaded does something else. Compared are the typed trees of the workflows without the
 //! words for people (titles, sentences of refusals outside `{{ }}`, sources, the letter's words) and without what has no meaning in the
-//! language (the order of rows in a section, the version), and the function files without comments and blanks. An edit after which
-//! these are equal is left out. An edit that means the same for another reason (`> 0` for `>= 1`) is counted, and escapes.
+//! language (the order of rows in a section, the version), and the function files without comments and blanks. Neither does it count what
+//! is only drawn (waiting or active), what nothing asks for (`counts_as`), since when before the calendar's first day a param holds, at
+//! which minute before the sending window opens a round tells, `> 0` for `>= 1`, and the order of rungs that never fall on one day. An
+//! edit after which these are equal is left out. One that means the same for another reason is counted, and escapes.
 //! **What counts as caught**: a problem that the shipped set does not have, or a story, or a bar of coverage, that fails.
 //!
 //! `DUBAN_MUTANTS=2000 cargo test mutants:: -- --nocapture` for a night, `DUBAN_MUTANTS_SEED=n` for other edits; those that escape are printed.
 
 use crate::support::rule_set::files_of;
 use duban::cli::test::stories;
+use duban::kernel::calendar::CalendarData;
 use duban::kernel::check;
-use duban::kernel::model::definition::{Branch, Workflow};
+use duban::kernel::model::definition::{Branch, Param, RungAt, StateKind, Workflow};
 use duban::kernel::model::value::Type;
 use duban::kernel::rules::RuleSet;
+use duban::kernel::time::Date;
 use duban::kernel::words::Lang;
 use indexmap::IndexMap;
 use rand::prelude::*;
@@ -35,7 +41,7 @@ type Files = IndexMap<String, String>;
 /// So many edits that change something are tried unless `DUBAN_MUTANTS` says otherwise.
 const SHORT: usize = 20;
 /// So many of a hundred are caught at least: below what is on record, because a few edits tell little.
-const BAR: usize = 80;
+const BAR: usize = 90;
 
 #[test]
 fn careless_edits_of_the_shipped_rules_are_caught() {
@@ -644,17 +650,89 @@ fn meaning(set: &RuleSet) -> String {
     let mut out = String::new();
     for rules in set.workflows.values() {
         let mut flow = rules.setting.workflow.clone();
+        let told = told_by_word(&flow);
+        flow.deadlines
+            .values_mut()
+            .for_each(|deadline| deadline.counts_as = deadline.counts_as.take().filter(|word| told.contains(&**word)));
+        flow.params.values_mut().for_each(|param| in_force(param, rules.setting.calendar.data()));
+        let branches = flow.branches.values_mut().flat_map(|branch| branch.states.values_mut());
+        flow.states.values_mut().chain(branches).for_each(|state| state.kind = as_it_goes(state.kind));
+        flow.deadlines.values_mut().for_each(|deadline| deadline.ladder.sort_by_key(|rung| phase(&rung.at)));
+        let opens = flow.send_window.opens;
+        flow.sweeps.values_mut().filter(|sweep| sweep.action.is_none()).for_each(|sweep| sweep.cron = when_it_leaves(&sweep.cron, opens));
         flow.expressions.clear();
         flow.letter.clear();
         flow.version = 0;
         sort(&mut flow);
-        let _ = write!(out, "{}", without_words(&format!("{flow:?}")));
+        let _ = write!(out, "{}", with_least_numbers(&without_words(&format!("{flow:?}"))));
     }
     for (path, text) in set.files.iter().filter(|(path, _)| path.ends_with(".rhai")) {
         let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
         let _ = write!(out, "{path} {}", lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "));
     }
     out
+}
+
+/// The words by which expressions ask for deadlines (`any_late("statutory")`). What no expression asks for, `counts_as` says to nobody.
+fn told_by_word(flow: &Workflow) -> BTreeSet<String> {
+    let asks = flow.expressions.iter().filter(|expr| expr.source.contains("_late("));
+    asks.flat_map(|expr| expr.source.split('"').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>()).collect()
+}
+
+/// A param as it is valued on the days that can be counted: the calendar has no days before its first year, so that it does not matter
+/// since when before them a row has been in force, nor what stood before that row.
+fn in_force(param: &mut Param, calendar: &CalendarData) {
+    let Some(first) = calendar.years.keys().next().and_then(|year| Date::from_ymd_opt(*year, 1, 1)) else { return };
+    let begins = param.values.iter().rposition(|row| row.from <= first).unwrap_or(0);
+    param.values.drain(..begins);
+    param.values.iter_mut().for_each(|row| row.from = row.from.max(first));
+}
+
+/// Waiting for somebody outside is drawn otherwise, and goes as any other work.
+fn as_it_goes(kind: StateKind) -> StateKind {
+    if kind == StateKind::Waiting { StateKind::Active } else { kind }
+}
+
+/// Rungs of one day come in the order of the list; those before the due day, on it and after it never fall on one.
+fn phase(at: &RungAt) -> u8 {
+    match at {
+        RungAt::Before(_) | RungAt::YearlyUntilDue { .. } | RungAt::EveryUntilDue(_) => 0,
+        RungAt::OnTheDay => 1,
+        RungAt::After(_) | RungAt::EveryAfter(_) => 2,
+    }
+}
+
+/// When the mails of a round leave that does nothing else: at the opening of the window, whenever before it the round was.
+fn when_it_leaves(cron: &str, opens: u16) -> String {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let [minute, hour, day @ ..] = &fields[..] else { return cron.to_string() };
+    match (minute.parse::<u16>(), hour.parse::<u16>()) {
+        (Ok(minute), Ok(hour)) if hour * 60 + minute <= opens => format!("{} {} {}", opens % 60, opens / 60, day.join(" ")),
+        _ => cron.to_string(),
+    }
+}
+
+/// Numbers are whole: `> 0` says the same as `>= 1`, and `<= 2` the same as `< 3`. A share is none, it may lie between them.
+fn with_least_numbers(printed: &str) -> String {
+    let mut out = String::with_capacity(printed.len());
+    let mut rest = printed;
+    while let Some((at, sign)) = ["> ", "<= "].iter().filter_map(|sign| Some((rest.find(&format!(" {sign}"))? + 1, *sign))).min() {
+        let behind = &rest[at + sign.len()..];
+        let digits = &behind[..behind.find(|c: char| !c.is_ascii_digit()).unwrap_or(behind.len())];
+        let begins = rest[..at].rfind("source: ").unwrap_or(0);
+        out.push_str(&rest[..at]);
+        match digits.parse::<i64>() {
+            Ok(number) if !rest[begins..at].contains("share") => {
+                let _ = write!(out, "{}{}", if sign == "> " { ">= " } else { "< " }, number + 1);
+                rest = &behind[digits.len()..];
+            }
+            _ => {
+                out.push_str(sign);
+                rest = behind;
+            }
+        }
+    }
+    out + rest
 }
 
 fn sort(flow: &mut Workflow) {

@@ -16,7 +16,19 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/access", &["kernel/derive", "kernel/rules"]),
         ("kernel/decide", &["kernel/derive", "kernel/access", "kernel/rules", "kernel/calendar", "kernel/render", "kernel/words"]),
         ("kernel/check", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words", "kernel/decide"]),
-        ("kernel/simulate", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"]),
+        (
+            "kernel/simulate",
+            &[
+                "kernel/decide",
+                "kernel/derive",
+                "kernel/access",
+                "kernel/report",
+                "kernel/rules",
+                "kernel/render",
+                "kernel/calendar",
+                "kernel/words",
+            ],
+        ),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules"]),
         (

@@ -15,6 +15,7 @@ mod letters;
 pub mod list;
 pub mod look;
 mod offices;
+mod online;
 pub mod outbox;
 mod plan;
 mod publish;

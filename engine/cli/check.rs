@@ -1,6 +1,7 @@
-//! `duban check`: everything that is wrong with a rule set, with its place and what to do. It needs neither a database nor a network.
-//! `--watch` checks again whenever a file of it changes.
+//! `duban check`: everything that is wrong with a rule set, with its place and what to do. It needs neither a database nor a network, but for
+//! `--online`, which looks at the open items too. `--watch` checks again whenever a file of it changes.
 
+use super::office::{Office, Stop, wait_for};
 use super::problems::{Drawing, count, json};
 use super::{Context, exit, sarif};
 use crate::clock::Clock;
@@ -8,13 +9,18 @@ use crate::files;
 use crate::kernel::check;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::rules::RuleSet;
+use crate::kernel::time::Date;
 use crate::kernel::words::say;
+use chrono::Days;
 use clap::Args;
 use indexmap::IndexMap;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Days that `--online` looks ahead, and mails a day that are enough for anybody.
+const DAYS_AHEAD: u64 = 30;
+const MOST_MAILS: u64 = 20;
 /// How often a folder that is watched is read again; well below what a person notices.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -28,6 +34,9 @@ pub struct CheckArgs {
     /// Check again whenever a file of the folder changes, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    /// Look at the open items of the database too: who would get too many mails a day in the next month, and what waits for nobody
+    #[arg(long)]
+    pub online: bool,
 }
 
 pub fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
@@ -63,7 +72,13 @@ fn changed(folder: &Path, before: &IndexMap<String, String>) -> IndexMap<String,
 fn report(files: &IndexMap<String, String>, folder: &Path, args: &CheckArgs, context: &Context) -> anyhow::Result<i32> {
     let begun = Instant::now();
     // The day of UTC is near enough for a calendar that ends.
-    let (rules, problems) = check::load_on(files, Some(Clock::Machine.now().date_naive()));
+    let today = Clock::Machine.now().date_naive();
+    let (rules, mut problems) = check::load_on(files, Some(today));
+    if let Some(rules) = rules.as_ref().filter(|_| args.online) {
+        let mut of_open = of_open_items(rules, today + Days::new(DAYS_AHEAD), context)?;
+        check::of_open_items(files, &mut of_open);
+        problems.append(&mut of_open);
+    }
     let milliseconds = begun.elapsed().as_millis().to_string();
     let folder = folder.display().to_string();
     match args.format.as_deref().unwrap_or(if context.json { "json" } else { "text" }) {
@@ -76,6 +91,15 @@ fn report(files: &IndexMap<String, String>, folder: &Path, args: &CheckArgs, con
         _ => print(files, &folder, rules.as_ref(), &problems, &milliseconds, context),
     }
     Ok(if rules.is_some() { exit::DONE } else { exit::FINDINGS })
+}
+
+fn of_open_items(rules: &RuleSet, until: Date, context: &Context) -> anyhow::Result<Vec<Problem>> {
+    wait_for(async {
+        let office = Office::to_read(context).await?;
+        let found = office.app.check_open(rules, until, MOST_MAILS).await;
+        office.close().await;
+        Ok(found.map_err(|error| Stop::store(context.lang, &error))?)
+    })
 }
 
 fn print(

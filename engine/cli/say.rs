@@ -13,11 +13,16 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Who may do what in which state, instead of the rules one by one.
+const MATRIX: &str = "matrix";
+
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban say deadline reply
+         duban say rules/letters matrix
          duban say rules/letters --format html > rules.html")]
 pub struct SayArgs {
-    /// Folder of the rule set (default: as for every command), then what: a kind of rule, or a kind and a name
+    /// Folder of the rule set (default: as for every command), then what: a kind of rule, or a kind and a name; `matrix` is who may do what in
+    /// which state
     #[arg(num_args = 0..=3, value_name = "FOLDER|KIND|NAME")]
     pub what: Vec<String>,
     /// Only this workflow
@@ -35,11 +40,16 @@ pub fn run(args: &SayArgs, context: &Context) -> anyhow::Result<i32> {
         }
         _ => (context.settings.rules_folder()?, args.what.as_slice()),
     };
-    let what = wanted(words, context)?;
+    let matrix = matches!(words, [word] if word == MATRIX);
+    let what = if matrix { What::default() } else { wanted(words, context)? };
     let set = rule_set(&folder, context)?;
     let mut documents: Vec<Document> = Vec::new();
     let mut missing: Option<author::NoSuchRow> = None;
     for (_, rules) in workflows(&set, args.workflow.as_deref(), context)? {
+        if matrix {
+            documents.push(author::matrix(&set, &rules, context.lang));
+            continue;
+        }
         match author::document(&set, &rules, &what, context.lang) {
             Ok(document) => documents.push(document),
             Err(none) => missing = Some(none),

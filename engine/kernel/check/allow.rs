@@ -7,6 +7,14 @@ const SIGN: &str = "# duban-allow:";
 
 /// What only shows on a day: without one an allowance of it cannot be called idle.
 const OF_A_DAY: &[&str] = &["W510", "W525"];
+/// What only open items show.
+const OF_OPEN_ITEMS: &[&str] = &["W609"];
+
+/// Takes out of what open items showed what is allowed.
+pub fn of_open_items(files: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
+    apply(files, false, problems);
+    problems.retain(|problem| problem.code != "W009");
+}
 
 /// Takes out what is allowed, and reports allowances that allow nothing (W009).
 pub fn apply(files: &IndexMap<String, String>, on_a_day: bool, problems: &mut Vec<Problem>) {
@@ -25,7 +33,7 @@ pub fn apply(files: &IndexMap<String, String>, on_a_day: bool, problems: &mut Ve
                 problems.retain(|problem| !allowed(problem));
                 continue;
             }
-            if !on_a_day && OF_A_DAY.contains(&code) {
+            if OF_OPEN_ITEMS.contains(&code) || !on_a_day && OF_A_DAY.contains(&code) {
                 continue;
             }
             let column = before.chars().count() as u32 + 1;

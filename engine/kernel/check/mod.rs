@@ -46,6 +46,7 @@ use indexmap::IndexMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub use allow::of_open_items;
 pub use files::hash;
 
 /// Reads and checks a rule set. `files` are those of its folder by path inside it, and the shared calendars as `../calendars/NAME.yaml`.
@@ -128,10 +129,10 @@ fn hinders(problem: &Problem) -> bool {
         )
 }
 
-/// It says that a name is not declared, which may be so only because a file cannot be read.
+/// It says that a name is not declared, or a head not there, which may be so only because a file cannot be read.
 fn asks_for_a_name(problem: &Problem) -> bool {
-    let known_kinds = problem.code == "E007" && matches!(problem.variant, Some("word" | "word_near" | "type" | "type_near"));
-    known_kinds || (problem.code.starts_with("E1") && problem.code != "E101")
+    matches!((problem.code, problem.variant), ("E007", Some("type" | "type_near")) | ("E016", Some("none")))
+        || problem.code.starts_with("E1")
 }
 
 /// It may be so only because the name of a state is not what it should be: no way leads there, or on from there.
@@ -224,13 +225,16 @@ fn one_workflow<'f>(
     let roots: Vec<Option<Node>> = paths.iter().map(|path| parse(path, files.own[path], problems)).collect();
     let readable: Vec<&Node> = roots.iter().flatten().collect();
     if readable.len() < roots.len() {
-        // The head or any name may stand in what cannot be read: only the shape of the rest is looked at.
-        if readable.iter().any(|root| workflow::is_head(root)) {
-            let before = problems.len();
-            workflow::read(&readable, problems);
-            let told = problems.split_off(before);
-            problems.extend(told.into_iter().filter(|problem| !asks_for_a_name(problem)));
+        // The head or any name may stand in what cannot be read: looked at is the shape of the rest, and whether its own names may be declared.
+        let mut told = Vec::new();
+        let (read, places) = workflow::read(&readable, &mut told);
+        told.retain(|problem| !asks_for_a_name(problem));
+        if let Some(workflow) = read.filter(|_| !told.iter().any(hinders)) {
+            let functions = IndexMap::new();
+            let around = Surroundings { places: &places, directory, templates, functions: &functions, reads: &[], calendar: None };
+            told.extend(names::check(&Checked::new(&workflow, around)));
         }
+        problems.extend(told);
         return None;
     }
     let (read, places) = workflow::read(&readable, problems);

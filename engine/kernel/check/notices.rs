@@ -6,7 +6,7 @@ use super::placeholders::{Place, Seen};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::{self, Problem};
-use crate::kernel::render::NameRead;
+use crate::kernel::render::{self, NameRead};
 use std::collections::HashSet;
 
 /// Characters of a subject that are the same in every mail; more do not fit into a line of the inbox.
@@ -215,30 +215,15 @@ fn unfitting_kind(at: &Checked, name: &Name, notice: &Notice) -> Option<&'static
     }
 }
 
-/// Line and column of the first brace that stands outside `{{ }}`, `{% %}` and `{# #}`: it would be printed as it is.
+/// Line and column of the first brace that would be printed as it is although nobody said so by `{% raw %}`.
 fn stray_brace(template: &str) -> Option<(u32, u32)> {
-    let mut rest = template;
-    while let Some(at) = rest.find(['{', '}']) {
-        let inside = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")].into_iter().find(|(open, _)| rest[at..].starts_with(open));
-        match inside.and_then(|(_, close)| rest[at..].find(close)) {
-            Some(end) => rest = &rest[at + end + 2..],
-            None => {
-                let before = &template[..template.len() - rest.len() + at];
-                let line = before.matches('\n').count() as u32 + 1;
-                return Some((line, before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1));
-            }
-        }
-    }
-    None
+    let pieces = render::printed(template).into_iter().filter(|piece| !piece.raw);
+    let at = pieces.into_iter().find_map(|piece| Some(piece.at + piece.text.find(['{', '}'])?))?;
+    let before = &template[..at];
+    let line = before.matches('\n').count() as u32 + 1;
+    Some((line, before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1))
 }
 
 fn fixed_characters(subject: &str) -> usize {
-    let mut fixed = 0;
-    let mut rest = subject;
-    while let Some(open) = rest.find('{').filter(|open| rest[*open..].starts_with("{{") || rest[*open..].starts_with("{%")) {
-        fixed += rest[..open].chars().count();
-        let close = if rest[open..].starts_with("{{") { "}}" } else { "%}" };
-        rest = rest[open..].find(close).map_or("", |end| &rest[open + end + 2..]);
-    }
-    fixed + rest.chars().count()
+    render::printed(subject).iter().map(|piece| piece.text.chars().count()).sum()
 }

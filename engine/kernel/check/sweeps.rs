@@ -1,4 +1,5 @@
-//! Regular rounds: when they fire (E513, W514, W515), what they would do again and again (E701, E703), and what a ladder does already (W702).
+//! Regular rounds: when they fire (E513, W514, W515), what they would do again and again (E701, E703), what a ladder does already (W702), and how
+//! often they go through everything that is open (W704).
 
 use super::at::Checked;
 use crate::kernel::calendar::cron::{Cron, CronMistake};
@@ -7,6 +8,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::time::Date;
+use chrono::TimeDelta;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -15,6 +17,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
             Ok(cron) => {
                 problems.extend(on_days_off(at, name, sweep, &cron));
                 problems.extend(at_clock_changes(at, name, sweep, &cron));
+                problems.extend(all_day_long(at, name, sweep, &cron));
             }
             Err(error) => problems.push(cron_mistake(at, name, sweep, error.column, &error.what)),
         }
@@ -87,6 +90,19 @@ fn at_clock_changes(at: &Checked, name: &Name, sweep: &Sweep, cron: &Cron) -> Op
 
 /// Firings that are looked at: two years of daily ones. What fires every hour is not lost with one of them.
 const MOST_FIRINGS: usize = 800;
+
+/// W704: a round looks at every open item, whatever its condition says; one that comes all day long costs more than all that falls due.
+fn all_day_long(at: &Checked, name: &Name, sweep: &Sweep, cron: &Cron) -> Option<Problem> {
+    let zone = at.workflow.timezone;
+    let from = start_of_day(Date::from_ymd_opt(*at.calendar?.data().years.keys().next()?, 1, 1)?, zone);
+    let first = cron.next(zone, from)?.at;
+    let slots = cron.slots(zone, first, first + TimeDelta::days(1), MOST_A_DAY + 1);
+    let often = slots.len() > MOST_A_DAY;
+    often.then(|| at.problem("W704", &format!("sweeps.{name}.cron")).with("sweep", name).with("cron", &sweep.cron).with("most", MOST_A_DAY))
+}
+
+/// Every hour; what has to come sooner is for a ladder, which asks only for what is due.
+const MOST_A_DAY: usize = 24;
 
 /// W702: what a rung does for each deadline in its time, a round would do again.
 fn as_a_ladder(at: &Checked, name: &Name, sweep: &Sweep) -> Option<Problem> {

@@ -1,5 +1,5 @@
-//! What `required` promises of a field is so from its beginning (W241), and definite assignment (E227): what is declared `required` may be read without asking whether it is there, so every way to where it is
-//! read has to record it. What rules refuse on the way is not looked at.
+//! What `required` promises of a field is so from its beginning (W241), and definite assignment (E227): what is declared `required` may be
+//! read without asking whether it is there, so every way to where it is read has to record it. What rules refuse on the way is not looked at.
 
 use super::at::{Act, Checked};
 use crate::kernel::model::Name;

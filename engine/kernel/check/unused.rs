@@ -1,4 +1,4 @@
-//! What is declared and never used (W111): usually a name that was changed in one place only.
+//! What is declared and never used (W111): usually a name that was changed in one place only; and languages of which nothing is kept (W610).
 
 use super::at::{Checked, words};
 use super::fields::{placeholders, rules_of, uses_table};
@@ -35,6 +35,11 @@ pub fn check(at: &Checked) -> Vec<Problem> {
         if !read.expressions.contains(&**name) && inside < 2 {
             unused(format!("functions.{name}"), name);
         }
+    }
+    // titles stand in the rule files in one language
+    for (index, language) in workflow.languages.iter().enumerate().skip(1) {
+        let problem = at.problem("W610", &format!("languages[{index}]")).with("language", language);
+        problems.push(problem.with("first", &workflow.languages[0]));
     }
     problems
 }

@@ -1,7 +1,8 @@
 //! A step of a story or of an action file: on this day this person does that. Both share one form.
 
+use super::Name;
+use super::definition::{Flag, NoticeKind};
 use super::value::Value;
-use super::{Name, definition::Flag};
 use crate::kernel::time::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -54,6 +55,16 @@ pub struct Expect {
     pub item: BTreeMap<Name, Value>,
     /// Branch address → its state.
     pub branches: BTreeMap<String, Name>,
+    /// Branch address → its fields.
+    pub tasks: BTreeMap<String, BTreeMap<Name, Value>>,
+    /// Person → exactly the actions offered.
+    pub may: BTreeMap<Name, Vec<Name>>,
+    /// `item`, or a branch address → exactly the persons who own the state in which it stands.
+    pub waits_for: BTreeMap<String, Vec<Name>>,
+    /// Person → exactly the fields hidden from them, of the item (`mark`) and of kinds of branches (`ballot.vote`).
+    pub hidden: BTreeMap<Name, Vec<Name>>,
+    /// Report → its figures on this day over the items of the story.
+    pub reports: BTreeMap<Name, ExpectedFigures>,
     pub mails: Option<Vec<ExpectedMail>>,
     pub skipped: Option<Vec<ExpectedSkip>>,
     pub paused: Option<Vec<Name>>,
@@ -84,8 +95,22 @@ pub struct ExpectedMail {
     pub notice: Name,
     pub to: Vec<Name>,
     pub cc: Vec<Name>,
-    /// Local civil time; not compared when it is left out.
+    /// Local civil time; not compared when it is left out, as the rest.
     pub sent: Option<String>,
+    pub kind: Option<NoticeKind>,
+    /// It may share a mail with other notices.
+    pub bundled: Option<bool>,
+    /// As it is worded for this item.
+    pub subject: Option<String>,
+}
+
+/// A report's figures: how many items by value, those without any left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectedFigures {
+    pub counts: BTreeMap<String, u64>,
+    /// Such as `66.67%`; not compared when it is left out.
+    pub share: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::keys;
 use super::phrase;
-use super::reader::{Reader, Row};
+use super::reader::{Reader, Row, key_of, nearest};
 use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
@@ -121,7 +121,7 @@ pub fn kind_named(reader: &mut Reader, node: &Node, text: &str, branches: &[Name
         let mut known: Vec<&str> = PLAIN_TYPES.iter().map(|(name, _)| *name).collect();
         known.extend(["choice", "unit_list", "person_list", "text_list"]);
         known.extend(lists.iter().map(String::as_str));
-        reader.not_one_of(node, &known);
+        not_a_type(reader, node, text, &known);
     }
     kind
 }
@@ -163,9 +163,22 @@ pub fn function_type(reader: &mut Reader, world: &World, node: &Node, takes: boo
             known.extend(["item", "task of BRANCH", "input of ACTION", "due", "branches", "actor", "param"]);
         }
         known.dedup();
-        reader.not_one_of(node, &known);
+        not_a_type(reader, node, text.trim(), &known);
     }
     kind
+}
+
+/// A type that is none: a word that is misspelt, or one that speaks of a branch, field or action that is not there.
+fn not_a_type(reader: &mut Reader, node: &Node, text: &str, known: &[&str]) {
+    let entry = text.strip_suffix("_list").filter(|entry| !PLAIN_TYPES.iter().any(|(name, _)| name == entry));
+    let Some(name) = entry.or_else(|| text.rsplit_once(" of ").map(|(_, name)| name.trim())) else {
+        return reader.not_one_of(node, known);
+    };
+    let problem = Problem::new("E007", node.place.clone()).with("key", key_of(node)).with("name", name).with("known", known.join(", "));
+    reader.problems.push(match nearest(text, known.iter().copied()) {
+        Some(near) => problem.variant("type_near").with("near", near),
+        None => problem.variant("type"),
+    });
 }
 
 fn function_type_named(world: &World, text: &str, takes: bool) -> Option<Type> {

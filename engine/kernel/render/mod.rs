@@ -12,6 +12,7 @@ mod scan;
 pub use blocks::{Block, Fact, Line, Run, blocks};
 pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
 pub use reading::NameRead;
+pub use scan::{Printed, printed};
 
 use crate::kernel::words::Lang;
 use minijinja::value::{Serde, ValueKind};

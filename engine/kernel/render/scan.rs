@@ -31,6 +31,52 @@ pub fn scan(template: &str, environment: &Environment) -> Result<(), RenderError
     Ok(())
 }
 
+/// A piece of a template that is printed as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Printed<'t> {
+    /// Where it begins, in bytes.
+    pub at: usize,
+    pub text: &'t str,
+    /// It stands between `{% raw %}` and `{% endraw %}`.
+    pub raw: bool,
+}
+
+/// What stands outside `{{ }}`, `{% %}` and `{# #}`; an unclosed one ends the template.
+pub fn printed(template: &str) -> Vec<Printed<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = template;
+    let opens = |rest: &str| rest.match_indices('{').find(|(at, _)| rest[at + 1..].starts_with(['{', '%', '#'])).map(|(at, _)| at);
+    let mut push = |text: &'_ str, at: usize, raw: bool| {
+        if !text.is_empty() {
+            pieces.push((at, at + text.len(), raw));
+        }
+    };
+    while let Some(open) = opens(rest) {
+        let at = template.len() - rest.len();
+        push(&rest[..open], at, false);
+        let (sign, code) = (&rest[open + 1..open + 2], &rest[open + 2..]);
+        rest = match sign {
+            "#" => code.find("#}").map_or("", |close| &code[close + 2..]),
+            "%" => after_code(code, "%}"),
+            _ => after_code(code, "}}"),
+        };
+        if sign == "%" && first_word(code) == "raw" {
+            let (at, after) = (template.len() - rest.len(), after_raw(rest));
+            push(&rest[..rest.len() - after.len()], at, true);
+            rest = after;
+        }
+    }
+    push(rest, template.len() - rest.len(), false);
+    pieces.into_iter().map(|(from, to, raw)| Printed { at: from, text: &template[from..to], raw }).collect()
+}
+
+/// What follows a piece of code whose strings may hold its closing sign.
+fn after_code<'t>(code: &'t str, close: &str) -> &'t str {
+    let tokens = Tokens { rest: code, close }.collect::<Vec<_>>();
+    let used = tokens.last().map_or(0, |(token, from)| from + token.len());
+    code[used..].find(close).map_or("", |end| &code[used + end + close.len()..])
+}
+
 /// The first dotted name in a piece of code.
 pub fn first_name(code: &str) -> Option<String> {
     let start = code.find(|c: char| c.is_alphabetic() || c == '_')?;
@@ -48,7 +94,6 @@ fn part<'t>(
     environment: &Environment,
 ) -> Result<&'t str, RenderError> {
     let tokens = Tokens { rest: code, close }.collect::<Vec<_>>();
-    let used: usize = tokens.last().map_or(0, |(token, from)| from + token.len());
     let error = |from: usize, what: String| {
         let line = template[..at + 2 + from].matches('\n').count() as u32 + 1;
         RenderError { line, what, missing: None }
@@ -89,8 +134,7 @@ fn part<'t>(
             _ => {}
         }
     }
-    let rest = &code[used..];
-    Ok(rest.find(close).map_or("", |end| &rest[end + close.len()..]))
+    Ok(after_code(code, close))
 }
 
 fn exists(environment: &Environment, kind: &str, name: &str) -> bool {

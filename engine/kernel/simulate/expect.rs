@@ -2,13 +2,19 @@
 
 use super::run::{Telling, shown};
 use super::world::Sent;
+use crate::kernel::access::Reader;
 use crate::kernel::decide;
+use crate::kernel::derive::roles;
 use crate::kernel::model::Name;
+use crate::kernel::model::decision::Notice;
 use crate::kernel::model::definition::Flag;
 use crate::kernel::model::fact::Cause;
 use crate::kernel::model::item::{Clock, Item};
-use crate::kernel::model::step::{Expect, ExpectedMail, ExpectedSkip};
+use crate::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip};
 use crate::kernel::model::value::Value;
+use crate::kernel::render;
+use crate::kernel::report;
+use crate::kernel::rules::EvalError;
 use crate::kernel::time::{Date, Instant};
 use crate::kernel::words;
 use std::collections::BTreeMap;
@@ -42,6 +48,10 @@ impl Telling<'_> {
                 .map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
             self.same("branch", address, wanted.to_string(), found);
         }
+        self.expect_tasks(&item, &expect.tasks);
+        expect.may.iter().for_each(|(person, wanted)| self.may(person, wanted));
+        self.expect_people(&item, expect);
+        expect.reports.iter().for_each(|(name, wanted)| self.expect_report(name, wanted));
         self.says_provisional = expect.provisional.is_some();
         if let Some(wanted) = &expect.due {
             self.expect_due(&item, wanted);
@@ -54,6 +64,101 @@ impl Telling<'_> {
             let provisional = running().filter(|clock| clock.due.as_ref().is_some_and(|due| due.provisional));
             self.same_names("provisional", wanted, provisional.map(|clock| &clock.deadline).collect());
         }
+    }
+
+    fn expect_tasks(&mut self, item: &Arc<Item>, wanted: &BTreeMap<String, BTreeMap<Name, Value>>) {
+        for (address, fields) in wanted {
+            let Some(branch) = self.branch(item, address).and_then(|no| item.branch(no)) else {
+                self.same("branch", address, "?".to_string(), "-".to_string());
+                continue;
+            };
+            for (field, wanted) in fields {
+                let declared = self.world.rules.setting.workflow.fields_of(Some(&branch.kind)).and_then(|fields| fields.get(field));
+                let typed = declared.and_then(|field| decide::input::coerce(&self.world.rules, item, &field.kind, wanted).ok());
+                let found = branch.fields.get(field).unwrap_or(&Value::Empty);
+                self.same("of_branch", &format!("{address}.{field}"), shown(typed.as_ref().unwrap_or(wanted)), shown(found));
+            }
+        }
+    }
+
+    /// Who owns the state in which the item or a branch stands, and from whom which fields are hidden.
+    fn expect_people(&mut self, item: &Arc<Item>, expect: &Expect) {
+        let rules = self.world.rules.clone();
+        for (address, wanted) in &expect.waits_for {
+            let task = self.branch(item, address).filter(|_| address != "item");
+            let branch = task.and_then(|no| item.branch(no));
+            let (kind, state) = branch.map_or((None, &item.state), |branch| (Some(&*branch.kind), &branch.state));
+            if address != "item" && branch.is_none() {
+                self.same("waits_for", address, "?".to_string(), "-".to_string());
+                continue;
+            }
+            let owner = rules.setting.workflow.states_of(kind).and_then(|states| states.get(state)).and_then(|state| state.owner.as_ref());
+            let held = owner.map_or(Ok(Vec::new()), |owner| roles::holders(&rules, item, owner, task, self.world.today()));
+            match held {
+                Ok(found) => self.same_list("waits_for", address, wanted, found),
+                Err(error) => self.differs("rule_failed", vec![("what", error.to_string())]),
+            }
+        }
+        for (person, wanted) in &expect.hidden {
+            match self.hidden_from(item, person) {
+                Ok(found) => self.same_list("hidden", person, wanted, found),
+                Err(error) => self.differs("rule_failed", vec![("what", error.to_string())]),
+            }
+        }
+    }
+
+    fn hidden_from(&self, item: &Arc<Item>, person: &Name) -> Result<Vec<Name>, EvalError> {
+        let rules = &self.world.rules;
+        let facts = self.world.items.get(&self.id).map_or(&[][..], |kept| &kept.facts);
+        let reader = Reader { rules, item, facts, person: Some(person), day: self.world.today() };
+        let mut hidden = Vec::new();
+        for (name, field) in &rules.setting.workflow.fields {
+            if !reader.sees_field(None, name, field)? {
+                hidden.push(name.clone());
+            }
+        }
+        for branch in &item.branches {
+            let seen = reader.sees_branch(branch)?;
+            for (name, field) in rules.setting.workflow.fields_of(Some(&branch.kind)).into_iter().flatten() {
+                if !seen || !reader.sees_field(Some(branch.no), name, field)? {
+                    hidden.push(format!("{}.{name}", branch.kind).into());
+                }
+            }
+        }
+        Ok(hidden)
+    }
+
+    /// Figures as of today, over every item of the story.
+    fn expect_report(&mut self, name: &Name, wanted: &ExpectedFigures) {
+        let rules = self.world.rules.clone();
+        let Some(report) = rules.setting.workflow.reports.get(name) else { return };
+        let items = self.world.items.iter().map(|(id, kept)| (&**id, &kept.facts[..]));
+        let figures = match report::figures(&rules, name, report, items, self.world.today(), None) {
+            Ok(figures) => figures,
+            Err(error) => return self.differs("rule_failed", vec![("what", error.to_string())]),
+        };
+        let text = |counts: &mut dyn Iterator<Item = (&str, u64)>| {
+            let mut counts: Vec<String> = counts.map(|(value, count)| format!("{value} {count}")).collect();
+            counts.sort();
+            counts.join(", ")
+        };
+        let found = text(&mut figures.rows.iter().filter(|row| row.count > 0).map(|row| (&*row.value, row.count)));
+        let counts = text(&mut wanted.counts.iter().map(|(value, count)| (value.as_str(), *count)));
+        self.same("report", name, counts, found);
+        if let Some(share) = &wanted.share {
+            let found = figures.share.map_or_else(|| "-".to_string(), |share| format!("{}.{:02}%", share / 100, share % 100));
+            self.same("report", name, share.clone(), found);
+        }
+    }
+
+    fn same_list(&mut self, what: &'static str, of: &str, wanted: &[Name], found: Vec<Name>) {
+        let sorted = |names: &[Name]| {
+            let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.join(", ")
+        };
+        self.same(what, of, sorted(wanted), sorted(&found));
     }
 
     fn same(&mut self, what: &'static str, of: &str, wanted: String, found: String) {
@@ -201,6 +306,15 @@ impl Telling<'_> {
     fn expect_mails(&mut self, wanted: &[ExpectedMail]) {
         let mut found = self.mails(&self.world.sent[self.seen_mails..]);
         found.retain(|mail| !self.story.ignore_notices.contains(&mail.notice));
+        // Told is what was asked for.
+        let asks = |of: fn(&ExpectedMail) -> bool| wanted.iter().any(of);
+        let (kinds, bundles) = (asks(|mail| mail.kind.is_some()), asks(|mail| mail.bundled.is_some()));
+        let subjects = asks(|mail| mail.subject.is_some());
+        for mail in &mut found {
+            mail.kind = mail.kind.filter(|_| kinds);
+            mail.bundled = mail.bundled.filter(|_| bundles);
+            mail.subject = mail.subject.take().filter(|_| subjects);
+        }
         let mut missing = Vec::new();
         for wanted in wanted {
             let same = |mail: &ExpectedMail| {
@@ -212,6 +326,9 @@ impl Telling<'_> {
                     && people(mail.to.clone()) == people(wanted.to.clone())
                     && people(mail.cc.clone()) == people(wanted.cc.clone())
                     && wanted.sent.as_ref().is_none_or(|sent| mail.sent.as_ref() == Some(sent))
+                    && (wanted.kind.is_none() || wanted.kind == mail.kind)
+                    && (wanted.bundled.is_none() || wanted.bundled == mail.bundled)
+                    && (wanted.subject.is_none() || wanted.subject == mail.subject)
             };
             match found.iter().position(same) {
                 Some(index) => drop(found.remove(index)),
@@ -237,7 +354,9 @@ impl Telling<'_> {
                 Some((_, mail)) => mail,
                 None => {
                     let sent = Some(self.local(*at));
-                    out.push((cause, ExpectedMail { notice: notice.notice.clone(), to: Vec::new(), cc: Vec::new(), sent }));
+                    let (kind, bundled) = (Some(notice.kind), Some(!notice.bundle.is_empty()));
+                    let (name, subject) = (notice.notice.clone(), self.subject(notice));
+                    out.push((cause, ExpectedMail { notice: name, to: Vec::new(), cc: Vec::new(), sent, kind, bundled, subject }));
                     let (_, mail) = out.last_mut().expect("a mail was pushed just now");
                     mail
                 }
@@ -245,6 +364,12 @@ impl Telling<'_> {
             if notice.copy_of.is_empty() { mail.to.push(notice.person.clone()) } else { mail.cc.push(notice.person.clone()) }
         }
         out.into_iter().map(|(_, mail)| mail).collect()
+    }
+
+    /// Of a notice to the first who gets it; what cannot be worded is told by itself.
+    fn subject(&self, notice: &Notice) -> Option<String> {
+        let declared = self.world.rules.setting.workflow.notices.get(&notice.notice)?;
+        render::line_in(self.lang, &declared.subject, &notice.values).ok()
     }
 
     fn expect_skipped(&mut self, wanted: &[ExpectedSkip]) {
@@ -272,14 +397,7 @@ impl Telling<'_> {
         match decide::offers(&self.world.rules, &item, person, today) {
             Ok(offers) => {
                 let open: Vec<Name> = offers.into_iter().filter(|offer| offer.refusal.is_none()).map(|offer| offer.action).collect();
-                let sorted = |mut names: Vec<String>| {
-                    names.sort();
-                    names.dedup();
-                    names.join(", ")
-                };
-                let wanted = sorted(wanted.iter().map(|name| name.to_string()).collect());
-                let found = sorted(open.iter().map(|name| name.to_string()).collect());
-                self.same("may", person, wanted, found);
+                self.same_list("may", person, wanted, open);
             }
             Err(error) => self.differs("rule_failed", vec![("what", error.to_string())]),
         }
@@ -300,5 +418,8 @@ fn mail_text(mail: &ExpectedMail) -> String {
     let people = |people: &[Name]| people.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
     let cc = if mail.cc.is_empty() { String::new() } else { format!(", cc: [{}]", people(&mail.cc)) };
     let sent = mail.sent.as_ref().map(|sent| format!(", sent: {sent}")).unwrap_or_default();
-    format!("{{ notice: {}, to: [{}]{cc}{sent} }}", mail.notice, people(&mail.to))
+    let kind = mail.kind.and_then(|kind| serde_json::to_value(kind).ok()).and_then(|kind| Some(format!(", kind: {}", kind.as_str()?)));
+    let bundled = mail.bundled.map(|bundled| format!(", bundled: {bundled}")).unwrap_or_default();
+    let subject = mail.subject.as_ref().map(|subject| format!(", subject: {subject}")).unwrap_or_default();
+    format!("{{ notice: {}, to: [{}]{cc}{sent}{}{bundled}{subject} }}", mail.notice, people(&mail.to), kind.unwrap_or_default())
 }

@@ -12,7 +12,7 @@ pub const MEASURES: [&str; 6] = ["states", "actions", "guards_both_ways", "rungs
 /// A name that nobody knows, with those that could be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// `action`, `notice`, `rung`, `deadline`, `field`, `state`, `person`, `table`, `function`, `measure`
+    /// `action`, `notice`, `rung`, `deadline`, `field`, `state`, `person`, `table`, `function`, `report`, `measure`
     pub what: &'static str,
     pub name: String,
     pub known: Vec<String>,
@@ -41,6 +41,10 @@ pub fn unknown(rules: &Rules, file: &StoryFile) -> Vec<Unknown> {
         .chain(file.units.values().flat_map(|duties| duties.values()).flatten())
         .map(|name| name.to_string())
         .collect();
+    let of_branches = || workflow.branches.iter().flat_map(|(kind, branch)| branch.fields.keys().map(move |name| (kind, name)));
+    let task_fields: Vec<String> = of_branches().map(|(_, name)| name.to_string()).chain(["unit".into(), "person".into()]).collect();
+    let hidden_fields: Vec<String> = fields.iter().cloned().chain(of_branches().map(|(kind, name)| format!("{kind}.{name}"))).collect();
+    let reports: Vec<String> = workflow.reports.keys().map(|name| name.to_string()).collect();
     fields.push("state".into());
     for story in &file.tests {
         found.all("notice", story.ignore_notices.iter(), &notices);
@@ -55,6 +59,11 @@ pub fn unknown(rules: &Rules, file: &StoryFile) -> Vec<Unknown> {
             let Some(expect) = &step.expect else { continue };
             found.all("state", expect.state.iter(), &states);
             found.all("field", expect.item.keys(), &fields);
+            found.all("action", expect.may.values().flatten(), &actions);
+            found.all("person", expect.may.keys().chain(expect.waits_for.values().flatten()).chain(expect.hidden.keys()), &persons);
+            found.all("field", expect.tasks.values().flat_map(|fields| fields.keys()), &task_fields);
+            found.all("field", expect.hidden.values().flatten(), &hidden_fields);
+            found.all("report", expect.reports.keys(), &reports);
             found.all("notice", expect.mails.iter().flatten().map(|mail| &mail.notice), &notices);
             found.all(
                 "person",

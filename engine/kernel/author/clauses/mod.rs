@@ -217,7 +217,7 @@ impl Speaker<'_> {
     }
 
     /// `text`, where a condition holds.
-    fn when(&self, text: String, when: &Option<Expr>) -> String {
+    pub(super) fn when(&self, text: String, when: &Option<Expr>) -> String {
         match when {
             Some(when) => self.say("when", &[("text", &text), ("condition", &self.expr(when))]),
             None => text,

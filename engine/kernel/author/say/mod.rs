@@ -3,9 +3,11 @@
 //! The sentences come from the clauses; text and HTML are two ways to print the same document.
 
 mod html;
+mod matrix;
 mod text;
 
 pub use html::html;
+pub use matrix::matrix;
 pub use text::text;
 
 use super::clauses::{self, Clause, Kind, Row};

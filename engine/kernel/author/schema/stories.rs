@@ -12,8 +12,24 @@ pub const FILE: [&str; 9] = ["test_of", "people", "units", "item", "tests", "tab
 pub const STORY: [&str; 7] = ["name", "ignore_notices", "given", "starts_empty", "from", "may", "steps"];
 pub const STEP: [&str; 13] =
     ["at", "by", "item", "branch", "do", "with", "effective_on", "advance_to", "engine", "until", "calendar_adds", "expect", "refused"];
-pub const EXPECT: [&str; 9] = ["state", "flag", "due", "item", "branches", "mails", "skipped", "paused", "provisional"];
-pub const MAIL: [&str; 4] = ["notice", "to", "cc", "sent"];
+pub const EXPECT: [&str; 14] = [
+    "state",
+    "flag",
+    "due",
+    "item",
+    "branches",
+    "tasks",
+    "may",
+    "waits_for",
+    "hidden",
+    "reports",
+    "mails",
+    "skipped",
+    "paused",
+    "provisional",
+];
+pub const FIGURES: [&str; 2] = ["counts", "share"];
+pub const MAIL: [&str; 7] = ["notice", "to", "cc", "sent", "kind", "bundled", "subject"];
 pub const SKIP: [&str; 2] = ["rung", "because"];
 pub const FUNCTION_TEST: [&str; 2] = ["with", "gives"];
 
@@ -30,6 +46,8 @@ pub fn schema(workflows: &[&Workflow]) -> Json {
     let mail = row(&MAIL, &["notice"], |key| match key {
         "notice" => one_of(&notices),
         "to" | "cc" => list(text()),
+        "kind" => one_of(["message", "reminder", "escalation"]),
+        "bundled" => yes(),
         _ => text(),
     });
     let expect = row(&EXPECT, &[], |key| match key {
@@ -38,6 +56,10 @@ pub fn schema(workflows: &[&Workflow]) -> Json {
         "mails" => list(mail.clone()),
         "skipped" => list(row(&SKIP, &["rung"], |_| text())),
         "paused" | "provisional" => list(text()),
+        "tasks" => named(values()),
+        "may" => named(list(actions())),
+        "waits_for" | "hidden" => named(list(text())),
+        "reports" => named(row(&FIGURES, &[], |key| if key == "share" { text() } else { values() })),
         _ => values(),
     });
     let step = row(&STEP, &[], |key| match key {
