@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Items that are woken before others get their turn, and before it is asked whether to stop.
-const WAKE: u32 = 1024;
+const WAKE: u32 = 4096;
 /// The same for items that are derived again.
 const BATCH: u32 = 64;
 /// Batches before the loop looks at sweeps and the clock again.
