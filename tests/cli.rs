@@ -213,7 +213,7 @@ fn a_list_comes_in_whole_and_only_once() {
     assert_eq!(desk.run(&["outbox", "cancel", &key, "--reason", "过时"]).code, 1, "once");
     assert_eq!(desk.run(&["outbox", "show", &key]).code, 0);
     let nonsense = desk.run(&["outbox", "list", "--status", "cancled"]);
-    assert!(nonsense.code == 2 && nonsense.err.contains("'cancelled'"), "it is no status: {nonsense:?}");
+    assert!(nonsense.code == 2 && nonsense.err.contains("cancelled？"), "it is no status: {nonsense:?}");
 
     let report = desk.json(&["report", "by_topic", "--as-of", "2024-12-31"]);
     assert_eq!(report["total"], 432);
