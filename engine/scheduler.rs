@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Items that are woken before others get their turn, and before it is asked whether to stop.
-const WAKE: u32 = 4096;
+const WAKE: u32 = 1024;
 /// The same for items that are derived again.
 const BATCH: u32 = 64;
 /// Batches before the loop looks at sweeps and the clock again.
@@ -416,6 +416,9 @@ pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>,
             // Where nobody counts there is nothing to wait for.
             if post.brake.is_some() {
                 patient = let_decide(&offices, &pulse, patient, &stop).await?;
+                if stop.is_cancelled() || pulse.is_held(&offices.clock) {
+                    return Ok(None);
+                }
             }
             post_round(&offices, &pulse, &post, &stop).await
         };
@@ -450,6 +453,10 @@ async fn let_decide(offices: &Offices, pulse: &Pulse, patient: bool, stop: &Canc
         }
         if !patient {
             return Ok(false);
+        }
+        if pulse.is_held(&offices.clock) {
+            // Nothing is decided until the clock is right.
+            return Ok(patient);
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(patient),

@@ -32,7 +32,7 @@ const STALE_OFFICES: u32 = 16;
 /// So many items are read and decided together.
 const LOT: usize = 64;
 /// So many lots are worked while the one before them is written.
-const BESIDE: usize = 3;
+const BESIDE: usize = 2;
 
 /// A decision on its way to the store, with the number of its facts and notices.
 struct OnItsWay {

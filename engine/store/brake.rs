@@ -187,12 +187,19 @@ pub(super) async fn count(connection: &mut Connection, here: &str, now: i64, mai
     Ok((whole(counted.0, u64::MAX), whole(counted.1, 0)))
 }
 
-/// The mails that wait behind those of these notices and may leave now, too.
-pub(super) async fn behind(connection: &mut Connection, here: &str, keys: &[String], now: i64) -> Result<u64, sqlx::Error> {
+/// The mails that wait behind those of these notices and may leave now, too: when they are more than there is room for, all of them.
+pub(super) async fn behind(connection: &mut Connection, here: &str, keys: &[String], now: i64, room: u64) -> Result<u64, sqlx::Error> {
     let keys = batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>());
-    let (behind,): (i64,) =
-        on!(connection, c, sql => sqlx::query_as(sql(statements::VOLUME_BEHIND)).bind(now).bind(keys).bind(here).fetch_one(&mut *c).await)?;
-    Ok(behind as u64)
+    let room = i64::try_from(room).unwrap_or(i64::MAX);
+    let mut behind = 0;
+    for most in [room.saturating_add(1), i64::MAX] {
+        (behind,) = on!(&mut *connection, c, sql => sqlx::query_as(sql(statements::VOLUME_BEHIND))
+            .bind(now).bind(&keys).bind(most).bind(here).fetch_one(&mut *c).await)?;
+        if behind <= room {
+            break;
+        }
+    }
+    Ok(u64::try_from(behind).unwrap_or_default())
 }
 
 /// Corrects what was counted before it was known which mails are stored, and notes those that a person had let go.

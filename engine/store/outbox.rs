@@ -357,10 +357,12 @@ impl Write for Compose {
         if let Some((measure, (with_all, usual))) = counted {
             let anew = mails.iter().filter(|mail| !let_go(mail)).count() as u64;
             let mut with_these = with_all.saturating_sub(wanted - anew);
+            let most = measure.most(usual);
             if anew > 0 {
-                with_these = with_these.saturating_add(brake::behind(connection, here, &keys, now).await?);
+                let room = most.saturating_sub(with_these);
+                with_these = with_these.saturating_add(brake::behind(connection, here, &keys, now, room).await?);
             }
-            if anew > 0 && with_these > measure.most(usual) {
+            if anew > 0 && with_these > most {
                 let foreseen = measure.foreseen;
                 let found = Excess { since: self.now, mails: with_these, usual, foreseen };
                 brake::close(connection, here, &found).await?;
