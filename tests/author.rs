@@ -393,6 +393,87 @@ fn a_story_that_fails_says_why_in_the_readers_words() {
     }
 }
 
+fn told_of_stories(rules: &str, lang: Lang, edit: impl Fn(String) -> String) -> (Vec<String>, String) {
+    let mut files = duban::files::start(rules);
+    files.insert("../calendars/cn.yaml".into(), include_str!("../rules/calendars/cn.yaml").into());
+    let set = load(&files);
+    let story = files.get_mut("tests/letters.test.yaml").unwrap();
+    let edited = edit(story.clone());
+    assert_ne!(*story, edited, "the edit meets nothing");
+    *story = edited;
+    let report = stories(&set, &files, None, lang);
+    let differences = report.files.iter().flat_map(|file| &file.outcomes).flat_map(|outcomes| &outcomes.differences);
+    let said = |problem, part| duban::cli::problems::sentence(lang, problem, part).unwrap();
+    let problems = report.problems.iter().flat_map(|problem| [said(problem, ""), said(problem, ".help")]).collect();
+    (problems, differences.map(|difference| difference.text(lang)).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_name_that_a_story_misspells_is_told_as_what_it_is() {
+    for (from, to, zh, en) in [
+        (
+            "do: register",
+            "do: registr",
+            "没有叫 `registr` 的操作，是不是 `register`？",
+            "There is no action `registr`; did you mean `register`?",
+        ),
+        ("by: li", "by: nobody_here", "没有叫 `nobody_here` 的人。", "There is no person `nobody_here`."),
+        (
+            "state: at_work",
+            "state: at_wrk",
+            "没有叫 `at_wrk` 的状态，是不是 `at_work`？",
+            "There is no state `at_wrk`; did you mean `at_work`?",
+        ),
+        (
+            "notice: answer_soon",
+            "notice: answer_son",
+            "没有叫 `answer_son` 的通知",
+            "There is no notice `answer_son`; did you mean `answer_soon`?",
+        ),
+        (
+            "test_of: letters",
+            "test_of: leters",
+            "没有叫 `leters` 的流程可测，是不是 `letters`？",
+            "There is no workflow `leters` to test; did you mean `letters`?",
+        ),
+    ] {
+        for (lang, wanted) in [(Lang::Zh, zh), (Lang::En, en)] {
+            let (problems, _) = told_of_stories("en", lang, |story| story.replacen(from, to, 1));
+            assert!(problems.iter().any(|sentence| sentence.starts_with(wanted)), "{wanted}: {problems:?}");
+            let unfilled: Vec<&String> = problems.iter().filter(|sentence| sentence.contains(['{', '}'])).collect();
+            assert!(unfilled.is_empty(), "{unfilled:?}");
+        }
+    }
+}
+
+/// Refusals too are told in the words of whoever reads them; what a story has to say stands there to the letter.
+#[test]
+fn a_refusal_in_a_story_is_told_in_the_readers_words() {
+    let registered_twice = |story: String| story.replacen("do: register", "do: answer", 1);
+    for (rules, lang, wanted) in [("zh-CN", Lang::En, "`answer` was refused: "), ("en", Lang::Zh, "“answer”被拒绝：")] {
+        let (_, told) = told_of_stories(rules, lang, registered_twice);
+        let line = told.lines().find(|line| line.starts_with(wanted)).unwrap_or_else(|| panic!("{told}"));
+        let is_chinese = line[wanted.len()..].chars().any(|letter| ('\u{4e00}'..'\u{9fff}').contains(&letter));
+        assert_eq!(is_chinese, lang == Lang::Zh, "{line}");
+        let (_, told) =
+            told_of_stories(rules, lang, |story| registered_twice(story).replacen("do: answer", "refused: \"No.\", do: answer", 1));
+        let line = told.lines().find(|line| line.contains("No.")).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.contains(" (") && line.ends_with(')'), "both: {line}");
+    }
+}
+
+#[test]
+fn what_is_expected_of_a_branch_that_is_not_there_is_told() {
+    for (lang, wanted) in [(Lang::Zh, "没有“task 1”这个分支；一个分支也没有开"), (Lang::En, "there is no branch `task 1`; none was opened")]
+    {
+        for expected in ["branches: { task 1: open }", "tasks: { task 1: { x: 1 } }", "waits_for: { task 1: [li] }"] {
+            let (_, told) =
+                told_of_stories("en", lang, |story| story.replacen("state: at_work", &format!("state: at_work\n          {expected}"), 1));
+            assert!(told.contains(wanted) && !told.contains('?'), "{expected}: {told}");
+        }
+    }
+}
+
 /// Every element is closed by its own name.
 fn well_formed(xml: &str) {
     let mut open: Vec<&str> = Vec::new();
@@ -640,6 +721,48 @@ fn the_commands_do_what_their_pages_say() {
     assert!(schema.code == 0 && schema.out.contains("# yaml-language-server: $schema=.schema/letters.json"), "{schema:?}");
     assert!(desk.folder.path().join("letters/.schema/stories.json").is_file());
     assert_eq!(desk.run(&["check", "letters"]).code, 0, "schemas are no rules");
+}
+
+/// What a plan prints to be put under `changes` can be put there as it is, whatever came together in it.
+#[test]
+fn what_a_plan_prints_can_be_pasted() {
+    let desk = Desk::new();
+    let run = |words: &[&str]| desk.run(&[&["--lang", "en", "--database", "letters.db", "--rules", "letters"], words].concat());
+    assert_eq!(run(&["init", "letters"]).code, 0);
+    for words in [
+        &["act", "1", "register", "--as", "li", "--with", "subject=A hole"][..],
+        &["act", "2", "register", "--as", "li", "--with", "subject=A tree"],
+        &["act", "2", "hand_over", "--as", "li", "--with", "unit=roads"],
+    ] {
+        let done = run(words);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    assert_eq!(run(&["init", "copy", "--from", "letters"]).code, 0);
+    std::fs::remove_dir_all(desk.folder.path().join("copy/tests")).unwrap();
+    let file = desk.folder.path().join("copy/letters.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("value: 10 working days", "value: 9 working days").replace("version: 1 ", "version: 2 ");
+    let text = text.replace("received:", "taken_in:").replace("[received]", "[taken_in]").replace("to: received", "to: taken_in");
+    let text = text.replace("at_work:", "being_done:").replace("[at_work]", "[being_done]").replace("to: at_work", "to: being_done");
+    std::fs::write(&file, &text).unwrap();
+    let plan = run(&["plan", "copy"]);
+    let block: Vec<&str> =
+        plan.out.lines().skip_while(|line| *line != "    changes:").take_while(|line| line.starts_with("    ")).collect();
+    let wanted = [
+        "    changes:",
+        "      - version: 2",
+        "        because: write here why",
+        "        corrected: [answer_days]",
+        "        open_items: { answer: recompute }",
+        "        renamed_states: { at_work: being_done, received: taken_in }",
+    ];
+    assert_eq!(block, wanted, "{plan:?}");
+    let pasted: String = block.iter().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap())).collect();
+    std::fs::write(&file, format!("{text}\n{pasted}")).unwrap();
+    let check = run(&["check", "copy"]);
+    assert_eq!(check.code, 0, "{check:?}");
+    let plan = run(&["plan", "copy", "--exit-code"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
 }
 
 #[test]

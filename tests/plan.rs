@@ -509,6 +509,9 @@ struct Edits {
     #[serde(default)]
     was: IndexMap<String, String>,
     becomes: IndexMap<String, String>,
+    /// Stories that fail under them.
+    #[serde(default)]
+    failing: Vec<String>,
 }
 
 fn edited(rules: &[&IndexMap<String, String>]) -> RuleSet {
@@ -546,8 +549,9 @@ fn what_stands_in_the_way_of_publishing_is_on_record() {
         gathered.add(&"request".into(), found.map(|found| found.differences).unwrap_or_default());
         let (groups, _) = gathered.end();
         let choices = Default::default();
+        let failing = &edits.failing;
         let findings =
-            judge(&Judged { old: &old, new: &new, groups: &groups, allow_overdue: 0, choices: &choices, back: false, failing: &[], today });
+            judge(&Judged { old: &old, new: &new, groups: &groups, allow_overdue: 0, choices: &choices, back: false, failing, today });
         let code = name.split('-').next().unwrap();
         assert!(findings.iter().any(|finding| finding.code == code), "{name}: {findings:?} {groups:?}");
         for (lang, suffix) in [(Lang::Zh, "zh"), (Lang::En, "en")] {

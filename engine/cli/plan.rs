@@ -9,13 +9,14 @@ use crate::files;
 use crate::kernel::author::diff::{Difference, differences};
 use crate::kernel::explain::due::name_of;
 use crate::kernel::model::definition::OpenItems;
-use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, Row, What};
+use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, Row, Seen, What};
 use crate::kernel::read::phrase;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, due, say};
 use clap::Args;
 use owo_colors::OwoColorize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -153,7 +154,7 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
         return;
     }
     let zone = old.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
-    let versions = |seen: &crate::kernel::plan::Seen| seen.versions.values().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let versions = |seen: &Seen| seen.versions.values().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let head = [
         ("was", versions(&plan.old)),
         ("old", short(&plan.old.hash)),
@@ -187,8 +188,11 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
         anstream::println!("{mark} {sentence} ({})", finding.code);
         anstream::println!("  → {advice}");
     }
-    if let Some(block) = changes_to_write(plan, lang) {
-        anstream::println!("  {}\n{block}", say(lang, "plan.under_changes", &[]));
+    let blocks = changes_to_write(plan, lang);
+    let several = blocks.len() > 1;
+    for (workflow, block) in blocks {
+        let key = if several { "plan.under_changes_of" } else { "plan.under_changes" };
+        anstream::println!("  {}\n{block}", say(lang, key, &[("workflow", &workflow)]));
     }
     if let Some(file) = file {
         let key = if plan.is_blocked() { "plan.kept_blocked" } else { "plan.kept" };
@@ -196,38 +200,39 @@ pub fn show(plan: &Plan, old: &RuleSet, new: &RuleSet, file: Option<&Path>, deta
     }
 }
 
-/// What the advice comes to in a rule file, ready to be put under `changes`; nothing when no advice speaks of it.
-fn changes_to_write(plan: &Plan, lang: Lang) -> Option<String> {
-    let (mut corrected, mut open_items, mut renamed) = (Vec::new(), Vec::new(), Vec::new());
+/// What the advice comes to in the rule files, for each workflow of which it speaks, ready to be put there.
+fn changes_to_write(plan: &Plan, lang: Lang) -> Vec<(String, String)> {
+    // By workflow and key: each name once, with what is said of it.
+    let mut workflows: BTreeMap<&str, BTreeMap<String, BTreeMap<&str, &str>>> = BTreeMap::new();
     for finding in &plan.findings {
         let value = |name: &str| finding.values.get(name).map_or("", String::as_str);
-        match (finding.code.as_str(), finding.variant.as_deref()) {
-            ("E804", Some("param")) => corrected.push(value("name")),
-            ("E804", _) => corrected.push("calendar"),
-            ("E806", None) => open_items.push(format!("{}: recompute", value("deadline"))),
+        let (key, name, said) = match (finding.code.as_str(), finding.variant.as_deref()) {
+            ("E804", Some("param")) => ("corrected".to_string(), value("name"), ""),
+            ("E804", _) => ("corrected".to_string(), "calendar", ""),
+            ("E806", None) => ("open_items".to_string(), value("deadline"), "recompute"),
             ("E801", Some(variant)) => {
-                let kind =
-                    variant.strip_suffix("_likely").map(|kind| if kind == "branch" { "branches".into() } else { format!("{kind}s") });
-                renamed.extend(kind.map(|kind| format!("renamed_{kind}: {{ {}: {} }}", value("name"), value("likely"))));
+                let Some(kind) = variant.strip_suffix("_likely") else { continue };
+                let kinds = if kind == "branch" { "branches".to_string() } else { format!("{kind}s") };
+                (format!("renamed_{kinds}"), value("name"), value("likely"))
             }
-            _ => {}
+            _ => continue,
+        };
+        workflows.entry(value("workflow")).or_default().entry(key).or_default().entry(name).or_insert(said);
+    }
+    let block = |(workflow, keys): (&str, BTreeMap<String, BTreeMap<&str, &str>>)| {
+        let version = |seen: &Seen| seen.versions.get(workflow).copied().unwrap_or_default();
+        let version = version(&plan.new).max(version(&plan.old) + 1);
+        let mut block = format!("    changes:\n      - version: {version}\n        {}", say(lang, "plan.changes_because", &[]));
+        for (key, entries) in keys {
+            let is_list = entries.values().all(|said| said.is_empty());
+            let entries: Vec<String> =
+                entries.iter().map(|(name, said)| if is_list { name.to_string() } else { format!("{name}: {said}") }).collect();
+            let entries = entries.join(", ");
+            block += &if is_list { format!("\n        {key}: [{entries}]") } else { format!("\n        {key}: {{ {entries} }}") };
         }
-    }
-    let mut keys = renamed;
-    if !corrected.is_empty() {
-        keys.push(format!("corrected: [{}]", corrected.join(", ")));
-    }
-    if !open_items.is_empty() {
-        keys.push(format!("open_items: {{ {} }}", open_items.join(", ")));
-    }
-    if keys.is_empty() {
-        return None;
-    }
-    let newest = |seen: &crate::kernel::plan::Seen| seen.versions.values().max().copied().unwrap_or_default();
-    let version = newest(&plan.new).max(newest(&plan.old) + 1);
-    keys.insert(0, say(lang, "plan.changes_because", &[]));
-    let lines: Vec<String> = keys.iter().map(|key| format!("        {key}")).collect();
-    Some(format!("    changes:\n      - version: {version}\n{}", lines.join("\n")))
+        (workflow.to_string(), block)
+    };
+    workflows.into_iter().map(block).collect()
 }
 
 /// What the new rules say that the old ones did not; all of it is `duban diff`'s.

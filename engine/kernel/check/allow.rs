@@ -8,7 +8,7 @@ const SIGN: &str = "# duban-allow:";
 /// What only shows on a day: without one an allowance of it cannot be called idle.
 const OF_A_DAY: &[&str] = &["W510", "W525"];
 /// What only open items show.
-const OF_OPEN_ITEMS: &[&str] = &["W609"];
+const OF_OPEN_ITEMS: &[&str] = &["W609", "W113"];
 
 /// Takes out of what open items showed what is allowed.
 pub fn of_open_items(files: &IndexMap<String, String>, problems: &mut Vec<Problem>) {

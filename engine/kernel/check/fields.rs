@@ -42,7 +42,8 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
             unknown(None, &item(&sequence.field), &act.key(&format!("sequence.{}@", sequence.field)));
             sequence.per.iter().for_each(|per| unknown(None, &item(per), &act.key("sequence.per")));
             let unique = workflow.fields.get(&sequence.field).is_some_and(|field| field.unique);
-            if let Some(per) = sequence.per.iter().find(|per| counts_twice(workflow, sequence, per)).filter(|_| unique) {
+            let counted_apart = |per: &&Name| !placeholders(&sequence.format).any(|name| name == &***per);
+            if let Some(per) = sequence.per.iter().find(counted_apart).filter(|_| unique) {
                 twice.push(at.problem("E320", &act.key("sequence.per")).with("field", &sequence.field).with("per", per));
             }
             for name in placeholders(&sequence.format).filter(|name| *name != "year" && *name != "n") {
@@ -97,23 +98,6 @@ fn is_derived(at: &Checked, branch: Option<&Name>, field: &FieldRef) -> bool {
 
 fn field_ref(set: &Set) -> FieldRef {
     FieldRef { of: set.of, field: set.field.clone() }
-}
-
-/// Whether items that differ in what is counted apart get the same number. What follows one after the other, as sessions do, is told apart
-/// by the year; what is there side by side, as kinds and units are, only by itself or by another field.
-fn counts_twice(workflow: &Workflow, sequence: &Sequence, per: &Name) -> bool {
-    let told_by = |name: &str| match name {
-        "n" => false,
-        name if name == &**per => true,
-        name if sequence.per.iter().any(|other| &**other == name) => false,
-        "year" => !workflow.fields.get(per).is_some_and(|field| side_by_side(&field.kind)),
-        _ => true,
-    };
-    !placeholders(&sequence.format).any(told_by)
-}
-
-fn side_by_side(kind: &Type) -> bool {
-    matches!(kind, Type::Choice(_) | Type::Unit | Type::Person | Type::Item)
 }
 
 /// The names in `{…}` of a sequence's format.

@@ -260,9 +260,13 @@ fn one_workflow<'f>(
     let around = Surroundings { places: &places, directory, templates, functions: &functions, reads, calendar: calendar.as_ref() };
     let at = Checked::new(&workflow, around);
     let mut found = families(&at);
-    let unknown = |code: &str| found.iter().any(|problem| problem.code == code);
-    let (state, action) = (unknown("E103"), unknown("E106"));
-    found.retain(|problem| !(state && follows_from_a_state(problem) || action && matches!(problem.code, "E501" | "E502")));
+    let misspelt = |code: &str| found.iter().any(|problem| problem.code == code);
+    let (state, action) = (misspelt("E103"), misspelt("E106"));
+    if state || action {
+        let there_as_meant = as_meant(files, paths, &found, &functions, &around);
+        let may_follow = |problem: &Problem| state && follows_from_a_state(problem) || action && matches!(problem.code, "E501" | "E502");
+        found.retain(|problem| !may_follow(problem) || there_as_meant.iter().any(|other| says_the_same(problem, other)));
+    }
     problems.extend(found);
     if let (Some(today), Some(ends)) = (today, ends) {
         problems.extend(ahead::check(&at, today, ends));
@@ -270,6 +274,47 @@ fn one_workflow<'f>(
 
     let setting = Setting { workflow: with_reads(workflow, templates), calendar: calendar?, directory: directory.clone() };
     Some((Rules { hash: "".into(), setting: Arc::new(setting), scripts: compiled.scripts?, places, carried: Arc::default() }, path?))
+}
+
+/// What the families find when every misspelt state and action is called what is nearest to it: the rest of the flow is looked at as it is
+/// meant. Nothing when nothing is near one of them, which may then mean any.
+fn as_meant(files: &Files, paths: &[&str], found: &[Problem], functions: &IndexMap<String, String>, around: &Surroundings) -> Vec<Problem> {
+    let is_misspelt = |problem: &&Problem| matches!(problem.code, "E103" | "E106");
+    let mut misspelt: Vec<&Problem> = found.iter().filter(is_misspelt).collect();
+    // from the back, so that the places before stay where they are
+    misspelt.sort_by(|one, other| other.place.cmp(&one.place));
+    let mut texts: IndexMap<&str, String> = paths.iter().map(|path| (*path, files.own[path].to_string())).collect();
+    for problem in misspelt {
+        let value = |name: &str| problem.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+        let (Some(name), Some(near), Some(text)) = (value("name"), value("near"), texts.get_mut(&*problem.place.file)) else {
+            return Vec::new();
+        };
+        *text = renamed(text, &problem.place, name, near);
+    }
+    let mut told = Vec::new();
+    let roots: Vec<Node> = texts.iter().filter_map(|(path, text)| parse(path, text, &mut told)).collect();
+    let (read, places) = workflow::read(&roots.iter().collect::<Vec<_>>(), &mut told);
+    let Some(workflow) = read.filter(|_| !told.iter().any(hinders)) else { return Vec::new() };
+    let reads = Scripts::compile(&workflow, functions, &places, around.directory).reads;
+    let found = families(&Checked::new(&workflow, Surroundings { places: &places, reads: &reads, ..*around }));
+    if found.iter().any(|problem| is_misspelt(&problem)) { Vec::new() } else { found }
+}
+
+fn says_the_same(one: &Problem, other: &Problem) -> bool {
+    (one.code, one.variant, &one.values) == (other.code, other.variant, &other.values)
+}
+
+/// A text with another name at a place.
+fn renamed(text: &str, place: &Place, name: &str, near: &str) -> String {
+    let line = |(index, line): (usize, &str)| {
+        if index as u32 + 1 != place.line {
+            return line.to_string();
+        }
+        let at = |characters: u32| line.char_indices().nth(characters as usize).map_or(line.len(), |(at, _)| at);
+        let (from, to) = (at(place.column - 1), at(place.column - 1 + place.length));
+        format!("{}{}{}", &line[..from], line[from..to].replacen(name, near, 1), &line[to..])
+    };
+    text.split_inclusive('\n').enumerate().map(line).collect()
 }
 
 /// Notes which names the wording of each notice reads. A wording that cannot be read has been reported, and may read anything.

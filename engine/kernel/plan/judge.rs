@@ -116,6 +116,7 @@ fn gone(plan: &Judged, group: &Group) -> Option<Finding> {
         ("was", &was),
         ("becomes", &becomes),
         ("element", &group.cause.element),
+        ("workflow", &*group.workflow),
     ];
     let variant = if likely.is_empty() { variant.to_string() } else { format!("{variant}_likely") };
     Some(Finding::new(code, Some(&variant), &values))
@@ -140,9 +141,10 @@ fn moved(plan: &Judged) -> Vec<Finding> {
         *kept = chosen.is_some();
         items.extend(group.rows.iter().map(|row| &row.item));
     }
-    let finding = |((_, deadline), (kept, items)): ((&Name, &Name), (bool, Vec<&Name>))| {
+    let finding = |((workflow, deadline), (kept, items)): ((&Name, &Name), (bool, Vec<&Name>))| {
         let (count, items) = (items.len().to_string(), named(items.into_iter()));
-        Finding::new("E806", kept.then_some("kept"), &[("deadline", deadline), ("count", &count), ("items", &items)])
+        let values = [("deadline", &**deadline), ("count", &count), ("items", &items), ("workflow", workflow)];
+        Finding::new("E806", kept.then_some("kept"), &values)
     };
     by_deadline.into_iter().map(finding).collect()
 }
@@ -173,7 +175,7 @@ fn past(plan: &Judged, old: &Rules, new: &Rules) -> Vec<Finding> {
     for (name, param) in &is.params {
         let Some(before) = was.params.get(name).filter(|_| !is.is_corrected(name)) else { continue };
         if let Some((day, from, to)) = rewritten(before, param, plan.today) {
-            let values = [("name", &**name), ("day", &day.to_string()), ("was", &from), ("becomes", &to)];
+            let values = [("name", &**name), ("day", &day.to_string()), ("was", &from), ("becomes", &to), ("workflow", &is.name)];
             found.push(Finding::new("E804", Some("param"), &values));
         }
     }
@@ -181,7 +183,8 @@ fn past(plan: &Judged, old: &Rules, new: &Rules) -> Vec<Finding> {
         if let Some(day) = first_other_day(&old.setting.calendar, &new.setting.calendar, plan.today) {
             let working = new.setting.calendar.is_working_day(day);
             let variant = if working { "calendar_worked" } else { "calendar_off" };
-            found.push(Finding::new("E804", Some(variant), &[("name", &is.calendar), ("day", &day.to_string())]));
+            let values = [("name", &*is.calendar), ("day", &day.to_string()), ("workflow", &is.name)];
+            found.push(Finding::new("E804", Some(variant), &values));
         }
     }
     found

@@ -43,10 +43,12 @@ impl Telling<'_> {
             self.same("field", field, shown(&wanted), shown(item.field(field)));
         }
         for (address, wanted) in &expect.branches {
-            let found = self
-                .branch(&item, address)
-                .map_or_else(|| "-".to_string(), |no| item.branch(no).map_or_else(String::new, |branch| branch.state.to_string()));
-            self.same("branch", address, wanted.to_string(), found);
+            match self.branch(&item, address).and_then(|no| item.branch(no)) {
+                Some(branch) => self.same("branch", address, wanted.to_string(), branch.state.to_string()),
+                // that there is none may be what is expected
+                None if &**wanted == "-" => {}
+                None => self.no_branch(&item, address),
+            }
         }
         self.expect_tasks(&item, &expect.tasks);
         expect.may.iter().for_each(|(person, wanted)| self.may(person, wanted));
@@ -69,7 +71,7 @@ impl Telling<'_> {
     fn expect_tasks(&mut self, item: &Arc<Item>, wanted: &BTreeMap<String, BTreeMap<Name, Value>>) {
         for (address, fields) in wanted {
             let Some(branch) = self.branch(item, address).and_then(|no| item.branch(no)) else {
-                self.same("branch", address, "?".to_string(), "-".to_string());
+                self.no_branch(item, address);
                 continue;
             };
             for (field, wanted) in fields {
@@ -89,7 +91,7 @@ impl Telling<'_> {
             let branch = task.and_then(|no| item.branch(no));
             let (kind, state) = branch.map_or((None, &item.state), |branch| (Some(&*branch.kind), &branch.state));
             if address != "item" && branch.is_none() {
-                self.same("waits_for", address, "?".to_string(), "-".to_string());
+                self.no_branch(item, address);
                 continue;
             }
             let owner = rules.setting.workflow.states_of(kind).and_then(|states| states.get(state)).and_then(|state| state.owner.as_ref());
@@ -209,6 +211,20 @@ impl Telling<'_> {
                     vec![("of", name.clone()), ("wanted", text(*wanted)), ("found", text(found.map(|due| due.date))), ("why", why)];
                 self.differs("due", values);
             }
+        }
+    }
+
+    /// What is said of a branch that is not there cannot be held against anything.
+    fn no_branch(&mut self, item: &Item, address: &str) {
+        let mut known = Vec::new();
+        for (index, branch) in item.branches.iter().enumerate() {
+            let opened_for = ["unit", "person"].iter().find_map(|field| branch.fields.get(*field).and_then(Value::as_text));
+            let ordinal = item.branches[..=index].iter().filter(|other| other.kind == branch.kind).count();
+            known.push(format!("{} {}", branch.kind, opened_for.map_or_else(|| ordinal.to_string(), |id| id.to_string())));
+        }
+        match known.is_empty() {
+            true => self.differs("no_branch_at_all", vec![("of", address.to_string())]),
+            false => self.differs("no_branch", vec![("of", address.to_string()), ("known", known.join(", "))]),
         }
     }
 

@@ -43,15 +43,27 @@ pub struct Difference {
     pub at: String,
     pub what: &'static str,
     pub values: Vec<(&'static str, String)>,
+    /// What the rules answered, to be told in the words of whoever reads it.
+    pub refusal: Option<Refusal>,
 }
 
 impl Difference {
     pub fn text(&self, lang: Lang) -> String {
-        let values: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut values: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sentence = self.refusal.as_ref().map(|refusal| match self.values.iter().find(|(name, _)| *name == "found") {
+            // what a story has to say stands there to the letter
+            Some((_, found)) => in_both(found, words::refusal(lang, refusal)),
+            None => words::refusal(lang, refusal),
+        });
+        values.extend(sentence.as_ref().map(|sentence| ("sentence", sentence.as_str())));
         // What has a code is worded where the checks are.
         let coded = self.what.starts_with('W');
         words::say(lang, &if coded { format!("check.{}", self.what) } else { format!("story.{}", self.what) }, &values)
     }
+}
+
+fn in_both(found: &str, told: String) -> String {
+    if found == told { told } else { format!("{found} ({told})") }
 }
 
 /// Every story of a file, its table tests and function tests, and what they covered. Refusals are compared in the first language of
@@ -153,13 +165,17 @@ impl<'a> Telling<'a> {
     }
 
     pub(super) fn differs(&mut self, what: &'static str, values: Vec<(&'static str, String)>) {
+        self.tell_difference(what, values, None);
+    }
+
+    fn tell_difference(&mut self, what: &'static str, values: Vec<(&'static str, String)>, refusal: Option<Refusal>) {
         let at = self.local(self.world.now);
-        self.differences.push(Difference { step: self.step, at, what, values });
+        self.differences.push(Difference { step: self.step, at, what, values, refusal });
     }
 
     pub(super) fn remark(&mut self, what: &'static str, values: Vec<(&'static str, String)>) {
         let at = self.local(self.world.now);
-        self.remarks.push(Difference { step: self.step, at, what, values });
+        self.remarks.push(Difference { step: self.step, at, what, values, refusal: None });
     }
 
     pub(super) fn local(&self, at: Instant) -> String {
@@ -271,21 +287,15 @@ impl<'a> Telling<'a> {
             self.id = command.item.clone();
         }
         let answer = self.world.act(&command);
-        let sentence = |refusal: &Refusal| words::refusal(self.lang, refusal);
         match (answer, &step.refused) {
             (Ok(()), None) => {}
             (Ok(()), Some(wanted)) => self.differs("not_refused", vec![("action", action.to_string()), ("sentence", wanted.clone())]),
-            (Err(refusal), None) => {
-                let sentence = sentence(&refusal);
-                self.differs("refused", vec![("action", action.to_string()), ("sentence", sentence)]);
-            }
+            (Err(refusal), None) => self.tell_difference("refused", vec![("action", action.to_string())], Some(refusal)),
             (Err(refusal), Some(wanted)) => {
-                let sentence = sentence(&refusal);
-                if sentence != *wanted {
-                    self.differs(
-                        "other_sentence",
-                        vec![("action", action.to_string()), ("wanted", wanted.clone()), ("sentence", sentence)],
-                    );
+                let found = words::refusal(self.lang, &refusal);
+                if found != *wanted {
+                    let values = vec![("action", action.to_string()), ("wanted", wanted.clone()), ("found", found)];
+                    self.tell_difference("other_sentence", values, Some(refusal));
                 }
             }
         }

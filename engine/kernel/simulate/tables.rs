@@ -18,7 +18,7 @@ pub(super) fn table_tests(rules: &Arc<Rules>, file: &StoryFile, coverage: &mut C
     for (name, rows) in &file.table_tests {
         let mut differences = Vec::new();
         let mut differs = |step: usize, what: &'static str, values: Vec<(&'static str, String)>| {
-            differences.push(Difference { step, at: String::new(), what, values })
+            differences.push(Difference { step, at: String::new(), what, values, refusal: None })
         };
         for (index, test) in rows.iter().enumerate() {
             let Some(table) = workflow.tables.get(name) else {
@@ -77,7 +77,7 @@ pub(super) fn function_tests(rules: &Arc<Rules>, file: &StoryFile) -> Vec<Outcom
             let wanted = shown(&test.gives);
             if found != wanted {
                 let values = vec![("of", name.to_string()), ("wanted", wanted), ("found", found)];
-                differences.push(Difference { step: index + 1, at: String::new(), what: "function", values });
+                differences.push(Difference { step: index + 1, at: String::new(), what: "function", values, refusal: None });
             }
         }
         out.push(Outcomes { name: name.to_string(), steps: tests.len(), days: 0, differences, remarks: Vec::new() });
