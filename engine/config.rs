@@ -267,10 +267,20 @@ impl Settings {
     }
 }
 
-/// The language for people while the settings cannot be read: as named, else as the environment says.
-pub fn lang_without_settings(named: Option<&str>) -> Lang {
-    let lang = named.map(str::to_string).or_else(|| std::env::var("DUBAN_LANG").ok());
+/// The language for people before the settings are read, or while they cannot be: as named, else as the environment says, else as the
+/// settings file does, whatever else stands in it.
+pub fn lang_without_settings(named: Option<&str>, file: Option<&Path>) -> Lang {
+    let environment = || std::env::var("DUBAN_LANG").ok();
+    let lang = named.map(str::to_string).or_else(environment).or_else(|| written_lang(file));
     Settings { lang, ..Settings::default() }.lang()
+}
+
+fn written_lang(file: Option<&Path>) -> Option<String> {
+    let path = file.map(Path::to_path_buf).or_else(|| std::env::var("DUBAN_CONFIG").ok().map(PathBuf::from)).unwrap_or_else(|| FILE.into());
+    // What can be read only once (a pipe) is left to whoever reads all of it.
+    let text = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file).and_then(|_| std::fs::read_to_string(&path).ok())?;
+    let settings: serde_yaml::Value = serde_yaml::from_str(&text).ok()?;
+    settings.get("lang")?.as_str().map(str::to_string)
 }
 
 /// What was typed behind the name of the program.

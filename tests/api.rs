@@ -11,6 +11,7 @@ use duban::store::outbox::NewMail;
 use duban::store::posting::{MailEnd, Outcome};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use sqlx::Connection as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,7 +28,7 @@ struct Server {
     address: std::net::SocketAddr,
     tokens: Arc<Mutex<Arc<Tokens>>>,
     stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -61,7 +62,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, api.routes(), limits, stop.clone()));
-        Server { app, address, tokens, stop, _folder: folder }
+        Server { app, address, tokens, stop, folder }
     }
 
     async fn raw(&self, head: &str, body: &[u8]) -> Answer {
@@ -376,6 +377,13 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
     assert_eq!(server.get("/outbox/%3Cm%40example.com%3E/cause", OFFICE).await.json()["mail"]["status"], "refused");
     server.get("/outbox/m/cause", "carl").await.problem(404, "no_notice");
     server.get("/outbox/n/cause", OFFICE).await.problem(404, "no_notice");
+    // Records that cannot be read are no matter of a stranger's: nothing is derived for them.
+    let url = format!("sqlite://{}", server.folder.path().join("duban.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("update fact set json = '{' where item = 'a2'").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    server.get("/outbox/m/cause", "ann").await.problem(500, "store");
+    server.get("/outbox/m/cause", "carl").await.problem(404, "no_notice");
     let missing = server.post("/outbox/cancel", OFFICE, json!({ "ids": [key] })).await.problem(422, "missing_key");
     assert_eq!(missing["errors"][0]["pointer"], "/reason");
 }
@@ -407,6 +415,15 @@ async fn how_it_escalates_and_who_may_act_is_told_as_far_as_it_concerns_whoever_
     assert_eq!(server.get("/items/a1/actions/count_month/persons", OFFICE).await.json()["ways"], json!([]), "the engine alone");
     server.get("/items/a1/actions/answer/persons", "carl").await.problem(403, "office_only");
     server.get("/items/a1/actions/nothing/persons", OFFICE).await.problem(404, "unknown_action");
+    // What makes an item is refused in the same words wherever it is asked.
+    let refused = server.post("/items/a1/actions/submit", "ann", json!({ "input": { "title": "x" } })).await.problem(409, "item_exists");
+    let ann = &server.get("/items/a1/actions/submit/persons", OFFICE).await.json()["ways"][0]["persons"][0];
+    assert_eq!(ann, &json!({ "person": "ann", "title": "Ann", "open": false, "refused": refused["detail"] }));
+    let explained = server.get("/items/a1/actions/submit", "ann").await.json();
+    assert_eq!((&explained["open"], &explained["checks"][0]["says"]), (&json!(false), &refused["detail"]));
+    for path in ["/items/a1/actions/answer/persons?branch=9", "/items/a1/actions/answer?as=carl&branch=9"] {
+        assert_eq!(server.get(path, OFFICE).await.problem(422, "unknown_branch")["errors"][0]["pointer"], "branch");
+    }
     assert_eq!(server.post("/items/a1/actions/answer", "carl", json!({})).await.status, 200);
     let person = &server.get("/items/a1/actions/answer/persons", OFFICE).await.json()["ways"][0]["persons"][0];
     assert!(person["open"] == false && person["refused"].as_str().unwrap().contains("answer"), "{person}");
@@ -713,8 +730,11 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut count = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
-        for method in operations.as_object().unwrap().keys() {
+        for (method, operation) in operations.as_object().unwrap() {
             count += 1;
+            let keyed = operation["parameters"].to_string().contains("Idempotency-Key");
+            let told = operation["responses"]["422"]["description"].as_str().unwrap();
+            assert_eq!(told.contains("command_reused"), keyed, "{method} {path}: {told}");
             let path = path.replace(['{', '}'], "");
             let head = format!("{} {path} HTTP/1.1\r\n", method.to_uppercase());
             server.raw(&head, b"").await.problem(401, "no_token");

@@ -298,6 +298,17 @@ fn the_matrix_says_who_may_do_what_in_which_state() {
     assert_eq!(asked, rows, "{}", said.out);
     let page = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--format", "html"]).out;
     assert!(page.contains("<footer>") && page.contains("<li>"), "{page}");
+
+    let suggestions = Desk::new().run(&["say", "matrix", "--lang", "en"]).out;
+    let first: Vec<&str> = suggestions.lines().map(str::trim).skip_while(|line| !line.starts_with("To make")).take(5).collect();
+    let rows = [
+        "To make a new item (creates)",
+        "· 市人大代表: 起草建议",
+        "· 代表工委: 起草建议 (on behalf of 领衔代表)",
+        "To put wrong records right, in every state (amend_by)",
+        "· 代表工委",
+    ];
+    assert_eq!(first, rows, "{suggestions}");
 }
 
 #[test]

@@ -482,6 +482,11 @@ fn a_command_line_that_cannot_be_meant_is_told_in_the_readers_words() {
     }
     let cases: &[(&[&str], &str)] = &[
         (&["outbx"], "没有“outbx”这个命令。是不是 outbox？"),
+        (&["chek"], "没有“chek”这个命令。是不是 check？"),
+        (&["outbox", "--status", "nonsense"], "这里没有 --status 这个选项或者参数。它属于：outbox list。"),
+        (&["outbox", "release"], "缺少：<IDS|--volume|--imported>"),
+        (&["say", "matrx"], "matrix"),
+        (&["say", "letters", "matrx"], "是不是 matrix？"),
         (&["outbox", "list", "--statu", "sent"], "这里没有 --statu 这个选项或者参数。是不是 --status？"),
         (&["plan", "--days", "x"], "“x”无法识别。请写整数。"),
         (&["simulate", "--idle", "--until", "tomorrow"], "“tomorrow”无法识别。日期请写成 2026-02-28 的样子。"),
@@ -500,6 +505,16 @@ fn a_command_line_that_cannot_be_meant_is_told_in_the_readers_words() {
     let json: Json = serde_json::from_str(&told.out).unwrap();
     assert!(json["exit"] == 2 && json["error"].as_str().unwrap().contains("sentt"), "{told:?}");
     assert_eq!(desk.run(&["outbox", "--help"]).code, 0);
+
+    // The settings' language counts for what is said before they are read, also where they are wrong otherwise.
+    for (file, text) in [("en.yaml", "lang: en\n"), ("duban.yaml", "lang: en\nlnag: en\n")] {
+        std::fs::write(desk.folder.path().join(file), text).unwrap();
+        assert!(desk.run(&["outbx", "--config", file]).err.contains("There is no command"), "{file}");
+        assert!(desk.run(&["plan", "--help", "--config", file]).out.contains("Usage: duban plan"), "{file}");
+        assert!(desk.run(&["outbx", "--config", file, "--lang", "zh"]).err.contains("没有“outbx”这个命令"), "{file}");
+    }
+    assert!(desk.run(&["outbx"]).err.contains("There is no command"));
+    assert!(desk.run(&["list"]).err.contains("the settings know no `lnag`"));
 }
 
 /// What a command says of itself in Chinese: every command, every option, and nothing that no command says.
@@ -524,6 +539,11 @@ fn every_help_text_is_there_in_chinese() {
     let chinese = desk.run(&["plan", "--help"]);
     assert!(chinese.code == 0 && chinese.out.contains("用法：duban plan [OPTIONS] [FOLDER]"), "{chinese:?}");
     assert!(chinese.out.contains("选项:") && chinese.out.contains("例：     duban plan rules/letters"), "{chinese:?}");
+    assert!(chinese.out.contains("[不写时：14]") && !chinese.out.contains("[default"), "{chinese:?}");
+    let act = desk.run(&["act", "--help"]).out;
+    assert!(act.contains("例：\n  duban act 2024-087") && !act.contains("Example"), "{act}");
+    let graph = desk.run(&["graph", "-h"]).out;
+    assert!(graph.contains("[不写时：mermaid] [可选：mermaid, dot, svg]") && !graph.contains("possible"), "{graph}");
     let english = desk.run(&["plan", "--help", "--lang", "en"]);
     assert!(english.out.contains("Usage: duban plan [OPTIONS] [FOLDER]") && english.out.contains("Example: duban plan"), "{english:?}");
     assert!(desk.run(&["help", "plan"]).out.contains("预演"));

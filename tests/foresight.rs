@@ -5,7 +5,7 @@ use crate::support::world::{self, World, moment, rules};
 use duban::cli::problems::Drawing;
 use duban::kernel::decide;
 use duban::kernel::explain::silence::{self, Question, Why};
-use duban::kernel::explain::{days, ladder, mail, wakeups, who};
+use duban::kernel::explain::{days, doers, ladder, mail, wakeups, who};
 use duban::kernel::model::Name;
 use duban::kernel::model::value::Value;
 use duban::kernel::rules::{RuleSet, Rules};
@@ -270,6 +270,33 @@ fn a_condition_that_does_not_hold_is_told_with_what_it_saw() {
     assert_eq!(item.field("weight"), &Value::Number(1));
 }
 
+/// Who may do it is said of each way by itself: its condition, and which of two is the one that is recorded.
+#[test]
+fn who_may_is_said_way_by_way() {
+    let rules = office(|text| {
+        let text = text.replace("  head:    {", "  deputy:  { title: deputy, who: group clerks }\n  head:    {");
+        let (by, ways) = ("by: [clerk]", "by: [{ role: deputy, for: head, when: item.weight > 5 }, clerk]");
+        text.replace(&format!("title: answer\n    {by}"), &format!("title: answer\n    {ways}"))
+    });
+    let mut memory = handed_in(&rules);
+    let asked = |memory: &Memory, action: &str| {
+        let explained = doers::explain(&rules, &memory.item("r1").unwrap(), action, None, Lang::En).unwrap();
+        let way = |way: doers::WayExplained| {
+            let [doer] = way.persons.as_slice() else { panic!("{way:?}") };
+            (way.role.role.to_string(), doer.person.to_string(), doer.open, doer.refused.clone().unwrap_or_default())
+        };
+        explained.ways.into_iter().map(way).collect::<Vec<_>>()
+    };
+    let said = |role: &str, open: bool, refused: &str| (role.to_string(), "carl".to_string(), open, refused.to_string());
+    let light = "Not in this way now: item.weight > 5 does not hold.";
+    assert_eq!(asked(&memory, "answer"), [said("deputy", false, light), said("clerk", true, "")]);
+    memory.act(&world::command("r1", "weigh", "carl", [("weight", Value::Number(9))])).unwrap();
+    let as_deputy = "It would be recorded as done as deputy.";
+    assert_eq!(asked(&memory, "answer"), [said("deputy", true, ""), said("clerk", false, as_deputy)]);
+    let exists = ("citizen".to_string(), "ann".to_string(), false, "`r1` exists already.".to_string());
+    assert_eq!(asked(&memory, "submit"), [exists]);
+}
+
 /// The commands over a database: what they print, and the files that they write.
 #[test]
 fn the_commands_look_ahead_and_say_why() {
@@ -312,6 +339,10 @@ fn the_commands_look_ahead_and_say_why() {
     assert!(silent.code == 0 && silent.out.contains("收到建议回执"), "{silent:?}");
     let doers = desk.run(&["explain", "action", "a1", "accept"]);
     assert!(doers.code == 0 && doers.out.contains("代表工委") && doers.out.contains("✓  曾海敏"), "{doers:?}");
+    let withdraw = desk.run(&["explain", "action", "a1", "withdraw"]);
+    assert!(withdraw.out.contains("  代表工委（代领衔代表办理）\n"), "{withdraw:?}");
+    let again = desk.run(&["explain", "action", "a1", "draft"]);
+    assert!(again.code == 1 && again.out.contains("编号“a1”已经存在。") && !again.out.contains('✓'), "{again:?}");
     let days = desk.run(&["explain", "due", "a1", "review", "--days"]);
     assert!(days.out.contains("第1个工作日") && days.out.contains("国务院办公厅"), "{days:?}");
     let key = desk.json(&["outbox", "list", "--item", "a1"])["notices"][0][1]["key"].as_str().map(str::to_string).unwrap();

@@ -1,6 +1,5 @@
 //! Why a mail was sent, for programs: what caused each of its notices, from which date it counts, and why this person.
 
-use super::caller::Caller;
 use super::escalation::Kind;
 use super::explain::{PlaceView, StepView, steps};
 use super::outbox::MailRow;
@@ -88,14 +87,9 @@ pub struct DueBehind {
 #[utoipa::path(get, path = "/outbox/{id}/cause", tag = "explain", params(("id" = String, Path, min_length = 1, max_length = 200)),
     responses((status = 200, body = Cause)))]
 pub async fn cause(asked: Asked, Named(id): Named<String>) -> Result<Json<Cause>, Failure> {
-    let own = |person: &str| match &asked.caller {
-        Caller::Office => true,
-        Caller::Person(own) => **own == *person,
-    };
-    let told = asked.app.told(&id).await?.filter(|told| match (&told.mail, told.notices.first()) {
-        (Some(mail), _) => own(&mail.person),
-        (None, first) => first.is_some_and(|(_, notice)| own(&notice.person)),
-    });
+    let reader = asked.reader(None)?;
+    let own = |person: &str| reader.as_deref().is_none_or(|reader| *reader == *person);
+    let told = asked.app.told(&id, reader.as_deref()).await?;
     let Explained { mail, notices } = told.ok_or_else(|| Failure::of(StatusCode::NOT_FOUND, "no_notice").with("id", &id))?;
     let notices = notices.into_iter().map(|(rules, notice)| view(&rules, notice, &own, asked.lang)).collect();
     Ok(Json(Cause { mail: mail.map(MailRow::from), notices }))

@@ -47,7 +47,7 @@ pub struct DoersWay {
 pub struct DoerView {
     person: String,
     title: String,
-    /// May they do it now, as far as can be said without the input?
+    /// May they do it now in this way, as far as can be said without the input?
     open: bool,
     /// What stands in the way, in its own sentence.
     #[schema(required)]
@@ -66,7 +66,7 @@ pub async fn doers(
     asked.office_only()?;
     let look = asked.app.look(&id, None).await?.ok_or_else(|| unknown_item(&id))?;
     let branch = params.branch.as_deref().map(branch_address);
-    let explained = doers::explain(&look.rules, &look.item, &name, branch, asked.lang).map_err(Failure::refused)?;
+    let explained = doers::explain(&look.rules, &look.item, &name, branch, asked.lang).map_err(|no| Failure::refused(no).in_query())?;
     Ok(Json(Doers {
         item: id,
         action: explained.action.to_string(),

@@ -245,7 +245,7 @@ pub async fn action(
         effective_on: None,
         seen_rev: None,
     };
-    let explained = action::explain(&look.rules, &look.item, &command, asked.lang).map_err(Failure::refused)?;
+    let explained = action::explain(&look.rules, &look.item, &command, asked.lang).map_err(|no| Failure::refused(no).in_query())?;
     let checks = explained.checks.into_iter().map(|check| CheckView {
         what: check.what.to_string(),
         holds: check.holds,

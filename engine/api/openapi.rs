@@ -1,7 +1,7 @@
 //! The OpenAPI document: routes and types describe themselves; here stands what is true of all of them.
 
 use super::problem::PROBLEM_JSON;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
@@ -43,11 +43,8 @@ const READING: &[(&str, &str)] = &[
     ("403", "Not for this person"),
     ("404", "There is no such thing"),
     ("409", "A rule failed"),
-    (
-        "422",
-        "What was sent cannot be meant; `errors` points at it. Also: the idempotency key was used before for another request (`command_reused`)",
-    ),
-    ("503", "The database cannot be used now; repeat it with the same key"),
+    ("422", "What was sent cannot be meant; `errors` points at it"),
+    ("503", "The database cannot be used now; repeat it"),
 ];
 const WRITING: &[(&str, &str)] = &[
     ("408", "The body did not arrive in time"),
@@ -56,10 +53,21 @@ const WRITING: &[(&str, &str)] = &[
     ("413", "The body is too large"),
     ("415", "Another type of content is wanted"),
 ];
+/// Of what is done once under a key.
+const KEYED: &[(&str, &str)] = &[
+    (
+        "422",
+        "What was sent cannot be meant; `errors` points at it. Also: the idempotency key was used before for another request (`command_reused`)",
+    ),
+    ("503", "The database cannot be used now; repeat it with the same key"),
+];
 
 fn add_problems(operation: &mut Operation) {
     let writing = if operation.request_body.is_some() { WRITING } else { &[] };
-    for (status, description) in READING.iter().chain(writing) {
+    let is_key = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(one) if one.name.eq_ignore_ascii_case("idempotency-key"));
+    let has_key = operation.parameters.iter().flatten().any(is_key);
+    let keyed = if has_key { KEYED } else { &[] };
+    for (status, description) in READING.iter().chain(writing).chain(keyed) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDetails"))).build();
         let response = ResponseBuilder::new().description(*description).content(PROBLEM_JSON, content).build();
         operation.responses.responses.insert(status.to_string(), RefOr::T(response));

@@ -111,6 +111,16 @@ impl Failure {
         Failure { status: status_of(refusal.code), says: Says::Refused(Box::new(refusal)), values: Vec::new(), errors, unreadable: None }
     }
 
+    /// What was asked stood in the query: places in it are names of parameters, and no pointers.
+    pub fn in_query(mut self) -> Failure {
+        for wrong in &mut self.errors {
+            if let Some(name) = wrong.pointer.strip_prefix('/') {
+                wrong.pointer = name.to_string();
+            }
+        }
+        self
+    }
+
     pub fn details(&self, lang: Lang) -> ProblemDetails {
         let what = self.unreadable.iter().map(|what| ("what".to_string(), what.sentence(lang)));
         let own: Vec<(String, String)> = self.values.iter().cloned().chain(what).collect();

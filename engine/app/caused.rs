@@ -17,9 +17,14 @@ pub struct Explained {
 }
 
 impl App {
-    /// By the reference in a mail's footer, its Message-ID, or the key of a notice; `None` when there is neither.
-    pub async fn told(&self, reference: &str) -> Result<Option<Explained>, LoadError> {
+    /// By the reference in a mail's footer, its Message-ID, or the key of a notice; `None` when there is neither. A reader finds what was
+    /// addressed to them and nothing else; without one everything is found.
+    pub async fn told(&self, reference: &str, reader: Option<&str>) -> Result<Option<Explained>, LoadError> {
         let Some((mail, notices)) = self.find(reference.trim()).await? else { return Ok(None) };
+        let addressee = mail.as_ref().map(|mail| &*mail.person).or(notices.first().map(|notice| &*notice.person));
+        if reader.is_some_and(|reader| addressee != Some(reader)) {
+            return Ok(None);
+        }
         let mut explained = Vec::with_capacity(notices.len());
         for notice in &notices {
             let rules = self.workflow(&notice.workflow)?;

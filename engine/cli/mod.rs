@@ -248,8 +248,8 @@ fn colour(refused: bool) -> bool {
 /// Runs the command line of this process and gives its exit code.
 pub fn run() -> i32 {
     let words = crate::config::typed();
-    let named = usage::named_lang(words.iter().cloned());
-    let asked_in = crate::config::lang_without_settings(named.as_deref());
+    let named = |option: &str| usage::named(option, words.iter().cloned());
+    let asked_in = crate::config::lang_without_settings(named("--lang").as_deref(), named("--config").map(PathBuf::from).as_deref());
     let command = worded::worded(Cli::command(), asked_in);
     let parsed = command
         .clone()
@@ -257,7 +257,7 @@ pub fn run() -> i32 {
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone())));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return misused(&error, asked_in, words.iter().any(|word| word == "--json")),
+        Err(error) => return misused(&error, &command, &words, asked_in),
     };
     if !colour(cli.global.no_color) {
         anstream::ColorChoice::Never.write_global();
@@ -265,7 +265,7 @@ pub fn run() -> i32 {
     let json = cli.global.json;
     let (lang, done) = match Context::new(&cli.global) {
         Ok(context) => (context.lang, execute(cli.command, &context)),
-        Err(error) => (crate::config::lang_without_settings(cli.global.lang.as_deref()), Err(error)),
+        Err(error) => (crate::config::lang_without_settings(cli.global.lang.as_deref(), cli.global.config.as_deref()), Err(error)),
     };
     match done {
         Ok(code) => code,
@@ -282,16 +282,16 @@ pub fn run() -> i32 {
 }
 
 /// Help that was asked for, or why the command line cannot be meant.
-fn misused(error: &clap::Error, lang: Lang, json: bool) -> i32 {
+fn misused(error: &clap::Error, command: &clap::Command, words: &[String], lang: Lang) -> i32 {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     if matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion) {
         // Nobody is left to be told that it could not be printed.
         let _ = error.print();
         return error.exit_code();
     }
-    let sentence = usage::sentence(lang, error);
+    let sentence = usage::sentence(lang, error, command, words);
     anstream::eprintln!("duban: {sentence}");
-    if json {
+    if words.iter().any(|word| word == "--json") {
         anstream::println!("{}", serde_json::json!({ "error": sentence, "exit": exit::USAGE }));
     }
     exit::USAGE

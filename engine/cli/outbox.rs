@@ -12,7 +12,7 @@ use crate::store::brake::Excess;
 use crate::store::outbox::{MailStatus, STATUSES};
 use crate::store::outbox_desk::OutboxFilter;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
 #[derive(Args, Clone, Debug)]
@@ -31,15 +31,15 @@ pub enum What {
         id: String,
     },
     /// Let go of notices that are held, and try mails that wait at once
+    #[command(group = ArgGroup::new("which").args(["ids", "volume", "imported"]).required(true).multiple(true))]
     Release {
-        #[arg(required_unless_present_any = ["volume", "imported"])]
         ids: Vec<String>,
         #[command(flatten)]
         batch: BatchArgs,
     },
     /// Cancel notices and mails that have not gone out
+    #[command(group = ArgGroup::new("which").args(["ids", "volume", "imported"]).required(true).multiple(true))]
     Cancel {
-        #[arg(required_unless_present_any = ["volume", "imported"])]
         ids: Vec<String>,
         #[command(flatten)]
         batch: BatchArgs,

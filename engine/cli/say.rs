@@ -104,14 +104,21 @@ fn wanted(words: &[String], context: &Context) -> anyhow::Result<What> {
         Some(kind) => Ok(What { kind: Some(kind), name: words.get(1).cloned() }),
         None if words.len() == 1 => Ok(What { kind: None, name: Some(word.clone()) }),
         None => {
-            let known = Kind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
-            Err(Stop::usage(context.lang, "author.say.no_kind", &[("kind", word), ("known", &known)]).into())
+            let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).chain([MATRIX]).collect();
+            let mut stop = Stop::usage(context.lang, "author.say.no_kind", &[("kind", word), ("known", &known.join(", "))]);
+            // What was meant as a folder comes first, and is none.
+            let near = words.iter().find_map(|word| nearest(word, known.iter().copied()));
+            if let Some(near) = near {
+                stop.sentence += &say(context.lang, "usage.near", &[("near", near)]);
+            }
+            Err(stop.into())
         }
     }
 }
 
 fn no_row(missing: Option<author::NoSuchRow>, context: &Context) -> Stop {
-    let missing = missing.unwrap_or(author::NoSuchRow { name: String::new(), known: Vec::new() });
+    let mut missing = missing.unwrap_or(author::NoSuchRow { name: String::new(), known: Vec::new() });
+    missing.known.push(MATRIX.to_string());
     let known = missing.known.join(", ");
     match nearest(&missing.name, missing.known.iter().map(String::as_str)) {
         Some(near) => Stop::usage(context.lang, "author.say.no_row_near", &[("name", &missing.name), ("near", near)]),

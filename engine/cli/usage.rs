@@ -2,13 +2,14 @@
 
 use crate::kernel::words::{Lang, say};
 use crate::store::PlaceError;
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-/// The language that was asked for on a command line that could not be read.
-pub fn named_lang(words: impl IntoIterator<Item = String>) -> Option<String> {
+/// The value of an option, `--lang`, on a command line that could not be read.
+pub fn named(option: &str, words: impl IntoIterator<Item = String>) -> Option<String> {
     let mut words = words.into_iter().take_while(|word| word != "--");
     while let Some(word) = words.next() {
-        match word.strip_prefix("--lang") {
+        match word.strip_prefix(option) {
             Some("") => return words.next(),
             Some(rest) if rest.starts_with('=') => return Some(rest[1..].to_string()),
             _ => {}
@@ -18,17 +19,17 @@ pub fn named_lang(words: impl IntoIterator<Item = String>) -> Option<String> {
 }
 
 /// What is wrong, what would be near, and how the command is called.
-pub fn sentence(lang: Lang, error: &Error) -> String {
+pub fn sentence(lang: Lang, error: &Error, command: &Command, words: &[String]) -> String {
     let mut out = what(lang, error);
-    for (kind, key) in [
-        (ContextKind::SuggestedArg, "usage.near"),
-        (ContextKind::SuggestedValue, "usage.near"),
-        (ContextKind::SuggestedSubcommand, "usage.near"),
-    ] {
-        let near = text(error, kind);
-        if !near.is_empty() {
-            out += &say(lang, key, &[("near", &near)]);
+    let elsewhere = elsewhere(error, command, words);
+    if elsewhere.is_empty() {
+        for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::SuggestedSubcommand] {
+            if let Some(near) = nearest(error, kind) {
+                out += &say(lang, "usage.near", &[("near", &near)]);
+            }
         }
+    } else {
+        out += &say(lang, "usage.elsewhere", &[("commands", &elsewhere.join(", "))]);
     }
     if let Some(usage) = error.get(ContextKind::Usage) {
         // clap's own word stands in front of it.
@@ -38,6 +39,32 @@ pub fn sentence(lang: Lang, error: &Error) -> String {
         out += &format!("\n{}", say(lang, "usage.usage", &[("usage", &lines.join("\n      "))]));
     }
     out
+}
+
+/// The one that is nearest; of several clap names it last.
+fn nearest(error: &Error, kind: ContextKind) -> Option<String> {
+    let near = match error.get(kind) {
+        Some(ContextValue::Strings(list)) => list.last().cloned()?,
+        _ => text(error, kind),
+    };
+    Some(near).filter(|near| !near.is_empty())
+}
+
+/// The commands below the one that was typed which have the option that it lacks.
+fn elsewhere(error: &Error, command: &Command, words: &[String]) -> Vec<String> {
+    let argument = text(error, ContextKind::InvalidArg);
+    let Some(option) = argument.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument) else { return Vec::new() };
+    let option = option.split(['=', ' ']).next().unwrap_or(option);
+    let mut path = Vec::new();
+    let mut typed = command;
+    for word in words.iter().take_while(|word| !word.starts_with(&argument)) {
+        if let Some(below) = typed.find_subcommand(word) {
+            path.push(below.get_name());
+            typed = below;
+        }
+    }
+    let has = |below: &&Command| below.get_arguments().any(|argument| argument.get_long() == Some(option));
+    typed.get_subcommands().filter(has).map(|below| [path.as_slice(), &[below.get_name()]].concat().join(" ")).collect()
 }
 
 fn what(lang: Lang, error: &Error) -> String {

@@ -4,6 +4,7 @@ use super::who::filled;
 use crate::cli::office::{Office, Stop};
 use crate::cli::{Context, exit, table};
 use crate::kernel::explain::doers::{self, DoersExplained};
+use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal, say};
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -17,13 +18,13 @@ pub async fn run(office: &Office, id: &str, action: &str, branch: Option<&str>, 
     if context.json {
         anstream::println!("{}", json!(explained));
     } else {
-        anstream::print!("{}", text(&explained, lang));
+        anstream::print!("{}", text(&rules, &explained, lang));
     }
     let open = explained.ways.iter().flat_map(|way| &way.persons).any(|doer| doer.open);
     Ok(if open { exit::DONE } else { exit::FINDINGS })
 }
 
-fn text(explained: &DoersExplained, lang: Lang) -> String {
+fn text(rules: &Rules, explained: &DoersExplained, lang: Lang) -> String {
     let branch = explained.branch_title.as_ref().map(|branch| format!(" {branch}")).unwrap_or_default();
     let values = [("item", format!("{}{branch}", explained.item)), ("action", explained.title.clone())];
     let mut out = format!("{}\n", filled(lang, "explain.doers", &values).bold());
@@ -32,7 +33,14 @@ fn text(explained: &DoersExplained, lang: Lang) -> String {
     }
     for way in &explained.ways {
         let when = way.when.as_ref().map(|when| filled(lang, "explain.if", &[("source", when.to_string())])).unwrap_or_default();
-        out += &format!("  {}{when}\n", way.role.title);
+        let role = match &way.on_behalf_of {
+            Some(of) => {
+                let of = rules.setting.workflow.roles.get(of).map_or(&**of, |role| role.title.as_str());
+                say(lang, "author.on_behalf", &[("role", &way.role.title), ("of", of)])
+            }
+            None => way.role.title.clone(),
+        };
+        out += &format!("  {role}{when}\n");
         if way.persons.is_empty() {
             out += &format!("    {}\n", say(lang, "explain.nobody", &[]));
         }

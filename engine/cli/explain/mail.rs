@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub async fn run(office: &Office, id: &str, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let told = office.app.told(id).await.map_err(|error| Stop::act(lang, &error.into()))?;
+    let told = office.app.told(id, None).await.map_err(|error| Stop::act(lang, &error.into()))?;
     let none = || Stop::new(exit::FINDINGS, lang, "outbox.none", &[("id", id)]);
     let Explained { mail, notices: explained } = told.ok_or_else(none)?;
     if context.json {

@@ -48,9 +48,7 @@ pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Inst
     match item {
         Some(item) => {
             let (task, name, action) = addressing::find(rules, item, command, on)?;
-            if action.creates {
-                return Err(refusal(RefusalCode::ItemExists, &[("item", &command.item)]));
-            }
+            not_there_yet(item, action)?;
             follows(item, task, on)?;
             let mut work = Work::new(rules, item.clone(), now, counter);
             person_acts(&mut work, command, task, name, action, on)?;
@@ -70,6 +68,11 @@ pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Inst
             work.finish()
         }
     }
+}
+
+/// What makes an item is not done on one that exists.
+pub fn not_there_yet(item: &Item, action: &Action) -> Result<(), Refusal> {
+    if action.creates { Err(refusal(RefusalCode::ItemExists, &[("item", &item.id)])) } else { Ok(()) }
 }
 
 fn person_acts(work: &mut Work, command: &Command, task: Option<u32>, name: &Name, action: &Action, on: Date) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, By, RequestStep};
 use crate::kernel::model::fact::Actor;
 use crate::kernel::model::item::Item;
-use crate::kernel::rules::{Rules, View};
+use crate::kernel::rules::{EvalError, Rules, View};
 use crate::kernel::time::Date;
 use crate::kernel::words::LIST;
 use std::sync::Arc;
@@ -59,20 +59,9 @@ pub fn may<'a>(
         if &*by.role == roles::SYSTEM || !roles::holds(rules, item, &by.role, task, person, on)? {
             continue;
         }
-        let actor = Actor { person: Some(person.clone()), role: Some(by.role.clone()), on_behalf_of: by.on_behalf_of.clone(), via: None };
-        if let Some(condition) = &by.when {
-            let view = View {
-                setting: rules.setting.clone(),
-                item: item.clone(),
-                task,
-                input: Arc::default(),
-                each: Default::default(),
-                actor: Arc::new(actor.clone()),
-                today: on,
-            };
-            if !rules.scripts.holds(condition, &view)? {
-                continue;
-            }
+        let actor = actor(by, person);
+        if !condition_holds(rules, item, by, task, &actor, on)? {
+            continue;
         }
         if let Some(other) = &action.not_by {
             let doer = item.done.iter().rev().find(|done| (done.name == *other) && (done.branch == task || done.branch.is_none()));
@@ -87,6 +76,30 @@ pub fn may<'a>(
     let mut out = refusal(RefusalCode::WrongRole, &[("action", &action.title), ("person", &title(rules, person)), ("roles", &may)]);
     out.rule = Some(format!("actions.{name}.by").into());
     Err(out)
+}
+
+/// A person as they would be recorded by a way.
+fn actor(by: &By, person: &Name) -> Actor {
+    Actor { person: Some(person.clone()), role: Some(by.role.clone()), on_behalf_of: by.on_behalf_of.clone(), via: None }
+}
+
+/// Whether the condition of a way holds for a person who holds its role.
+pub fn way_holds(rules: &Rules, item: &Arc<Item>, by: &By, task: Option<u32>, person: &Name, on: Date) -> Result<bool, EvalError> {
+    condition_holds(rules, item, by, task, &actor(by, person), on)
+}
+
+fn condition_holds(rules: &Rules, item: &Arc<Item>, by: &By, task: Option<u32>, actor: &Actor, on: Date) -> Result<bool, EvalError> {
+    let Some(condition) = &by.when else { return Ok(true) };
+    let view = View {
+        setting: rules.setting.clone(),
+        item: item.clone(),
+        task,
+        input: Arc::default(),
+        each: Default::default(),
+        actor: Arc::new(actor.clone()),
+        today: on,
+    };
+    rules.scripts.holds(condition, &view)
 }
 
 fn title(rules: &Rules, person: &Name) -> String {

@@ -44,7 +44,7 @@ pub fn explain(rules: &Rules, item: &Arc<Item>, command: &Command, lang: Lang) -
     let (task, name, action) = decide::find(rules, item, command, on)?;
     let workflow = &rules.setting.workflow;
     let mut checks = Vec::new();
-    let state = who::state_allows(rules, item, action, task);
+    let state = decide::not_there_yet(item, action).and_then(|()| who::state_allows(rules, item, action, task));
     let state_title = match task.and_then(|no| item.branch(no)) {
         Some(branch) => workflow.states_of(Some(&branch.kind)).and_then(|states| states.get(&branch.state)),
         None => workflow.states.get(&item.state),

@@ -7,9 +7,11 @@ use crate::kernel::derive::roles::SYSTEM;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::decision::Refusal;
+use crate::kernel::model::definition::{Action, By};
 use crate::kernel::model::item::Item;
 use crate::kernel::rules::Rules;
-use crate::kernel::words::Lang;
+use crate::kernel::words::{Lang, say};
+use indexmap::IndexMap;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -36,12 +38,12 @@ pub struct WayExplained {
     pub persons: Vec<Doer>,
 }
 
-/// Somebody who holds the role.
+/// Somebody who holds the role, or stands in for them today.
 #[derive(Clone, Debug, Serialize)]
 pub struct Doer {
     pub person: Name,
     pub title: String,
-    /// May they do it now, as far as can be said without the input?
+    /// May they do it now in this way, as far as can be said without the input?
     pub open: bool,
     /// What stands in the way, in its own sentence.
     pub refused: Option<String>,
@@ -71,11 +73,17 @@ pub fn explain(
     for by in declared.by.iter().filter(|by| &*by.role != SYSTEM) {
         for role in who::explain(rules, item, &by.role, task)? {
             let mut persons = Vec::new();
-            for held in &role.holders {
-                let asked = Command { by: held.person.clone(), ..command.clone() };
+            let holders = role.holders.iter().map(|held| (held.person.clone(), held.title.clone()));
+            let stand_ins = role.holders.iter().filter_map(|held| held.stand_in.clone().zip(held.stand_in_title.clone()));
+            for (person, title) in holders.chain(stand_ins).collect::<IndexMap<Name, String>>() {
+                let asked = Command { by: person.clone(), ..command.clone() };
                 let explained = one::explain(rules, item, &asked, lang)?;
-                let refused = explained.checks.into_iter().find(|check| check.holds == Some(false)).map(|check| check.says);
-                persons.push(Doer { person: held.person.clone(), title: held.title.clone(), open: explained.open, refused });
+                let (open, refused) = match not_in_this_way(rules, item, (name, declared, task), by, &person, lang)? {
+                    // Whatever way it is done in, it starts from a state.
+                    Some(why) => (false, refused(&explained.checks, |check| check.what == "state").or(Some(why))),
+                    None => (explained.open, refused(&explained.checks, |_| true)),
+                };
+                persons.push(Doer { person, title, open, refused });
             }
             let when = by.when.as_ref().map(|when| when.source.clone());
             ways.push(WayExplained { role, when, on_behalf_of: by.on_behalf_of.clone(), persons });
@@ -89,4 +97,30 @@ pub fn explain(
         branch_title: task.and_then(|no| super::due::title_of_branch(rules, item, no)),
         ways,
     })
+}
+
+/// The first *no* among the checks that count.
+fn refused(checks: &[one::Check], counts: impl Fn(&one::Check) -> bool) -> Option<String> {
+    checks.iter().find(|check| check.holds == Some(false) && counts(check)).map(|check| check.says.clone())
+}
+
+/// Why a person who holds the role of a way does it in another one, or in none: its condition, or a way that comes first.
+fn not_in_this_way(
+    rules: &Rules,
+    item: &Arc<Item>,
+    (name, action, task): (&Name, &Action, Option<u32>),
+    by: &By,
+    person: &Name,
+    lang: Lang,
+) -> Result<Option<String>, Refusal> {
+    if let Some(when) = by.when.as_ref() {
+        if !decide::who::way_holds(rules, item, by, task, person, item.today)? {
+            return Ok(Some(say(lang, "explain.way_closed", &[("source", &when.source)])));
+        }
+    }
+    let taken = decide::who::may(rules, item, name, action, task, person, item.today).ok();
+    Ok(taken.filter(|(taken, _)| !std::ptr::eq(*taken, by)).map(|(taken, _)| {
+        let role = rules.setting.workflow.roles.get(&taken.role).map_or(&*taken.role, |role| role.title.as_str());
+        say(lang, "explain.way_before", &[("role", role)])
+    }))
 }

@@ -20,7 +20,11 @@ pub fn matrix(set: &RuleSet, rules: &Rules, lang: Lang) -> Document {
             None => title,
         };
         let states = workflow.states_of(branch.map(|name| &**name)).into_iter().flatten().filter(|(_, state)| state.kind != StateKind::End);
-        let rules = states.map(|(name, state)| in_state(&speaker, branch, name, state)).collect();
+        let states = states.map(|(name, state)| in_state(&speaker, branch, name, state));
+        let rules = match branch {
+            None => creating(&speaker).into_iter().chain(amending(&speaker)).chain(states).collect(),
+            Some(_) => states.collect(),
+        };
         Section { kind: Kind::State, branch: branch.cloned(), title, rules }
     });
     Document {
@@ -33,16 +37,35 @@ pub fn matrix(set: &RuleSet, rules: &Rules, lang: Lang) -> Document {
 }
 
 fn in_state(speaker: &Speaker, branch: Option<&Name>, name: &Name, state: &State) -> Said {
+    // a request without `from` may be made wherever work goes on
+    let steps = doers(speaker, branch, |action| !action.creates && (action.from.is_empty() || action.from.contains(name)));
+    let owner = state.owner.iter().map(|owner| speaker.say("say.matrix_owner", &[("role", &speaker.role(owner))])).collect();
+    Said { name: name.clone(), title: state.title.clone(), sentences: owner, steps }
+}
+
+/// Who makes an item; it has no state yet.
+fn creating(speaker: &Speaker) -> Option<Said> {
+    let steps = doers(speaker, None, |action| action.creates);
+    let title = speaker.say("say.matrix_creates", &[]);
+    (!steps.is_empty()).then(|| Said { name: "creates".into(), title, sentences: Vec::new(), steps })
+}
+
+/// Who puts wrong records right, whatever the state.
+fn amending(speaker: &Speaker) -> Option<Said> {
+    let steps: Vec<String> = speaker.workflow.amend_by.iter().map(|role| speaker.role(role)).collect();
+    let title = speaker.say("say.matrix_amends", &[]);
+    (!steps.is_empty()).then(|| Said { name: "amend_by".into(), title, sentences: Vec::new(), steps })
+}
+
+/// Each role with those of the actions that it may do.
+fn doers(speaker: &Speaker, branch: Option<&Name>, wanted: impl Fn(&Action) -> bool) -> Vec<String> {
     let mut doers: IndexMap<String, Vec<String>> = IndexMap::new();
     // in the order in which the roles are declared; the engine itself comes last
     for role in speaker.workflow.roles.keys() {
         doers.insert(speaker.role(role), Vec::new());
     }
-    for (_, action) in speaker.workflow.actions_of(branch.map(|name| &**name)).into_iter().flatten() {
-        // a request without `from` may be made wherever work goes on
-        if action.creates || !(action.from.is_empty() || action.from.contains(name)) {
-            continue;
-        }
+    let actions = speaker.workflow.actions_of(branch.map(|name| &**name)).into_iter().flatten();
+    for (_, action) in actions.filter(|(_, action)| wanted(action)) {
         for by in &action.by {
             let title = speaker.action_title(action);
             let title = match &by.on_behalf_of {
@@ -52,9 +75,6 @@ fn in_state(speaker: &Speaker, branch: Option<&Name>, name: &Name, state: &State
             doers.entry(speaker.role(&by.role)).or_default().push(speaker.when(title, &by.when));
         }
     }
-    let steps = doers.into_iter().filter(|(_, actions)| !actions.is_empty());
-    let steps =
-        steps.map(|(role, actions)| speaker.say("say.matrix_row", &[("role", &role), ("actions", &speaker.list(actions))])).collect();
-    let owner = state.owner.iter().map(|owner| speaker.say("say.matrix_owner", &[("role", &speaker.role(owner))])).collect();
-    Said { name: name.clone(), title: state.title.clone(), sentences: owner, steps }
+    let rows = doers.into_iter().filter(|(_, actions)| !actions.is_empty());
+    rows.map(|(role, actions)| speaker.say("say.matrix_row", &[("role", &role), ("actions", &speaker.list(actions))])).collect()
 }
