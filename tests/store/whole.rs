@@ -82,10 +82,18 @@ async fn a_commit_for_which_a_server_has_no_room_is_told_as_not_stored() {
 /// A person closes the page, a request runs into its time limit: what is under way is brought to its end.
 async fn what_was_queued_is_written_though_nobody_waits_for_it(ground: Ground) {
     let store = open(&ground).await;
-    drop(store.begin_save(Lane::User, vec![everything("s1")]).expect("is queued"));
-    // The question keeps its place behind it.
-    assert!(store.answered_in_order("s1", "zhang", "s1").await.expect("reads").is_some());
-    store.check_chain("s1").await.expect("it came before");
+    // While the first is written the others wait, and nobody for them.
+    let items: Vec<String> = (0..20).map(|n| format!("s{n}")).collect();
+    for item in &items {
+        let about = About { command: answered(item), ..about(item, 0) };
+        let save = Save::new(about, accepted(0, command(item))).expect("has a JSON form");
+        drop(store.begin_save(Lane::User, vec![save]).expect("is queued"));
+    }
+    for item in &items {
+        // The question keeps its place behind it.
+        assert!(store.answered_in_order(item, "zhang", item).await.expect("reads").is_some(), "{item}");
+        store.check_chain(item).await.expect("it came before");
+    }
 }
 
 #[tokio::test]
