@@ -281,7 +281,7 @@ fn one_workflow<'f>(
 fn as_meant(files: &Files, paths: &[&str], found: &[Problem], functions: &IndexMap<String, String>, around: &Surroundings) -> Vec<Problem> {
     let is_misspelt = |problem: &&Problem| matches!(problem.code, "E103" | "E106");
     let mut misspelt: Vec<&Problem> = found.iter().filter(is_misspelt).collect();
-    // from the back, so that the places before stay where they are
+    // From the back, so that the places before stay where they are.
     misspelt.sort_by(|one, other| other.place.cmp(&one.place));
     let mut texts: IndexMap<&str, String> = paths.iter().map(|path| (*path, files.own[path].to_string())).collect();
     for problem in misspelt {
@@ -311,7 +311,8 @@ fn renamed(text: &str, place: &Place, name: &str, near: &str) -> String {
             return line.to_string();
         }
         let at = |characters: u32| line.char_indices().nth(characters as usize).map_or(line.len(), |(at, _)| at);
-        let (from, to) = (at(place.column - 1), at(place.column - 1 + place.length));
+        let before = place.column.saturating_sub(1);
+        let (from, to) = (at(before), at(before.saturating_add(place.length)));
         format!("{}{}{}", &line[..from], line[from..to].replacen(name, near, 1), &line[to..])
     };
     text.split_inclusive('\n').enumerate().map(line).collect()

@@ -45,7 +45,7 @@ impl Telling<'_> {
         for (address, wanted) in &expect.branches {
             match self.branch(&item, address).and_then(|no| item.branch(no)) {
                 Some(branch) => self.same("branch", address, wanted.to_string(), branch.state.to_string()),
-                // that there is none may be what is expected
+                // That there is none may be what is expected.
                 None if &**wanted == "-" => {}
                 None => self.no_branch(&item, address),
             }

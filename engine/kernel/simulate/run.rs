@@ -51,7 +51,7 @@ impl Difference {
     pub fn text(&self, lang: Lang) -> String {
         let mut values: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let sentence = self.refusal.as_ref().map(|refusal| match self.values.iter().find(|(name, _)| *name == "found") {
-            // what a story has to say stands there to the letter
+            // What a story has to say stands there to the letter.
             Some((_, found)) => in_both(found, words::refusal(lang, refusal)),
             None => words::refusal(lang, refusal),
         });
