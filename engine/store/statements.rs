@@ -146,7 +146,7 @@ statements! {
     /// The mails that other notices make that may leave now, so that the first of a batch do not leave before the last are counted: at most `$3`.
     /// SQLite is kept from going over all that the office has ever told: what is ready is little.
     VOLUME_BEHIND = "select count(*) from (select distinct person, case bundle when '' then key else bundle end as mail from notice
-        where jurisdiction || '' = $j and status = 'ready' and not_before <= $1 and coalesce(reason, '') <> 'released'
+        where (jurisdiction = $j) is true and status = 'ready' and not_before <= $1 and coalesce(reason, '') <> 'released'
             and key not in (select value ->> 0 from json_each($2)) limit $3) behind";
     HOLD_THESE = "update notice set status = 'parked', reason = $2 where jurisdiction = $j and status = 'ready' and coalesce(reason, '') <> 'released'
         and key in (select value ->> 0 from json_each($1))";

@@ -239,7 +239,6 @@ fn no_statement_forgets_whose_rows_it_touches() {
                 "JURISDICTION_DERIVED",
                 "JURISDICTION_DOUBTED",
                 "JURISDICTION_BEHIND",
-                "SAVE_DERIVED",
                 "HOLD",
                 "HOLDS",
             ]
