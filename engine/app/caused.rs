@@ -6,6 +6,7 @@ use crate::kernel::model::decision::Notice;
 use crate::kernel::rules::Rules;
 use crate::store::StoreError;
 use crate::store::outbox::MailStatus;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What somebody was told, and why.
@@ -25,11 +26,13 @@ impl App {
         if reader.is_some_and(|reader| addressee != Some(reader)) {
             return Ok(None);
         }
-        let mut explained = Vec::with_capacity(notices.len());
+        let items: BTreeSet<&str> = notices.iter().map(|notice| &*notice.item).collect();
+        let facts = self.store.items(&items.into_iter().collect::<Vec<_>>()).await?;
+        let (mut explained, nothing) = (Vec::with_capacity(notices.len()), Ok(Vec::new()));
         for notice in &notices {
             let rules = self.workflow(&notice.workflow)?;
-            let facts = self.store.item(&notice.item).await?.map(|recorded| recorded.facts).unwrap_or_default();
-            let of = contained(|| mail::explain(&rules, &facts, notice))??;
+            let facts = facts.get(&*notice.item).unwrap_or(&nothing).as_ref().map_err(StoreError::clone)?;
+            let of = contained(|| mail::explain(&rules, facts, notice))??;
             explained.push((rules, of));
         }
         Ok(Some(Explained { mail, notices: explained }))

@@ -6,7 +6,6 @@ use super::{App, contained};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::derive::{self, roles};
 use crate::kernel::model::Name;
-use crate::kernel::model::item::Item;
 use crate::kernel::model::problem::{Place, Problem};
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::simulate::forecast::Forecast;
@@ -39,8 +38,9 @@ impl App {
         while let Some(page) = pages.next().await? {
             for (id, facts) in page {
                 let item = facts.ok().and_then(|facts| contained(|| derive::derive(rules, &id, &facts, today)).ok()?.ok()?);
-                for role in item.iter().flat_map(|item| lost(rules, item, today)) {
-                    let items = waiting.entry(role).or_default();
+                let Some(item) = item else { continue };
+                for (role, _) in roles::owners(rules, &item).into_iter().filter(|(role, task)| roles::nobody(rules, &item, role, *task)) {
+                    let items = waiting.entry(role.clone()).or_default();
                     if items.last() != Some(&id) {
                         items.push(id.clone());
                     }
@@ -57,37 +57,26 @@ impl App {
     }
 }
 
-/// The owners that an item or one of its open branches needs and that nobody is.
-fn lost(rules: &Rules, item: &Arc<Item>, today: Date) -> Vec<Name> {
-    let workflow = &rules.setting.workflow;
-    let owner = |kind: Option<&str>, state: &Name| workflow.states_of(kind)?.get(state)?.owner.clone();
-    let own = owner(None, &item.state).filter(|_| !item.ended).map(|role| (role, None));
-    let branches = item.branches.iter().filter(|branch| !branch.ended);
-    let of_branches = branches.filter_map(|branch| Some((owner(Some(&branch.kind), &branch.state)?, Some(branch.no))));
-    let nobody = |(role, task): &(Name, Option<u32>)| {
-        roles::holders(rules, item, role, *task, today).is_ok_and(|holders| {
-            // a field may still name somebody whom the directory does not know any more
-            holders.iter().all(|holder| !rules.setting.directory.persons.contains_key(holder))
-        })
-    };
-    own.into_iter().chain(of_branches).filter(nobody).map(|(role, _)| role).collect()
-}
-
 /// W609: somebody's fullest day, told at the notice of which most goes to them on it.
 fn bursts(under: &RuleSet, forecast: &Forecast, most: u64) -> Vec<Problem> {
+    let loads = forecast.persons().into_iter().filter(|load| load.busiest.1 > most);
+    let days: BTreeMap<Name, (Date, u64)> = loads.map(|load| (load.person, load.busiest)).collect();
+    let mut told: BTreeMap<&Name, BTreeMap<(Name, Name), u64>> = BTreeMap::new();
+    for mail in forecast.mails() {
+        let Some((person, _)) = days.get_key_value(mail.person()).filter(|(_, (day, _))| *day == mail.day()) else { continue };
+        for carried in mail.notices() {
+            let notice = (carried.reason.workflow.clone(), carried.reason.notice.clone());
+            *told.entry(person).or_default().entry(notice).or_default() += 1;
+        }
+    }
     let mut fullest: BTreeMap<(Name, Name), (u64, Name, Date)> = BTreeMap::new();
     let mut persons: HashMap<(Name, Name), usize> = HashMap::new();
-    for load in forecast.persons().into_iter().filter(|load| load.busiest.1 > most) {
-        let mut told: BTreeMap<(Name, Name), u64> = BTreeMap::new();
-        let theirs = forecast.mails().filter(|mail| *mail.person() == load.person && mail.day() == load.busiest.0);
-        for carried in theirs.flat_map(|mail| mail.notices()) {
-            *told.entry((carried.reason.workflow.clone(), carried.reason.notice.clone())).or_default() += 1;
-        }
-        let Some((notice, _)) = told.into_iter().max_by_key(|(_, count)| *count) else { continue };
+    for (person, (day, mails)) in &days {
+        let Some((notice, _)) = told.remove(person).into_iter().flatten().max_by_key(|(_, count)| *count) else { continue };
         *persons.entry(notice.clone()).or_default() += 1;
-        let worst = fullest.entry(notice).or_insert((0, load.person.clone(), load.busiest.0));
-        if load.busiest.1 > worst.0 {
-            *worst = (load.busiest.1, load.person, load.busiest.0);
+        let worst = fullest.entry(notice).or_insert((0, person.clone(), *day));
+        if *mails > worst.0 {
+            *worst = (*mails, person.clone(), *day);
         }
     }
     let told = fullest.into_iter().filter_map(|((workflow, notice), (mails, person, day))| {

@@ -32,7 +32,7 @@ impl<'a> Graph<'a> {
         let index = |wanted: &Name| states.iter().position(|(name, _)| *name == wanted);
         let mut edges = Vec::new();
         for (number, act) in acts.iter().enumerate().filter(|(_, act)| !act.action.creates) {
-            // a request without `from` may be made wherever work goes on
+            // A request without `from` may be made wherever work goes on.
             let anywhere = act.action.from.is_empty().then(|| (0..states.len()).filter(|at| states[*at].1.kind != StateKind::End));
             let from: Vec<usize> = anywhere.map_or_else(|| act.action.from.iter().filter_map(index).collect(), Iterator::collect);
             for (row, (to, _)) in act.targets().into_iter().enumerate() {

@@ -36,7 +36,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
             unused(format!("functions.{name}"), name);
         }
     }
-    // titles stand in the rule files in one language
+    // Titles stand in the rule files in one language.
     for (index, language) in workflow.languages.iter().enumerate().skip(1) {
         let problem = at.problem("W610", &format!("languages[{index}]")).with("language", language);
         problems.push(problem.with("first", &workflow.languages[0]));

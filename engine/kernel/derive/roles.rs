@@ -12,6 +12,21 @@ use std::sync::Arc;
 /// The role that is the engine itself.
 pub const SYSTEM: &str = "system";
 
+/// The roles in whose hands an item and its open branches are, each with the branch.
+pub fn owners<'r>(rules: &'r Rules, item: &Item) -> Vec<(&'r Name, Option<u32>)> {
+    let workflow = &rules.setting.workflow;
+    let owner = |kind: Option<&str>, state: &Name| workflow.states_of(kind)?.get(state)?.owner.as_ref();
+    let own = owner(None, &item.state).filter(|_| !item.ended).map(|role| (role, None));
+    let open = item.branches.iter().filter(|branch| !branch.ended);
+    own.into_iter().chain(open.filter_map(|branch| Some((owner(Some(&branch.kind), &branch.state)?, Some(branch.no))))).collect()
+}
+
+/// Whether nobody holds a role: a field may still name somebody whom the directory does not know any more. What cannot be asked is held.
+pub fn nobody(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>) -> bool {
+    let known = |holder: &Name| rules.setting.directory.persons.contains_key(holder);
+    holders(rules, item, role, task, item.today).is_ok_and(|holders| !holders.iter().any(known))
+}
+
 /// The persons who hold a role, seen from the item or one of its branches. Stand-ins are not counted in.
 pub fn holders(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, day: Date) -> Result<Vec<Name>, EvalError> {
     let Some(role) = rules.setting.workflow.roles.get(role) else { return Ok(Vec::new()) };

@@ -105,14 +105,7 @@ fn can_move(rules: &Rules, item: &Item) -> bool {
 /// Roles that the item needs where it stands: owners of its states, and who is told by the ladders that run.
 fn lost_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut Vec<Difference>) {
     let workflow = &pair.new.setting.workflow;
-    let mut needed: BTreeSet<(&Name, Option<u32>)> = BTreeSet::new();
-    let owner = |kind: Option<&str>, state: &Name| {
-        workflow.states_of(kind).and_then(|states| states.get(state)).and_then(|state| state.owner.as_ref())
-    };
-    needed.extend(owner(None, &after.state).filter(|_| !after.ended).map(|role| (role, None)));
-    for branch in after.branches.iter().filter(|branch| !branch.ended) {
-        needed.extend(owner(Some(&branch.kind), &branch.state).map(|role| (role, Some(branch.no))));
-    }
+    let mut needed: BTreeSet<(&Name, Option<u32>)> = roles::owners(&pair.new, after).into_iter().collect();
     for clock in after.clocks.iter().filter(|clock| clock.is_running()) {
         let ladder = workflow.deadlines.get(&clock.deadline).map(|declared| &declared.ladder[..]).unwrap_or_default();
         let told = ladder.iter().flat_map(|rung| &rung.tell).filter_map(|notice| workflow.notices.get(notice));
@@ -120,13 +113,8 @@ fn lost_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut 
         needed.extend(to.map(|recipient| (&recipient.role, clock.branch)));
     }
     for (role, task) in needed {
-        // A field may still name somebody whom the directory does not know any more.
-        let nobody = |rules: &Rules, item: &Arc<Item>| {
-            let holders = roles::holders(rules, item, role, task, item.today);
-            holders.is_ok_and(|holders| holders.iter().all(|holder| !rules.setting.directory.persons.contains_key(holder)))
-        };
         let (was, is) = (&pair.old.setting.workflow.roles, &workflow.roles);
-        if was.contains_key(role) && nobody(&pair.new, after) && !nobody(&pair.old, before) {
+        if was.contains_key(role) && roles::nobody(&pair.new, after, role, task) && !roles::nobody(&pair.old, before, role, task) {
             let same = was.get(role).map(|role| &role.who).map(|who| format!("{who:?}"))
                 == is.get(role).map(|role| &role.who).map(|who| format!("{who:?}"));
             let cause = if same { Cause::of("directory") } else { Cause::of(format!("roles.{role}")) };

@@ -37,7 +37,7 @@ pub fn matrix(set: &RuleSet, rules: &Rules, lang: Lang) -> Document {
 }
 
 fn in_state(speaker: &Speaker, branch: Option<&Name>, name: &Name, state: &State) -> Said {
-    // a request without `from` may be made wherever work goes on
+    // A request without `from` may be made wherever work goes on.
     let steps = doers(speaker, branch, |action| !action.creates && (action.from.is_empty() || action.from.contains(name)));
     let owner = state.owner.iter().map(|owner| speaker.say("say.matrix_owner", &[("role", &speaker.role(owner))])).collect();
     Said { name: name.clone(), title: state.title.clone(), sentences: owner, steps }
@@ -60,7 +60,7 @@ fn amending(speaker: &Speaker) -> Option<Said> {
 /// Each role with those of the actions that it may do.
 fn doers(speaker: &Speaker, branch: Option<&Name>, wanted: impl Fn(&Action) -> bool) -> Vec<String> {
     let mut doers: IndexMap<String, Vec<String>> = IndexMap::new();
-    // in the order in which the roles are declared; the engine itself comes last
+    // In the order in which the roles are declared; the engine itself comes last.
     for role in speaker.workflow.roles.keys() {
         doers.insert(speaker.role(role), Vec::new());
     }
