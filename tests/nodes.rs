@@ -259,6 +259,8 @@ impl Node {
             .env("DUBAN_PRODUCTION", "true")
             .env("DUBAN_INSTANCE", "office")
             .env("DUBAN_LEASE_SECONDS", LEASE.as_secs().to_string())
+            // A month of silence at once is more than is usual.
+            .env("DUBAN_VOLUME_FACTOR", "0")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
