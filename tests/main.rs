@@ -15,6 +15,7 @@ mod defects;
 mod descriptors;
 mod docs;
 mod edits;
+mod errands;
 mod foresight;
 mod generate;
 mod iofault;

@@ -4,7 +4,7 @@
 
 use super::desk::{Held, QueueError, Queued};
 use super::{App, LoadError, deciding, name};
-use crate::kernel::decide;
+use crate::kernel::decide::{self, Counter};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
@@ -132,7 +132,20 @@ impl App {
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if answer.is_ok() {
+            self.run_errands_at_once(&item).await;
+        }
         answer
+    }
+
+    /// What was done asks something of other items; the scheduler does it when it cannot be done now.
+    pub(super) async fn run_errands_at_once(&self, item: &str) {
+        let asks = self.desk().get(item).is_some_and(|held| !held.item.errands.is_empty());
+        if asks {
+            if let Err(error) = self.run_errands(item, self.now()).await {
+                tracing::warn!(item, %error, "what an item asks of others waits");
+            }
+        }
     }
 
     async fn settle(&self, acting: Acting) -> Result<Done, ActError> {
@@ -210,7 +223,6 @@ impl App {
         Err(ActError::Store(StoreError::Busy))
     }
 
-    /// Decides, after reading the counters that the decision asks for.
     async fn decide(
         &self,
         rules: &Arc<Rules>,
@@ -221,8 +233,13 @@ impl App {
         if decide::is_amend(rules, command) {
             return self.decide_amend(rules, item, command, now).await;
         }
+        self.counting(|counter| decide::act(rules, item, command, now, counter)).await
+    }
+
+    /// Decides, after reading the counters that the decision asks for.
+    pub(super) async fn counting(&self, decide: impl Fn(Counter) -> Decision) -> Result<Decision, LoadError> {
         loop {
-            let (decision, unknown) = self.decide_with_counters(rules, item, command, now);
+            let (decision, unknown) = self.with_counters(&decide);
             let decision = decision?;
             if unknown.is_empty() {
                 return Ok(decision);
@@ -251,13 +268,7 @@ impl App {
     }
 
     /// The decision, and the counters that it would have needed.
-    fn decide_with_counters(
-        &self,
-        rules: &Rules,
-        item: Option<&Arc<Item>>,
-        command: &Command,
-        now: Instant,
-    ) -> (Result<Decision, LoadError>, BTreeSet<String>) {
+    fn with_counters(&self, decide: impl Fn(Counter) -> Decision) -> (Result<Decision, LoadError>, BTreeSet<String>) {
         let unknown = RefCell::new(BTreeSet::new());
         let counter = |counter: &str| {
             let value = self.desk().counters.get(counter).copied();
@@ -266,7 +277,7 @@ impl App {
                 0
             })
         };
-        let decision = deciding(|| decide::act(rules, item, command, now, &counter));
+        let decision = deciding(|| decide(&counter));
         (decision, unknown.into_inner())
     }
 

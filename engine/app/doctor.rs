@@ -296,7 +296,7 @@ impl App {
         let rules = self.workflow(workflow)?;
         let today = day_of(at, rules.setting.workflow.timezone);
         let item = contained(|| derive::derive(&rules, id, facts, today))??;
-        Ok(item.map(|item| (caches::of(&rules, &item), decide::wake_up(&item))))
+        Ok(item.map(|item| (caches::of(&rules, &item), decide::next_moment(&item))))
     }
 }
 

@@ -9,6 +9,7 @@ mod caused;
 mod checkup;
 mod desk;
 mod doctor;
+mod errands;
 mod foresee;
 pub mod import;
 mod letters;

@@ -4,7 +4,7 @@
 //! done already is known by its cause.
 
 use super::desk::{Held, QueueError, Queued};
-use super::{App, LoadError, Offices, deciding, name, reason};
+use super::{App, LoadError, Offices, contained, deciding, name, reason};
 use crate::kernel::calendar::cron::Cron;
 use crate::kernel::decide;
 use crate::kernel::rules::Rules;
@@ -132,6 +132,9 @@ impl App {
         let Some(declared) = rules.setting.workflow.sweeps.get(sweep) else { return Ok(true) };
         let Some(on) = slot.slot.get(..10).and_then(|day| day.parse::<Date>().ok()) else { return Ok(true) };
         let round = Round { sweep, slot: &slot.slot, on, now };
+        if declared.creates.is_some() {
+            return self.make_items(&rules, &round, swept).await;
+        }
         let mut left = declared.limit.map_or(usize::MAX, |limit| limit as usize);
         let (mut whole, mut after) = (true, String::new());
         loop {
@@ -169,6 +172,38 @@ impl App {
                 break;
             }
             self.store.renew_slot(slot, self.now()).await?;
+        }
+        Ok(whole)
+    }
+
+    /// Makes the items of a sweep that are not there yet; `false` when one of them could not be made.
+    async fn make_items(&self, rules: &Arc<Rules>, round: &Round<'_>, swept: &mut Swept) -> Result<bool, StoreError> {
+        let made = match contained(|| decide::to_make(rules, round.sweep, round.slot, round.on, round.now)) {
+            Ok(Ok(made)) => made,
+            Ok(Err(refusal)) => {
+                tracing::error!(sweep = round.sweep, reason = reason(&refusal), "a sweep could not say what it makes");
+                return Ok(false);
+            }
+            Err(error) => return Err(StoreError::NotDone(error.to_string())),
+        };
+        let mut whole = true;
+        for made in made {
+            match self.make_item(rules, &made, round.on, round.now).await {
+                Ok((0, _)) => {}
+                Ok((facts, notices)) => {
+                    swept.items += 1;
+                    swept.facts += facts;
+                    swept.notices += notices;
+                }
+                Err(error) => match error.of_the_store() {
+                    Some(error) => return Err(error),
+                    None => {
+                        tracing::error!(item = %made.id, %error, "a sweep could not make an item");
+                        swept.set_aside += 1;
+                        whole = false;
+                    }
+                },
+            }
         }
         Ok(whole)
     }

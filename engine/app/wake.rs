@@ -137,6 +137,17 @@ impl App {
         let held = self.held_many(&ids, now).await.map_err(into_store)?;
         let (mut queued, mut woken) = (Vec::with_capacity(due.len()), Woken::default());
         for (due, held) in due.into_iter().zip(held) {
+            if held.as_ref().is_ok_and(|held| !held.item.errands.is_empty()) {
+                match self.run_errands(&due.item, now).await {
+                    // What it owes beside that is asked at the next tick.
+                    Ok(()) => woken.moved += 1,
+                    Err(error) => match error.of_the_store() {
+                        Some(error) => return Err(error),
+                        None => self.set_aside(&due, &error.to_string(), now, &mut woken).await?,
+                    },
+                }
+                continue;
+            }
             match held.and_then(|held| self.wake(&held, due.fence, now)) {
                 Ok(Some((saving, facts, notices))) => queued.push(OnItsWay { due, saving, facts, notices }),
                 Ok(None) => woken.moved += 1,
@@ -197,7 +208,7 @@ async fn finished(working: Vec<Working>, now: Instant, woken: &mut Woken) -> Res
 /// What a row of the store says of an item as it is now.
 pub(super) fn derived(id: &str, held: &Held, rules_rev: u64, now: Instant) -> Derived {
     let (item, caches) = (id.to_string(), caches::of(&held.rules, &held.item));
-    Derived { item, rev: held.item.rev, caches, wake_up: decide::wake_up(&held.item), rules_rev, now }
+    Derived { item, rev: held.item.rev, caches, wake_up: decide::next_moment(&held.item), rules_rev, now }
 }
 
 /// 1, 4, 16, 64 minutes, then every 4 hours.

@@ -78,10 +78,12 @@ pub fn stories(rules: &RuleSet, files: &indexmap::IndexMap<String, String>, only
             report.problems.push(nothing_to_test(rules, path, text, &file.test_of));
             continue;
         };
-        report.problems.extend(names::unknown(workflow, &file).into_iter().map(|unknown| unknown_name(path, text, &unknown)));
-        let (outcomes, coverage) = run::run(workflow, &rules.templates, &file, lang);
+        report
+            .problems
+            .extend(names::unknown(&rules.workflows, workflow, &file).into_iter().map(|unknown| unknown_name(path, text, &unknown)));
+        let (outcomes, touched) = run::run(&rules.workflows, workflow, &rules.templates, &file, lang);
         let name = workflow.setting.workflow.name.to_string();
-        covered.entry(name.clone()).or_default().add(&coverage);
+        touched.iter().for_each(|(name, coverage)| covered.entry(name.to_string()).or_default().add(coverage));
         bars.push((report.files.len(), file.coverage.clone()));
         report.files.push(FileReport { path: path.clone(), outcomes, workflow: name, coverage: Vec::new(), below: Vec::new() });
     }

@@ -74,6 +74,8 @@ fn item(paused: bool, end: Option<ClockEndHow>, by_person: bool) -> Item {
         created_on: day("2026-04-01"),
         last_effective_on: day("2026-06-29"),
         done: vec![Done { seq: 6, name: "reply".into(), branch: None, person, on: day("2026-06-29") }].into(),
+        errands: Vec::new(),
+        arrived: Vec::new(),
     }
 }
 

@@ -106,6 +106,8 @@ fn once(id: &str, facts: &[Fact], found: &mut Vec<String>) {
             Cause::Command { id } => Some(format!("command:{id}")),
             Cause::Rung { key, .. } => Some(format!("rung:{}:{}:{}:{}", key.deadline, key.cycle, key.rung, key.occurrence)),
             Cause::Sweep { sweep, slot } => Some(format!("sweep:{sweep}:{slot}")),
+            Cause::Errand { item, seq, no } => Some(format!("errand:{item}:{seq}:{no}")),
+            Cause::Answer { seq, no, .. } => Some(format!("answer:{seq}:{no}")),
             Cause::Follows { .. } | Cause::Amend { .. } => None,
         };
         if cause.is_some_and(|cause| !causes.insert(cause)) {

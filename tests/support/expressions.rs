@@ -95,6 +95,8 @@ pub fn item(state: &str, today: Date, fields: Fields) -> Item {
         created_on: today,
         last_effective_on: today,
         done: Arc::default(),
+        errands: Vec::new(),
+        arrived: Vec::new(),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::kernel::model::value::{Type, Value};
 use crate::kernel::rules::terms::Terms;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{self, Lang, due};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Speaks about one workflow.
 pub struct Speaker<'r> {
@@ -16,12 +18,28 @@ pub struct Speaker<'r> {
     pub workflow: &'r Workflow,
     pub directory: &'r Directory,
     pub terms: Terms,
+    /// The titles of the workflows of the rule set and of their actions.
+    others: HashMap<Name, (String, HashMap<Name, String>)>,
 }
 
 impl<'r> Speaker<'r> {
     pub fn new(set: &RuleSet, rules: &'r Rules, lang: Lang) -> Speaker<'r> {
         let workflow = &rules.setting.workflow;
-        Speaker { lang, workflow, directory: &rules.setting.directory, terms: Terms::read(workflow, &set.files) }
+        let titled = |(name, rules): (&Name, &Arc<Rules>)| {
+            let workflow = &rules.setting.workflow;
+            let actions = workflow.actions.iter().map(|(name, action)| (name.clone(), action.title.clone())).collect();
+            (name.clone(), (workflow.title.clone(), actions))
+        };
+        let others = set.workflows.iter().map(titled).collect();
+        Speaker { lang, workflow, directory: &rules.setting.directory, terms: Terms::read(workflow, &set.files), others }
+    }
+
+    /// The title of a workflow, and of one of its actions.
+    pub fn other<'s>(&'s self, workflow: &'s str, action: &'s str) -> (&'s str, &'s str) {
+        match self.others.get(workflow) {
+            Some((title, actions)) => (title, actions.get(action).map_or(action, String::as_str)),
+            None => (workflow, action),
+        }
     }
 
     /// A sentence of the catalogue under `author.`.

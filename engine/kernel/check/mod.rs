@@ -8,6 +8,7 @@ mod changes;
 mod conditions;
 mod cover;
 mod directory;
+mod errands;
 mod fields;
 mod files;
 mod flow;
@@ -97,6 +98,9 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
     if !whole {
         problems.retain(|problem| !asks_for_people(problem));
     }
+    problems.extend(errands::check(&workflows, workflows.len() == sorted.workflows.len()));
+    let started = started_by_others(&workflows);
+    problems.retain(|problem| problem.code != "E401" || !started.contains(&problem.place));
     let problems = settle(files, problems, today);
     if workflows.is_empty() || workflows.len() < sorted.workflows.len() {
         return (None, problems);
@@ -106,6 +110,16 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
     let hash = hash(&kept);
     let workflows = workflows.into_iter().map(|(name, rules)| (name, Arc::new(Rules { hash: hash.clone(), ..rules }))).collect();
     (Some(RuleSet { hash, workflows, directory, templates, files: kept }), problems)
+}
+
+/// Where the system actions stand that other workflows ask for, or a sweep.
+fn started_by_others(workflows: &IndexMap<Name, Rules>) -> HashSet<Place> {
+    let place = |(workflow, action): (Name, Name)| {
+        let places = &workflows.get(&workflow)?.places;
+        let path = format!("actions.{action}@");
+        places.find(&format!("{workflow}:{path}")).or_else(|| places.find(&path)).cloned()
+    };
+    errands::arrivals(workflows).into_iter().filter_map(place).collect()
 }
 
 /// Sorted, each once, without what was allowed and without what only follows from another problem on the same line.

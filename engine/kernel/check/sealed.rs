@@ -175,6 +175,12 @@ impl<'c, 'a> Sealed<'c, 'a> {
                         problems.push(self.problem(&format!("{path}.set.{}", set.field)).variant("copy").with("copy", &set.field));
                     }
                 }
+                // Who sees it there is the other workflow's to say.
+                for errand in &effects.errands {
+                    for (name, _) in errand.with.iter().filter(|(_, expr)| self.read_by(expr)) {
+                        problems.push(self.problem(&format!("{}.with.{name}", errand.path)).variant("copy").with("copy", name));
+                    }
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ pub fn check(at: &Checked) -> Vec<Problem> {
             problems.push(at.problem("E703", &format!("sweeps.{name}.if_missed")).with("sweep", name));
         }
         problems.extend(as_a_ladder(at, name, sweep));
-        if sweep.action.is_none() && sweep.tell.is_empty() {
+        if sweep.action.is_none() && sweep.tell.is_empty() && sweep.creates.is_none() {
             problems.push(at.problem("E701", &format!("sweeps.{name}@")).variant("nothing").with("sweep", name));
         }
     }
@@ -60,7 +60,11 @@ fn moves(at: &Checked, sweep: &Sweep, action: &Name) -> bool {
     own.is_none_or(|act| {
         let moves = act.targets().iter().any(|(to, _)| to.is_some());
         let acts = |effects: &Effects| {
-            !effects.set.is_empty() || !effects.open.is_empty() || !effects.tell.is_empty() || !effects.then_try.is_empty()
+            !effects.set.is_empty()
+                || !effects.open.is_empty()
+                || !effects.tell.is_empty()
+                || !effects.then_try.is_empty()
+                || !effects.errands.is_empty()
         };
         moves || act.effects().iter().any(|(effects, _)| acts(effects) || !effects.cancel.is_empty() || !effects.do_on.is_empty())
     })

@@ -144,6 +144,7 @@ fn expressions_of<'a>(act: &Act<'a>) -> Vec<&'a Expr> {
             }
         }
         exprs.extend(effects.open.iter().flat_map(|open| open.when.iter().chain(&open.for_each)));
+        exprs.extend(effects.errands.iter().flat_map(|errand| errand.when.iter().chain(errand.with.iter().map(|(_, expr)| expr))));
     }
     exprs
 }

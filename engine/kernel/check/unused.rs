@@ -79,6 +79,12 @@ impl<'a> Read<'a> {
             act.action.ask.iter().filter(|ask| ask.records.is_some()).for_each(|ask| _ = field(&ask.name));
             for (effects, _) in act.effects() {
                 effects.set.iter().chain(effects.open.iter().flat_map(|open| &open.set)).for_each(|set| _ = field(&set.field));
+                for errand in &effects.errands {
+                    match &errand.to {
+                        ErrandTo::New { link, .. } => link.iter().for_each(|(_, name)| _ = field(name)),
+                        ErrandTo::Named(named) => _ = field(&named.field),
+                    }
+                }
                 // a branch opened from records gets its fields from them
                 let records =
                     effects.open.iter().filter(|open| open.for_each.is_some()).filter_map(|open| workflow.branches.get(&open.branch));

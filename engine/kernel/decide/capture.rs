@@ -257,6 +257,9 @@ pub fn title(rules: &Rules, id: &Name) -> String {
     unit.unwrap_or_else(|| person_title(rules, id))
 }
 
+/// Facts of the engine's own.
+const BUILT_IN: [&str; 3] = [super::perform::ITEM_ENDED, super::errands::DONE, super::errands::REFUSED];
+
 /// What a fact is called for people: its action's title, or the rung's deadline.
 pub fn fact_title(rules: &Rules, item: &Item, fact: &Fact) -> String {
     if matches!(fact.cause, Cause::Amend { .. }) {
@@ -271,6 +274,6 @@ pub fn fact_title(rules: &Rules, item: &Item, fact: &Fact) -> String {
         .next()
         .or_else(|| workflow.sweeps.get(&fact.name).map(|sweep| sweep.title.clone()))
         .or_else(|| workflow.deadlines.get(fact.name.split('.').next().unwrap_or_default()).map(|deadline| deadline.title.clone()))
-        .or_else(|| (*fact.name == *super::perform::ITEM_ENDED).then(|| super::amend::built_in(rules, &fact.name)))
+        .or_else(|| BUILT_IN.contains(&&*fact.name).then(|| super::amend::built_in(rules, &fact.name)))
         .unwrap_or_else(|| fact.name.to_string())
 }

@@ -3,6 +3,7 @@
 mod addressing;
 mod amend;
 pub mod capture;
+pub mod errands;
 pub mod input;
 pub mod mailing;
 mod notices;
@@ -16,7 +17,7 @@ pub use addressing::{find, is_known, unknown_action};
 pub use amend::{AMEND, amend, is_amend};
 pub use notices::recipients;
 pub use perform::{Counter, sentence, windows_open};
-pub use sweep::{due_slots, foresee_sweep, sweep};
+pub use sweep::{due_slots, foresee_sweep, sweep, to_make};
 pub use wake::{foresee, wake};
 
 use crate::kernel::calendar::window::day_of;
@@ -107,9 +108,14 @@ fn follows(item: &Item, task: Option<u32>, on: Date) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first moment at which something more may be owed by the item.
+/// The first moment at which a deadline of the item may owe something.
 pub fn wake_up(item: &Item) -> Option<Instant> {
     item.clocks.iter().filter_map(|clock| clock.next_at).min()
+}
+
+/// The first moment at which there is something to do for the item: what it asks of others is due when it is asked.
+pub fn next_moment(item: &Item) -> Option<Instant> {
+    item.errands.iter().map(|errand| errand.at).chain(wake_up(item)).min()
 }
 
 /// An action of the item or of one of its branches as a person finds it on a day: open, or refused with its reason.

@@ -101,6 +101,7 @@ impl<'a> Work<'a> {
             for effects in &effects {
                 self.cancels(&effects.cancel, &mut outcomes);
                 self.opens(&effects.open, &view, &mut outcomes)?;
+                super::errands::asked(self, &effects.errands, &view, doing.task, &mut outcomes)?;
             }
             spared = self.done_on(&effects);
             self.when_item_ends(to.filter(|_| doing.task.is_none()), &spared, &mut outcomes);
@@ -157,7 +158,7 @@ impl<'a> Work<'a> {
         }
         drop(view);
         let notices = super::notices::of(&mut self)?;
-        let wake_up = super::wake_up(&self.item);
+        let wake_up = super::next_moment(&self.item);
         Ok(Accepted { facts: self.facts, item: Some(self.item), notices, wake_up, numbers: self.numbers, unique: self.unique })
     }
 

@@ -1,15 +1,18 @@
 //! A sweep's slot on one item: who is told, what is done.
 
+use super::errands::{self, ToMake};
 use super::notices::Tell;
 use super::perform::{Doing, Work};
 use super::{refusal, system};
 use crate::kernel::calendar::cron::{Cron, Slot};
-use crate::kernel::derive::view;
-use crate::kernel::model::decision::{Accepted, Decision, RefusalCode};
-use crate::kernel::model::definition::IfMissed;
+use crate::kernel::calendar::window::day_of;
+use crate::kernel::derive::{fold, view};
+use crate::kernel::model::Name;
+use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
+use crate::kernel::model::definition::{ForEach, IfMissed};
 use crate::kernel::model::fact::{Cause, Fact};
 use crate::kernel::model::item::Item;
-use crate::kernel::model::value::Fields;
+use crate::kernel::model::value::{Fields, Value};
 use crate::kernel::rules::{Rules, View};
 use crate::kernel::time::{Date, Instant};
 use chrono::TimeDelta;
@@ -45,17 +48,56 @@ pub fn foresee_sweep(rules: &Rules, item: &Arc<Item>, sweep: &str, slot: &str, o
     carry_out(Work::ahead(rules, item.clone(), now), sweep, slot, on)
 }
 
+/// The items that a slot of a sweep is to make, one for each unit or person for which `when` holds. None when it makes no items.
+pub fn to_make(rules: &Rules, sweep: &str, slot: &str, on: Date, now: Instant) -> Result<Vec<ToMake>, Refusal> {
+    let workflow = &rules.setting.workflow;
+    let Some((name, declared)) = workflow.sweeps.get_key_value(sweep) else { return Ok(Vec::new()) };
+    let Some(creates) = &declared.creates else { return Ok(Vec::new()) };
+    let directory = &rules.setting.directory;
+    let entries: Vec<&Name> = match creates.for_each {
+        ForEach::Units => directory.units.keys().collect(),
+        ForEach::Persons => directory.persons.keys().collect(),
+    };
+    let blank = Arc::new(fold::begin(rules, "", on, day_of(now, workflow.timezone)));
+    let view = View { today: on, ..view(rules, &blank, None) };
+    let mut made = Vec::new();
+    for entry in entries {
+        let view = View { each: Value::Text(entry.clone()), ..view.clone() };
+        if let Some(condition) = &declared.when {
+            if !rules.scripts.holds(condition, &view)? {
+                continue;
+            }
+        }
+        let mut input = Fields::new();
+        for (field, expr) in &creates.with {
+            let value = rules.scripts.eval(expr, &view)?;
+            if !value.is_empty() {
+                input.insert(field.clone(), value);
+            }
+        }
+        let id = errands::id_of(&creates.id, "", 1, on, entry);
+        let cause = Cause::Sweep { sweep: name.clone(), slot: slot.into() };
+        made.push(ToMake { id, action: creates.action.clone(), input, cause });
+        if declared.limit.is_some_and(|limit| made.len() >= limit as usize) {
+            break;
+        }
+    }
+    Ok(made)
+}
+
 fn carry_out(mut work: Work, sweep: &str, slot: &str, on: Date) -> Decision {
     let (rules, item, now) = (work.rules, work.item.clone(), work.now);
     let Some((name, declared)) = rules.setting.workflow.sweeps.get_key_value(sweep) else {
         return Err(refusal(RefusalCode::UnknownAction, &[("action", sweep), ("near", "")]));
     };
     let holders: Vec<Option<u32>> = match &declared.over {
+        // It makes items, and goes over none.
+        _ if declared.creates.is_some() => Vec::new(),
         None => vec![None],
         Some(kind) => item.branches.iter().filter(|branch| branch.kind == *kind && !branch.ended).map(|branch| Some(branch.no)).collect(),
     };
     if on < item.created_on {
-        return Ok(Accepted { wake_up: super::wake_up(&item), ..Accepted::default() });
+        return Ok(Accepted { wake_up: super::next_moment(&item), ..Accepted::default() });
     }
     for task in holders {
         if let Some(condition) = &declared.when {

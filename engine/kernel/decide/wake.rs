@@ -46,7 +46,8 @@ fn work_through(mut work: Work) -> Decision {
     }
     let accepted = work.finish()?;
     // Whoever saved this would wake the item again at once, and without end.
-    if let Some(at) = accepted.wake_up.filter(|at| accepted.facts.is_empty() && *at <= now) {
+    let next = accepted.item.as_deref().and_then(super::wake_up);
+    if let Some(at) = next.filter(|at| accepted.facts.is_empty() && *at <= now) {
         return Err(refusal(RefusalCode::OwesNothing, &[("item", &id), ("at", &at.to_rfc3339())]));
     }
     Ok(accepted)

@@ -2,8 +2,8 @@
 
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{RequestStep, StateKind, Workflow};
-use crate::kernel::model::fact::{Fact, Outcome};
-use crate::kernel::model::item::{Asked, Branch, Done, Item};
+use crate::kernel::model::fact::{Cause, Fact, Outcome};
+use crate::kernel::model::item::{Asked, Branch, Done, Errand, Item};
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Date;
@@ -45,6 +45,8 @@ pub fn begin(rules: &Rules, id: &str, on: Date, today: Date) -> Item {
         created_on: on,
         last_effective_on: on,
         done: Arc::default(),
+        errands: Vec::new(),
+        arrived: Vec::new(),
     }
 }
 
@@ -57,7 +59,12 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
     }
     item.rev = fact.seq;
     item.last_effective_on = item.last_effective_on.max(fact.effective_on);
-    for outcome in &fact.outcomes {
+    match &fact.cause {
+        Cause::Errand { item: asked_by, seq, no } => item.arrived.push((asked_by.clone(), *seq, *no)),
+        Cause::Answer { seq, no, .. } => item.errands.retain(|errand| (errand.seq, errand.no) != (*seq, *no)),
+        _ => {}
+    }
+    for (no, outcome) in (0..).zip(&fact.outcomes) {
         match outcome {
             Outcome::State { to } => {
                 let from = std::mem::replace(&mut item.state, to.clone());
@@ -99,6 +106,16 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
                 record(item, Some(*branch), field.clone(), value.clone());
                 moved.fields.push((Some(*branch), field.clone()));
             }
+            Outcome::Errand { workflow, item: asked, action, input } => item.errands.push(Arc::new(Errand {
+                seq: fact.seq,
+                no,
+                workflow: workflow.clone(),
+                item: asked.clone(),
+                action: action.clone(),
+                input: input.clone(),
+                on: fact.effective_on,
+                at: fact.recorded_at,
+            })),
         }
     }
     requests(workflow, item, fact, &mut moved);

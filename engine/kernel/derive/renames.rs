@@ -73,6 +73,8 @@ impl Reading<'_> {
             Outcome::BranchState { branch, to } | Outcome::Cancel { branch, to } => {
                 *to = workflow.state_now(self.kind(*branch).as_deref(), to).clone();
             }
+            // The names are those of another workflow.
+            Outcome::Errand { .. } => {}
             Outcome::BranchSet { branch, field, .. } => *field = workflow.field_now(self.kind(*branch).as_deref(), field).clone(),
         }
     }

@@ -85,5 +85,5 @@ pub fn explain(rules: &Rules, item: &Item, now: Instant) -> WakeUpsExplained {
         next: Cron::parse(&sweep.cron).ok().and_then(|cron| cron.next(workflow.timezone, now)).map(|slot| slot.at),
         place: rules.places.find(&format!("sweeps.{name}@")).cloned(),
     });
-    WakeUpsExplained { item: item.id.clone(), next: crate::kernel::decide::wake_up(item), rounds: rounds.collect(), clocks }
+    WakeUpsExplained { item: item.id.clone(), next: crate::kernel::decide::next_moment(item), rounds: rounds.collect(), clocks }
 }

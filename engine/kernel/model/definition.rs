@@ -106,6 +106,8 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wants {
     Condition,
+    /// Whatever it gives; what it has to fit stands in another workflow, and is looked at when all are read.
+    Any,
     /// A value that fits this type.
     Value(Type),
     /// A list to open branches for, or a single unit, person or record.
@@ -240,6 +242,29 @@ pub struct Effects {
     pub tell: Vec<Name>,
     /// System actions tried afterwards, skipped quietly when refused. Inside a branch, actions of the item.
     pub then_try: Vec<Name>,
+    /// `opens` and `sends`: what is asked of items of other workflows.
+    pub errands: Vec<Errand>,
+}
+
+/// What an action asks of another item: to come into being, or to do a system action of its workflow.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    pub workflow: Name,
+    /// A system action of that workflow.
+    pub action: Name,
+    pub to: ErrandTo,
+    /// What that action asks for, from the values of this item.
+    pub with: Vec<(Name, Expr)>,
+    pub when: Option<Expr>,
+    pub path: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrandTo {
+    /// `opens`: a new item with an id of this form; a field of type `item` takes the id.
+    New { id: String, link: Option<(Holder, Name)> },
+    /// `sends`: the item, or each of the items, that a field names.
+    Named(FieldRef),
 }
 
 #[derive(Clone, Debug)]
@@ -586,12 +611,33 @@ pub struct Sweep {
     pub cron: String,
     /// Over the open branches of this kind instead of items.
     pub over: Option<Name>,
+    /// It makes an item for each unit or person of the directory.
+    pub creates: Option<Creates>,
+    /// Over the item or branch; where it makes items, over the unit or person, which is read as `each`.
     pub when: Option<Expr>,
     pub action: Option<Name>,
     pub tell: Vec<Name>,
     pub if_missed: IfMissed,
     /// At most so many items a run.
     pub limit: Option<u32>,
+}
+
+/// The items that a sweep makes, one for each entry of the directory.
+#[derive(Clone, Debug)]
+pub struct Creates {
+    pub for_each: ForEach,
+    /// A system action with `creates`.
+    pub action: Name,
+    /// The form of the item's id: `{each}` is the unit or person, `{year}` the year of the slot.
+    pub id: String,
+    /// What the action asks for; `each` is the unit or person.
+    pub with: Vec<(Name, Expr)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForEach {
+    Units,
+    Persons,
 }
 
 /// A table of figures: the items for which `when` holds, counted by a field, as of any day.

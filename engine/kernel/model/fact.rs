@@ -1,5 +1,6 @@
 //! What happened to an item. A fact records outcomes, so folding facts never runs a script.
 
+use super::decision::Refusal;
 use super::value::{Fields, Value};
 use super::{Name, definition::Flag};
 use crate::kernel::time::{Date, Instant};
@@ -67,6 +68,18 @@ pub enum Cause {
     Sweep { sweep: Name, slot: Name },
     /// `then_try`, `do_on` or a rung's `do`, following fact `after` of the same decision.
     Follows { after: u64 },
+    /// An item of another workflow asked for it: entry `no` of its fact `seq`.
+    Errand { item: Name, seq: u64, no: u32 },
+    /// What became of entry `no` of fact `seq`, which asked something of another item.
+    Answer {
+        seq: u64,
+        no: u32,
+        /// The item that was asked.
+        item: Name,
+        /// Why it was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Box<Refusal>>,
+    },
     /// A wrong recorded value put right (decisions A3): in fact `seq`, `what` is the `effective_on`, an input or a field.
     Amend { id: Name, seq: u64, what: Amended, value: Value },
 }
@@ -101,6 +114,8 @@ impl Cause {
         match self {
             Cause::Rung { key, .. } => Some(format!("rung:{}", key.text())),
             Cause::Sweep { sweep, slot } => Some(format!("sweep:{sweep}:{slot}")),
+            Cause::Errand { item, seq, no } => Some(format!("errand:{item}:{seq}:{no}")),
+            Cause::Answer { seq, no, .. } => Some(format!("answer:{seq}:{no}")),
             Cause::Command { .. } | Cause::Follows { .. } | Cause::Amend { .. } => None,
         }
     }
@@ -146,5 +161,13 @@ pub enum Outcome {
     Cancel {
         branch: u32,
         to: Name,
+    },
+    /// Something is asked of an item of another workflow; it is asked until an answer is recorded.
+    Errand {
+        workflow: Name,
+        item: Name,
+        action: Name,
+        #[serde(default, skip_serializing_if = "Fields::is_empty")]
+        input: Fields,
     },
 }

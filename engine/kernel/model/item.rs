@@ -30,6 +30,28 @@ pub struct Item {
     pub last_effective_on: Date,
     /// The latest doing of each action on the item and on each branch, for `not_by` and `sealed_until`.
     pub done: Arc<Vec<Done>>,
+    /// What it has asked of other items and has no answer to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errands: Vec<Arc<Errand>>,
+    /// What other items asked of it and it did: item, fact, and entry of that fact.
+    #[serde(skip)]
+    pub arrived: Vec<(Name, u64, u32)>,
+}
+
+/// What an item asks of another one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Errand {
+    /// The fact that asks it, and which entry of that fact.
+    pub seq: u64,
+    pub no: u32,
+    pub workflow: Name,
+    pub item: Name,
+    pub action: Name,
+    pub input: Fields,
+    /// The day on which it counts as asked.
+    pub on: Date,
+    /// When it was asked.
+    pub at: Instant,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -237,9 +259,9 @@ pub struct Asked {
 }
 
 impl Item {
-    /// Whether nothing more can happen here: the item has ended, and so has each of its branches.
+    /// Whether nothing more can happen here: the item has ended, so has each of its branches, and it waits for no other item's answer.
     pub fn is_over(&self) -> bool {
-        self.ended && self.branches.iter().all(|branch| branch.ended)
+        self.ended && self.errands.is_empty() && self.branches.iter().all(|branch| branch.ended)
     }
 
     pub fn branch(&self, no: u32) -> Option<&Branch> {

@@ -65,10 +65,21 @@ pub struct Expect {
     pub hidden: BTreeMap<Name, Vec<Name>>,
     /// Report → its figures on this day over the items of the story.
     pub reports: BTreeMap<Name, ExpectedFigures>,
+    /// Other items, by their id: the state in which each stands, and its fields.
+    pub others: BTreeMap<Name, OtherItem>,
     pub mails: Option<Vec<ExpectedMail>>,
     pub skipped: Option<Vec<ExpectedSkip>>,
     pub paused: Option<Vec<Name>>,
     pub provisional: Option<Vec<Name>>,
+}
+
+/// What has to be so of an item that the story is not about.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtherItem {
+    /// `-` is expected of one that must not be there.
+    pub state: Option<Name>,
+    pub item: BTreeMap<Name, Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -8,7 +8,7 @@ use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{
-    Action, Ask, By, Choose, Effects, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants,
+    Action, Ask, By, Choose, Effects, Errand, ErrandTo, Expr, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants,
 };
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
@@ -175,7 +175,50 @@ pub fn effects(reader: &mut Reader, world: &World, row: Row, scope: &Scope, asks
             done.do_on.extend(reader.name(node).map(|action| (branch, action)));
         }
     }
+    for node in row.get("opens").map(|node| reader.list(node)).unwrap_or_default() {
+        done.errands.extend(opens(reader, world, node, scope));
+    }
+    for node in row.get("sends").map(|node| reader.list(node)).unwrap_or_default() {
+        done.errands.extend(sends(reader, node, scope));
+    }
     done
+}
+
+/// `opens: [{ workflow, do, id, with, link }]`
+fn opens(reader: &mut Reader, world: &World, node: &Node, scope: &Scope) -> Option<Errand> {
+    let row = reader.row(node, &keys::OPENS)?;
+    let id = reader.need_text(row, "id");
+    let link = row.get("link").and_then(|node| {
+        let name = reader.name(node)?;
+        let branch = scope.branch.as_deref();
+        let known = world.field(branch, &name);
+        if known.is_none() {
+            reader.unknown_name("E107", node, &name, &world.field_names(branch));
+        }
+        known.map(|seen| (seen.of, name))
+    });
+    errand(reader, row, node, scope, ErrandTo::New { id, link })
+}
+
+/// `sends: [{ workflow, to, do, with }]`
+fn sends(reader: &mut Reader, node: &Node, scope: &Scope) -> Option<Errand> {
+    let row = reader.row(node, &keys::SENDS)?;
+    let to = reader.need(row, "to").and_then(|node| reader.phrase(node, "field", phrase::field))?;
+    errand(reader, row, node, scope, ErrandTo::Named(to))
+}
+
+fn errand(reader: &mut Reader, row: Row, node: &Node, scope: &Scope, to: ErrandTo) -> Option<Errand> {
+    let workflow = reader.need(row, "workflow").and_then(|node| reader.name(node));
+    let action = reader.need(row, "do").and_then(|node| reader.name(node));
+    let with = row.get("with").map(|node| values(reader, node, scope)).unwrap_or_default();
+    let when = reader.condition(row, "when", scope);
+    Some(Errand { workflow: workflow?, action: action?, to, with, when, path: node.path.clone() })
+}
+
+/// Expressions by name; what they have to give is known where they are received.
+pub fn values(reader: &mut Reader, node: &Node, scope: &Scope) -> Vec<(Name, Expr)> {
+    let rows = reader.named(node);
+    rows.into_iter().filter_map(|(name, node)| Some((name, reader.expr(node, scope, Wants::Any)?))).collect()
 }
 
 fn open(reader: &mut Reader, world: &World, branch: &Name, node: &Node, scope: &Scope, asks: &[Ask], opens: &mut Vec<Open>) {

@@ -47,14 +47,17 @@ pub const FIELD: [&str; 11] =
 
 pub const STATE: [&str; 4] = ["title", "kind", "owner", "no_deadline_needed"];
 
-pub const ACTION: [&str; 17] = [
+pub const ACTION: [&str; 19] = [
     "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
-    "then_try", "sequence",
+    "then_try", "sequence", "opens", "sends",
 ];
 pub const BY: [&str; 4] = ["role", "when", "for", "ask"];
 pub const ASK: [&str; 5] = ["type", "options", "required", "title", "option_titles"];
 pub const REQUIRE: [&str; 2] = ["if", "say"];
-pub const CHOOSE: [&str; 9] = ["to", "when", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
+pub const CHOOSE: [&str; 11] = ["to", "when", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try", "opens", "sends"];
+/// What is asked of another workflow: a new item, or an action on items that are named.
+pub const OPENS: [&str; 6] = ["workflow", "do", "id", "with", "link", "when"];
+pub const SENDS: [&str; 5] = ["workflow", "to", "do", "with", "when"];
 pub const OPEN: [&str; 3] = ["for_each", "set", "when"];
 pub const SET: [&str; 2] = ["value", "when"];
 
@@ -98,7 +101,8 @@ pub const RUNG: [&str; 8] = ["rung", "at", "tell", "flag", "do", "at_most", "whe
 
 pub const REQUEST: [&str; 12] =
     ["title", "branch", "from", "ask_by", "ask", "require", "decide_by", "length", "ladder", "approve", "refuse", "counts_as"];
-pub const OUTCOME: [&str; 11] = ["title", "to", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try"];
+pub const OUTCOME: [&str; 13] =
+    ["title", "to", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell", "then_try", "opens", "sends"];
 pub const CONSENT: [&str; 1] = ["all"];
 
 pub const TABLE: [&str; 2] = ["title", "rows"];
@@ -107,7 +111,9 @@ pub const FUNCTION: [&str; 4] = ["title", "file", "takes", "gives"];
 
 pub const NOTICE: [&str; 9] = ["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"];
 pub const RECIPIENT: [&str; 2] = ["role", "or"];
-pub const SWEEP: [&str; 8] = ["title", "cron", "over", "when", "do", "tell", "if_missed", "limit"];
+pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do", "creates", "tell", "if_missed", "limit"];
+/// What a sweep makes for each unit or person.
+pub const CREATES: [&str; 3] = ["do", "id", "with"];
 pub const REPORT: [&str; 4] = ["title", "when", "by", "share"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];

@@ -1,10 +1,12 @@
 //! `notices`, `sweeps` and `reports`: what people are told, regular rounds, and tables of figures.
 
+use super::actions;
 use super::keys;
-use super::reader::Reader;
+use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Reads, Recipient, Report, Scope, Sweep};
+use crate::kernel::model::definition::{Creates, ForEach, IfMissed, Notice, NoticeKind, Reads, Recipient, Report, Scope, Sweep};
+use crate::kernel::model::value::Type;
 
 const KINDS: [(&str, NoticeKind); 3] =
     [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
@@ -43,7 +45,10 @@ fn recipients(reader: &mut Reader, node: &Node) -> Vec<Recipient> {
 pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
     let row = reader.row(node, &keys::SWEEP)?;
     let over = row.get("over").and_then(|node| reader.name(node));
-    let scope = Scope { branch: over.clone(), ..Scope::default() };
+    let for_each = row.get("for_each").and_then(|node| reader.word(node, &[("units", ForEach::Units), ("persons", ForEach::Persons)]));
+    let each = for_each.map(|each| if each == ForEach::Units { Type::Unit } else { Type::Person });
+    let scope = Scope { branch: over.clone(), each, ..Scope::default() };
+    let creates = creates(reader, row, for_each, &scope);
     let missed = [("run_once", IfMissed::RunOnce), ("skip", IfMissed::Skip), ("run_each", IfMissed::RunEach)];
     Some(Sweep {
         title: row.get("title").and_then(|node| reader.text(node)).unwrap_or_else(|| name.to_string()),
@@ -54,7 +59,21 @@ pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
         if_missed: reader.need(row, "if_missed").and_then(|node| reader.word(node, &missed)).unwrap_or(IfMissed::RunOnce),
         limit: row.get("limit").and_then(|node| reader.number(node)),
         over,
+        creates,
     })
+}
+
+/// `for_each: units` with `creates: { do, id, with }`: neither is anything without the other.
+fn creates(reader: &mut Reader, row: Row, for_each: Option<ForEach>, scope: &Scope) -> Option<Creates> {
+    if row.get("creates").is_none() && row.get("for_each").is_none() {
+        return None;
+    }
+    let (made, _) = (reader.need(row, "creates"), reader.need(row, "for_each"));
+    let row = reader.row(made?, &keys::CREATES)?;
+    let action = reader.need(row, "do").and_then(|node| reader.name(node));
+    let id = reader.need_text(row, "id");
+    let with = row.get("with").map(|node| actions::values(reader, node, scope)).unwrap_or_default();
+    Some(Creates { for_each: for_each?, action: action?, id, with })
 }
 
 pub fn report(reader: &mut Reader, node: &Node) -> Option<Report> {

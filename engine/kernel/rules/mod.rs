@@ -9,7 +9,7 @@ use crate::kernel::model::directory::Directory;
 use crate::kernel::model::fact::Actor;
 use crate::kernel::model::item::Item;
 use crate::kernel::model::problem::{Places, Problem};
-use crate::kernel::model::value::{Fields, Value};
+use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::time::Date;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
@@ -168,6 +168,11 @@ impl Scripts {
     pub fn compile(workflow: &Workflow, functions: &IndexMap<String, String>, places: &Places, directory: &Directory) -> Compilation {
         let (compiled, problems, reads) = program::compile(workflow, functions, places, directory);
         Compilation { scripts: compiled.map(|compiled| Scripts { compiled: Arc::new(compiled) }), problems, reads }
+    }
+
+    /// Holds what expressions of a workflow give against types that stand in another one; `true` is what may not be empty.
+    pub fn fit(workflow: &Workflow, places: &Places, directory: &Directory, wanted: &[(&Expr, &Type, bool)]) -> Vec<Problem> {
+        program::fit(workflow, places, directory, wanted)
     }
 
     pub fn eval(&self, expr: &Expr, view: &View) -> Result<Value, EvalError> {

@@ -7,7 +7,7 @@ use super::{Derived, EvalError, Reading, View, api, straight, typing};
 use crate::kernel::model::definition::{Expr, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Places, Problem};
-use crate::kernel::model::value::{Fields, Value};
+use crate::kernel::model::value::{Fields, Type, Value};
 use indexmap::IndexMap;
 use rhai::{AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, Module, Scope};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,6 +159,13 @@ pub(super) fn compile(
     let functions = checked.library.shared_lib().clone();
     let (derived, caches) = (checked.derived, Mutex::default());
     (Some(Compiled { engine, functions, programs, derived, caches }), checked.problems, checked.reads)
+}
+
+/// See [`super::Scripts::fit`].
+pub(super) fn fit(workflow: &Workflow, places: &Places, directory: &Directory, wanted: &[(&Expr, &Type, bool)]) -> Vec<Problem> {
+    let mut engine = engine::build(workflow);
+    engine.set_strict_variables(false);
+    typing::fit(&engine, workflow, places, directory, wanted)
 }
 
 /// Compiles an expression with a scope of only those views that it reads. `None` when it cannot be read.

@@ -10,7 +10,7 @@ use crate::kernel::model::decision::Notice;
 use crate::kernel::model::definition::Flag;
 use crate::kernel::model::fact::Cause;
 use crate::kernel::model::item::{Clock, Item};
-use crate::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip};
+use crate::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip, OtherItem};
 use crate::kernel::model::value::Value;
 use crate::kernel::render;
 use crate::kernel::report;
@@ -26,6 +26,7 @@ impl Telling<'_> {
             self.expect_mails(wanted);
         }
         self.seen_mails = self.world.sent.len();
+        expect.others.iter().for_each(|(id, wanted)| self.expect_other(id, wanted));
         if let Some(wanted) = &expect.skipped {
             self.expect_skipped(wanted);
         }
@@ -65,6 +66,22 @@ impl Telling<'_> {
         if let Some(wanted) = &expect.provisional {
             let provisional = running().filter(|clock| clock.due.as_ref().is_some_and(|due| due.provisional));
             self.same_names("provisional", wanted, provisional.map(|clock| &clock.deadline).collect());
+        }
+    }
+
+    /// An item that the story is not about.
+    fn expect_other(&mut self, id: &Name, wanted: &OtherItem) {
+        let found = self.world.item(id);
+        let state = found.as_ref().map_or_else(|| "-".to_string(), |item| item.state.to_string());
+        if let Some(wanted) = &wanted.state {
+            self.same("other_state", id, wanted.to_string(), state);
+        }
+        let Some(item) = found else { return };
+        let rules = self.world.rules_of(&item.workflow);
+        for (field, wanted) in &wanted.item {
+            let kind = rules.setting.workflow.fields.get(field).map(|field| &field.kind);
+            let typed = kind.and_then(|kind| decide::input::coerce(&rules, &item, kind, wanted).ok());
+            self.same("other_field", &format!("{id}.{field}"), shown(typed.as_ref().unwrap_or(wanted)), shown(item.field(field)));
         }
     }
 

@@ -284,7 +284,7 @@ impl<'c> Living<'c> {
     fn keep(&mut self, accepted: Accepted) {
         let Some(item) = accepted.item else { return };
         let before = self.life.item.flag;
-        self.wake_at = accepted.wake_up;
+        self.wake_at = decide::wake_up(&item);
         if item.flag != before {
             let raised = accepted.facts.iter().rev().find_map(|fact| match &fact.cause {
                 Cause::Rung { key, flag, .. } if item.flag.is_some() && *flag == item.flag => Some(key.clone()),

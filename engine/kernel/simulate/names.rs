@@ -4,7 +4,9 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::Workflow;
 use crate::kernel::model::story::StoryFile;
 use crate::kernel::rules::Rules;
+use indexmap::IndexMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What the bars of a file may be set for.
 pub const MEASURES: [&str; 6] = ["states", "actions", "guards_both_ways", "rungs", "notices", "table_rows"];
@@ -18,12 +20,14 @@ pub struct Unknown {
     pub known: Vec<String>,
 }
 
-/// Every unknown name of a file, each once. What a story expects to be refused may well be unknown.
-pub fn unknown(rules: &Rules, file: &StoryFile) -> Vec<Unknown> {
+/// Every unknown name of a file, each once. What a story expects to be refused may well be unknown. What people do on items of the other
+/// workflows is known too.
+pub fn unknown(workflows: &IndexMap<Name, Arc<Rules>>, rules: &Rules, file: &StoryFile) -> Vec<Unknown> {
+    let all = || workflows.values().map(|rules| &rules.setting.workflow);
     let workflow = &rules.setting.workflow;
     let mut found = Found { told: BTreeSet::new(), out: Vec::new() };
-    let actions = actions(workflow);
-    let notices: Vec<String> = workflow.notices.keys().map(|name| name.to_string()).collect();
+    let actions: Vec<String> = all().flat_map(actions).collect();
+    let notices: Vec<String> = all().flat_map(|workflow| workflow.notices.keys()).map(|name| name.to_string()).collect();
     let deadlines: Vec<String> = workflow.deadlines.keys().map(|name| name.to_string()).collect();
     let rungs: Vec<String> = workflow
         .deadlines

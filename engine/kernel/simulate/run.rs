@@ -69,14 +69,23 @@ fn in_both(found: &str, told: String) -> String {
 /// Every story of a file, its table tests and function tests, and what they covered. Refusals are compared in the first language of
 /// the rule set; why something differs is told in the reader's. Every mail that is sent is worded with the rule set's templates, so that
 /// one that cannot be worded is found here.
-pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryFile, reader: Lang) -> (Vec<Outcomes>, Coverage) {
+/// `workflows` are all of the rule set: what is asked of items of the others is done there; what was covered is told for each.
+pub fn run(
+    workflows: &IndexMap<Name, Arc<Rules>>,
+    rules: &Arc<Rules>,
+    templates: &IndexMap<Name, String>,
+    file: &StoryFile,
+    reader: Lang,
+) -> (Vec<Outcomes>, BTreeMap<Name, Coverage>) {
     let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
     let lang = if english { Lang::En } else { Lang::Zh };
-    let mut coverage = Coverage::default();
+    let (mut coverage, mut covered) = (Coverage::default(), BTreeMap::<Name, Coverage>::new());
+    let others = workflows.iter().filter(|(name, _)| **name != rules.setting.workflow.name);
+    let others: BTreeMap<Name, Arc<Rules>> = others.map(|(name, other)| (name.clone(), with_people(other, file))).collect();
     let rules = with_people(rules, file);
     let mut out = Vec::new();
     for (index, story) in file.tests.iter().enumerate() {
-        let mut telling = Telling::new(&rules, templates, file, story, (lang, reader));
+        let mut telling = Telling::new(&rules, &others, templates, file, story, (lang, reader));
         telling.tell();
         let same =
             |other: &&Story| other.steps == story.steps && other.given == story.given && other.may == story.may && other.from == story.from;
@@ -84,12 +93,14 @@ pub fn run(rules: &Arc<Rules>, templates: &IndexMap<Name, String>, file: &StoryF
             telling.remark("W906", vec![("other", other.name.clone())]);
         }
         coverage.add(&telling.world.coverage);
+        telling.world.covered.iter().for_each(|(name, touched)| covered.entry(name.clone()).or_default().add(touched));
         let (name, steps, days) = (story.name.clone(), story.steps.len(), telling.days());
         out.push(Outcomes { name, steps, days, differences: telling.differences, remarks: telling.remarks });
     }
     out.extend(table_tests(&rules, file, &mut coverage));
     out.extend(function_tests(&rules, file));
-    (out, coverage)
+    covered.insert(rules.setting.workflow.name.clone(), coverage);
+    (out, covered)
 }
 
 pub(super) struct Telling<'a> {
@@ -115,6 +126,7 @@ pub(super) struct Telling<'a> {
 impl<'a> Telling<'a> {
     fn new(
         rules: &Arc<Rules>,
+        others: &BTreeMap<Name, Arc<Rules>>,
         templates: &'a IndexMap<Name, String>,
         file: &'a StoryFile,
         story: &'a Story,
@@ -132,7 +144,7 @@ impl<'a> Telling<'a> {
             story,
             lang,
             reader,
-            world: World::new(rules.clone(), began),
+            world: World::among(rules.clone(), others.clone(), began),
             id,
             step: 0,
             seen_mails: 0,
@@ -305,7 +317,9 @@ impl<'a> Telling<'a> {
     fn word_mails(&mut self) {
         let mut failed: Vec<(String, String)> = Vec::new();
         for Sent { notice, .. } in &self.world.sent[self.worded..] {
-            let Some(declared) = self.world.rules.setting.workflow.notices.get(&notice.notice) else { continue };
+            let Some(declared) = self.world.rules_of(&notice.workflow).setting.workflow.notices.get(&notice.notice).cloned() else {
+                continue;
+            };
             let subject = render::line_in(self.lang, &declared.subject, &notice.values);
             let body = self.templates.get(&declared.template).map(|template| render::text_in(self.lang, template, &notice.values));
             let errors = [subject.err(), body.and_then(Result::err)];

@@ -3,15 +3,16 @@
 use super::coverage::Coverage;
 use crate::kernel::calendar::cron::Cron;
 use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide::errands::Answer;
 use crate::kernel::decide::{self, mailing};
 use crate::kernel::derive;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Notice, Refusal, RefusalCode};
 use crate::kernel::model::fact::Fact;
-use crate::kernel::model::item::Item;
+use crate::kernel::model::item::{Errand, Item};
 use crate::kernel::rules::{EvalError, Rules};
-use crate::kernel::time::Instant;
+use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -19,7 +20,10 @@ use std::sync::Arc;
 const MOST_WAKES: usize = 50;
 
 pub struct World {
+    /// Of the workflow that it is about.
     pub rules: Arc<Rules>,
+    /// The other workflows of the rule set: what is asked of their items is done there. Their sweeps stand still.
+    pub others: BTreeMap<Name, Arc<Rules>>,
     pub now: Instant,
     pub items: BTreeMap<Name, Kept>,
     /// Told, and waiting for the sending window.
@@ -31,6 +35,8 @@ pub struct World {
     /// Items that failed, with the reason; they are not woken again.
     pub quarantined: BTreeMap<Name, String>,
     pub coverage: Coverage,
+    /// What was touched of the other workflows.
+    pub covered: BTreeMap<Name, Coverage>,
     /// The last number given by each counter.
     pub counters: HashMap<String, i64>,
     /// What a counter that was not used yet stands at.
@@ -42,6 +48,7 @@ pub struct World {
 
 /// An item with its facts.
 pub struct Kept {
+    pub workflow: Name,
     pub facts: Vec<Fact>,
     pub item: Arc<Item>,
     pub wake_at: Option<Instant>,
@@ -56,10 +63,17 @@ pub struct Sent {
 
 impl World {
     pub fn new(rules: Arc<Rules>, now: Instant) -> World {
+        World::among(rules, BTreeMap::new(), now)
+    }
+
+    /// An office whose rule set has other workflows as well.
+    pub fn among(rules: Arc<Rules>, others: BTreeMap<Name, Arc<Rules>>, now: Instant) -> World {
         let sweeps = rules.setting.workflow.sweeps.iter();
         let sweeps = sweeps.filter_map(|(name, sweep)| Some((name.clone(), Cron::parse(&sweep.cron).ok()?, now))).collect();
         World {
             rules,
+            others,
+            covered: BTreeMap::new(),
             now,
             items: BTreeMap::new(),
             waiting: Vec::new(),
@@ -74,34 +88,83 @@ impl World {
         }
     }
 
+    /// The rules of a workflow; those that it is about for a name that is none.
+    pub fn rules_of(&self, workflow: &str) -> Arc<Rules> {
+        self.others.get(workflow).unwrap_or(&self.rules).clone()
+    }
+
     /// A person acts now.
     pub fn act(&mut self, command: &Command) -> Result<(), Refusal> {
-        let item = match self.items.get(&command.item) {
-            Some(kept) => Some(derive::settle(&self.rules, (*kept.item).clone(), self.today())?),
-            None => None,
-        };
-        let (counters, counts_from) = (&self.counters, self.counts_from);
-        let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&self.rules, command)) {
-            Some(kept) => decide::amend(&self.rules, &kept.facts, command, self.now),
+        let rules = match self.items.get(&command.item) {
+            Some(kept) => self.rules_of(&kept.workflow),
             None => {
-                decide::act(&self.rules, item.as_ref(), command, self.now, &|counter| counters.get(counter).copied().unwrap_or(counts_from))
+                let makes = |rules: &&Arc<Rules>| rules.setting.workflow.actions.get(&command.action).is_some_and(|action| action.creates);
+                self.others.values().find(makes).filter(|_| !makes(&&self.rules)).unwrap_or(&self.rules).clone()
             }
         };
-        match decision {
-            Ok(accepted) => self.keep(&command.item, accepted),
-            Err(refusal) => {
-                self.coverage.refused(&refusal);
-                Err(refusal)
+        let item = self.item(&command.item);
+        let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&rules, command)) {
+            Some(kept) => decide::amend(&rules, &kept.facts, command, self.now),
+            None => decide::act(&rules, item.as_ref(), command, self.now, &|counter| self.counted(counter)),
+        };
+        let kept = decision.and_then(|accepted| self.keep(&rules, &command.item, accepted));
+        match &kept {
+            Ok(()) => self.run_errands(&command.item),
+            Err(refusal) => self.coverage_of(&rules).refused(refusal),
+        }
+        kept
+    }
+
+    fn counted(&self, counter: &str) -> i64 {
+        self.counters.get(counter).copied().unwrap_or(self.counts_from)
+    }
+
+    fn coverage_of(&mut self, rules: &Rules) -> &mut Coverage {
+        let name = &rules.setting.workflow.name;
+        if *name == self.rules.setting.workflow.name { &mut self.coverage } else { self.covered.entry(name.clone()).or_default() }
+    }
+
+    /// What an item asks of others is done there and answered here, and what those ask in turn.
+    fn run_errands(&mut self, id: &Name) {
+        let mut waiting = vec![id.clone()];
+        for _ in 0..MOST_WAKES {
+            let Some(id) = waiting.pop() else { return };
+            let Some(item) = self.item(&id).filter(|item| !item.errands.is_empty()) else { continue };
+            let mut answers = Vec::new();
+            for errand in &item.errands {
+                let refused = self.run_errand(&id, errand).err();
+                answers.push(Answer { errand: errand.clone(), refused });
+                waiting.push(errand.item.clone());
+            }
+            let rules = self.rules_of(&item.workflow);
+            let answered =
+                decide::errands::answered(&rules, &item, &answers, self.now).and_then(|accepted| self.keep(&rules, &id, accepted));
+            if let Err(refusal) = answered {
+                self.quarantine(&id, &refusal);
             }
         }
+    }
+
+    fn run_errand(&mut self, from: &Name, errand: &Errand) -> Result<(), Refusal> {
+        let Some(rules) = self.others.get(&errand.workflow).or_else(|| {
+            let own = &self.rules.setting.workflow.name;
+            (*own == errand.workflow).then_some(&self.rules)
+        }) else {
+            return Err(decide::refusal(RefusalCode::UnknownWorkflow, &[("action", &errand.action)]));
+        };
+        let rules = rules.clone();
+        let item = self.item(&errand.item);
+        let decision = decide::errands::arrive(&rules, item.as_ref(), errand, from, self.now, &|counter| self.counted(counter));
+        self.keep(&rules, &errand.item, decision?)
     }
 
     /// Puts an item there as if facts had brought it.
     pub fn put(&mut self, id: &Name, facts: Vec<Fact>) -> Result<(), EvalError> {
         if let Some(item) = derive::derive(&self.rules, id, &facts, self.today())? {
             self.coverage.reached(&item);
-            let wake_at = decide::wake_up(&item);
-            self.items.insert(id.clone(), Kept { facts, item, wake_at });
+            let wake_at = decide::next_moment(&item);
+            let workflow = self.rules.setting.workflow.name.clone();
+            self.items.insert(id.clone(), Kept { workflow, facts, item, wake_at });
         }
         Ok(())
     }
@@ -126,9 +189,9 @@ impl World {
     pub fn change_rules(&mut self, rules: Arc<Rules>) -> Result<(), EvalError> {
         self.rules = rules;
         let today = self.today();
-        for (id, kept) in &mut self.items {
+        for (id, kept) in self.items.iter_mut().filter(|(_, kept)| !self.others.contains_key(&kept.workflow)) {
             if let Some(item) = derive::derive(&self.rules, id, &kept.facts, today)? {
-                kept.wake_at = decide::wake_up(&item);
+                kept.wake_at = decide::next_moment(&item);
                 kept.item = item;
             }
         }
@@ -142,7 +205,7 @@ impl World {
     /// The item as it stands today.
     pub fn item(&self, id: &str) -> Option<Arc<Item>> {
         let kept = self.items.get(id)?;
-        derive::settle(&self.rules, (*kept.item).clone(), self.today()).ok()
+        derive::settle(&self.rules_of(&kept.workflow), (*kept.item).clone(), self.today()).ok()
     }
 
     fn next_moment(&self) -> Option<Instant> {
@@ -166,14 +229,16 @@ impl World {
         for id in due {
             for _ in 0..MOST_WAKES {
                 let Some(kept) = self.items.get(&id).filter(|kept| kept.wake_at.is_some_and(|at| at <= self.now)) else { break };
-                let decision = derive::settle(&self.rules, (*kept.item).clone(), self.today())
+                let rules = self.rules_of(&kept.workflow);
+                let decision = derive::settle(&rules, (*kept.item).clone(), self.today())
                     .map_err(Refusal::from)
-                    .and_then(|item| decide::wake(&self.rules, &item, self.now))
-                    .and_then(|accepted| self.keep(&id, accepted));
+                    .and_then(|item| decide::wake(&rules, &item, self.now))
+                    .and_then(|accepted| self.keep(&rules, &id, accepted));
                 if let Err(refusal) = decision {
                     self.quarantine(&id, &refusal);
                     break;
                 }
+                self.run_errands(&id);
             }
         }
     }
@@ -193,14 +258,37 @@ impl World {
         }
         for (name, slot) in due {
             let on = day_of(slot.at, zone);
-            for id in self.items.keys().cloned().collect::<Vec<_>>() {
+            let rules = self.rules.clone();
+            let own: Vec<Name> =
+                self.items.iter().filter(|(_, kept)| !self.others.contains_key(&kept.workflow)).map(|(id, _)| id.clone()).collect();
+            for id in own {
                 let Some(item) = self.item(&id) else { continue };
                 let decision =
-                    decide::sweep(&self.rules, &item, &name, &slot.name, on, self.now).and_then(|accepted| self.keep(&id, accepted));
+                    decide::sweep(&rules, &item, &name, &slot.name, on, self.now).and_then(|accepted| self.keep(&rules, &id, accepted));
                 if let Err(refusal) = decision {
                     self.quarantine(&id, &refusal);
                 }
+                self.run_errands(&id);
             }
+            self.make_items(&rules, &name, &slot.name, on);
+        }
+    }
+
+    /// The items that a sweep makes; those that are there already stay as they are.
+    fn make_items(&mut self, rules: &Arc<Rules>, sweep: &Name, slot: &str, on: Date) {
+        let made = match decide::to_make(rules, sweep, slot, on, self.now) {
+            Ok(made) => made,
+            Err(refusal) => return self.quarantine(&sweep.clone(), &refusal),
+        };
+        for to_make in made {
+            if self.items.contains_key(&to_make.id) {
+                continue;
+            }
+            let decision = decide::errands::make(rules, &to_make, on, self.now, &|counter| self.counted(counter));
+            if let Err(refusal) = decision.and_then(|accepted| self.keep(rules, &to_make.id, accepted)) {
+                self.quarantine(&to_make.id, &refusal);
+            }
+            self.run_errands(&to_make.id);
         }
     }
 
@@ -212,7 +300,8 @@ impl World {
         for notice in due {
             let kept = self.items.get(&notice.item);
             if kept.is_some_and(|kept| mailing::owed(&notice, &kept.item, today).is_ok()) {
-                self.coverage.notices.insert(notice.notice.clone());
+                let rules = self.rules_of(&notice.workflow);
+                self.coverage_of(&rules).notices.insert(notice.notice.clone());
                 self.sent.push(Sent { at: self.now, notice });
             } else {
                 self.dropped.push(notice);
@@ -220,12 +309,13 @@ impl World {
         }
     }
 
-    fn keep(&mut self, id: &Name, accepted: Accepted) -> Result<(), Refusal> {
+    fn keep(&mut self, rules: &Rules, id: &Name, accepted: Accepted) -> Result<(), Refusal> {
+        let workflow = rules.setting.workflow.name.clone();
         for (field, value) in &accepted.unique {
             let text = serde_json::to_string(value).unwrap_or_default();
-            let holder = self.unique.entry((field.clone(), text.clone())).or_insert_with(|| id.clone());
+            let holder = self.unique.entry((format!("{workflow}.{field}").into(), text.clone())).or_insert_with(|| id.clone());
             if holder != id {
-                let title = self.rules.setting.workflow.fields.get(field).map_or_else(|| field.to_string(), |field| field.title.clone());
+                let title = rules.setting.workflow.fields.get(field).map_or_else(|| field.to_string(), |field| field.title.clone());
                 let value = value.as_text().map_or(text, |text| text.to_string());
                 return Err(decide::refusal(RefusalCode::NotUnique, &[("field", &title), ("value", &value)]));
             }
@@ -234,9 +324,9 @@ impl World {
             self.counters.insert(number.counter.clone(), number.to);
         }
         let Some(item) = accepted.item else { return Ok(()) };
-        self.coverage.happened(&self.rules, &item, &accepted.facts);
+        self.coverage_of(rules).happened(rules, &item, &accepted.facts);
         self.waiting.extend(accepted.notices);
-        let kept = self.items.entry(id.clone()).or_insert_with(|| Kept { facts: Vec::new(), item: item.clone(), wake_at: None });
+        let kept = self.items.entry(id.clone()).or_insert_with(|| Kept { workflow, facts: Vec::new(), item: item.clone(), wake_at: None });
         kept.facts.extend(accepted.facts);
         kept.item = item;
         kept.wake_at = accepted.wake_up;

@@ -207,6 +207,25 @@ pub fn effects(clauses: &mut Clauses, speaker: &Speaker, branch: Option<&Name>, 
     for action in &effects.then_try {
         clauses.entry("then_try", &**action, speaker.fact(None, action));
     }
+    for errand in &effects.errands {
+        let (key, to) = match &errand.to {
+            ErrandTo::New { id, .. } => ("opens", id.clone()),
+            ErrandTo::Named(field) => ("sends", speaker.reference(of, field)),
+        };
+        let (meaning, with) = handed_over(speaker, &errand.with);
+        let (workflow, action) = speaker.other(&errand.workflow, &errand.action);
+        let text = speaker.say(key, &[("workflow", workflow), ("action", action), ("to", &to)]);
+        let text = if with.is_empty() { text } else { speaker.say("with", &[("text", &text), ("sets", &with)]) };
+        let meaning = format!("{} {} {:?} with {meaning}", errand.workflow, errand.action, errand.to);
+        clauses.entry(key, speaker.meaning_when(meaning, &errand.when), speaker.when(text, &errand.when));
+    }
+}
+
+/// What is handed over to another item: what it means, and how it is said.
+pub fn handed_over(speaker: &Speaker, with: &[(Name, Expr)]) -> (String, String) {
+    let meaning = with.iter().map(|(name, expr)| format!("{name} = {}", speaker.meaning(expr))).collect::<Vec<_>>().join(", ");
+    let said = with.iter().map(|(name, expr)| speaker.say("set", &[("field", name), ("value", &speaker.expr(expr))])).collect::<Vec<_>>();
+    (meaning, speaker.list(said.iter()))
 }
 
 fn set_said(speaker: &Speaker, branch: Option<&str>, set: &Set) -> (String, String) {

@@ -86,6 +86,14 @@ pub fn sweeps(speaker: &Speaker, rows: &mut Vec<Row>) {
         if let Some(action) = &sweep.action {
             clauses.add("do", &**action, speaker.fact(of, action));
         }
+        if let Some(creates) = &sweep.creates {
+            let each = speaker.say(if creates.for_each == ForEach::Units { "each_unit" } else { "each_person" }, &[]);
+            let (meaning, with) = super::flow::handed_over(speaker, &creates.with);
+            let text =
+                speaker.say("made_for_each", &[("each", &each), ("action", &speaker.fact(None, &creates.action)), ("id", &creates.id)]);
+            let text = if with.is_empty() { text } else { speaker.say("with", &[("text", &text), ("sets", &with)]) };
+            clauses.add("makes", format!("{:?} {} {} with {meaning}", creates.for_each, creates.action, creates.id), text);
+        }
         for notice in &sweep.tell {
             clauses.entry("tell", &**notice, speaker.told(notice));
         }

@@ -210,6 +210,8 @@ impl<'w> Names<'w> {
             "or_none" => yes(),
             "tell" => list(one_of(&self.notices)),
             "then_try" => list(one_of(&self.actions)),
+            "opens" => list(row(&keys::OPENS, &["workflow", "do", "id"], errand)),
+            "sends" => list(row(&keys::SENDS, &["workflow", "to", "do"], errand)),
             "to" => one_of(&self.states),
             _ => return None,
         })
@@ -346,6 +348,8 @@ impl<'w> Names<'w> {
     fn sweep(&self) -> Json {
         row(&keys::SWEEP, &["cron", "if_missed"], |key| match key {
             "over" => one_of(&self.branches),
+            "for_each" => one_of(["units", "persons"]),
+            "creates" => row(&keys::CREATES, &["do", "id"], |key| if key == "do" { one_of(&self.actions) } else { errand(key) }),
             "when" => expression(),
             "do" => one_of(&self.actions),
             "tell" => list(one_of(&self.notices)),
@@ -385,4 +389,13 @@ fn day_off() -> Json {
 /// An option of a choice; a bare number is one, too.
 fn option() -> Json {
     json!({ "type": ["string", "integer"] })
+}
+
+/// What is handed over to another item.
+fn errand(key: &str) -> Json {
+    match key {
+        "with" => named(expression()),
+        "when" => expression(),
+        _ => text(),
+    }
 }

@@ -16,6 +16,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Expr, Wants, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
+use crate::kernel::model::value::Type;
 use indexmap::IndexMap;
 use report::{At, Text};
 use rhai::{AST, Engine, ParseError, Stmt};
@@ -114,6 +115,30 @@ fn expression(world: &World, expr: &Expr, at: &At, problems: &mut Vec<Problem>) 
     (found, Some(ast))
 }
 
+/// Holds what expressions give against types that are known only elsewhere; `true` is what may not be empty.
+pub(super) fn fit(
+    engine: &Engine,
+    workflow: &Workflow,
+    places: &Places,
+    directory: &Directory,
+    wanted: &[(&Expr, &Type, bool)],
+) -> Vec<Problem> {
+    let world = &World::new(engine, workflow, directory);
+    let at = At { workflow: &workflow.name, places };
+    let mut problems = Vec::new();
+    for (expr, kind, never_empty) in wanted {
+        let text = Text::inline(&expr.source, at.place(&expr.path));
+        let Ok(ast) = world.engine.compile_expression(&*expr.source) else { continue };
+        let mut walker = Walker::inline(world, &text, &expr.scope);
+        let ty = walker.statements(ast.statements());
+        // What is wrong in itself has been told.
+        walker.problems.clear();
+        walker.wanted(&ty, &Wants::Value((*kind).clone()), *never_empty);
+        problems.extend(walker.finish().1);
+    }
+    problems
+}
+
 /// The type of a derived field's expression; its mistakes are told when the expression itself is checked.
 fn infer(world: &World, expr: &Expr) -> Ty {
     let text = Text::inline(&expr.source, Place { file: "".into(), line: 1, column: 1, length: 1 });
@@ -127,6 +152,7 @@ impl Walker<'_> {
     fn wanted(&mut self, ty: &Ty, wants: &Wants, never_empty: bool) {
         let (fit, wanted) = match wants {
             Wants::Condition => (fits(ty, &Ty::YesNo), Ty::YesNo),
+            Wants::Any => (Fit::Yes, Ty::Unknown),
             Wants::Value(kind) => {
                 let wanted = self.world.parameter(kind);
                 self.words_of(ty, &wanted);
