@@ -63,6 +63,7 @@ fn fields() -> Section<Field> {
         unique: true,
         secret: false,
         is: None,
+        tally: None,
         visible_to: vec![],
         sealed_until: None,
     };

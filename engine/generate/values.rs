@@ -62,7 +62,7 @@ impl Choice<'_> {
             Type::Record(branch) => {
                 let mut record = Fields::new();
                 for (name, field) in self.rules.setting.workflow.fields_of(Some(branch))? {
-                    let derived = field.is.is_some();
+                    let derived = field.is_derived();
                     if !derived && (field.required || chance.random_bool(0.7)) {
                         record.insert(name.clone(), self.value(&field.kind, &field.title, chance)?);
                     }

@@ -11,5 +11,6 @@ mod mailing;
 mod render;
 mod rules;
 mod steps;
+mod tally;
 mod typed;
 mod window;

@@ -93,7 +93,7 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
 /// Dates are counted before derived fields are, which may read them.
 fn is_derived(at: &Checked, branch: Option<&Name>, field: &FieldRef) -> bool {
     let level = branch.filter(|_| field.of == Holder::Task).map(|name| &**name);
-    at.workflow.fields_of(level).and_then(|fields| fields.get(&field.field)).is_some_and(|field| field.is.is_some())
+    at.workflow.fields_of(level).and_then(|fields| fields.get(&field.field)).is_some_and(|field| field.is_derived())
 }
 
 fn field_ref(set: &Set) -> FieldRef {

@@ -136,7 +136,7 @@ impl<'a> Graph<'a> {
     pub fn fields_at_start(&self, at: &Checked<'a>) -> BTreeSet<Name> {
         let declared = at.workflow.fields_of(self.branch.map(|name| &**name)).into_iter().flatten();
         let mut set: BTreeSet<Name> =
-            declared.filter(|(_, field)| field.default.is_some() || field.is.is_some()).map(|(name, _)| name.clone()).collect();
+            declared.filter(|(_, field)| field.default.is_some() || field.is_derived()).map(|(name, _)| name.clone()).collect();
         let Some(kind) = self.branch else {
             let creating = self.acts.iter().filter(|act| act.action.creates).map(|act| {
                 let mut set = BTreeSet::new();

@@ -26,6 +26,7 @@ mod roles;
 mod sealed;
 mod sweeps;
 mod tables;
+mod tallies;
 mod time;
 mod unset;
 mod unused;
@@ -358,6 +359,7 @@ fn families(at: &Checked) -> Vec<Problem> {
         roles::check,
         time::check,
         tables::check,
+        tallies::check,
         notices::check,
         sealed::check,
         unset::check,

@@ -29,7 +29,7 @@ fn promises(at: &Checked, level: Option<&Name>) -> Vec<Problem> {
     };
     let fields = at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten().filter(|_| begins);
     let broken = fields.filter_map(|(name, field)| {
-        let variant = match (field.required, field.default.is_some() || field.is.is_some(), first.contains(name)) {
+        let variant = match (field.required, field.default.is_some() || field.is_derived(), first.contains(name)) {
             (true, true, _) => "default",
             (true, false, false) => "late",
             _ => return None,
@@ -49,7 +49,7 @@ fn recorded_late(at: &Checked, level: Option<&Name>) -> Vec<(Option<Name>, Name)
 }
 
 fn needed(field: &Field) -> bool {
-    field.required && field.default.is_none() && field.is.is_none()
+    field.required && field.default.is_none() && !field.is_derived()
 }
 
 struct Look<'c, 'a> {

@@ -104,6 +104,13 @@ impl<'a> Read<'a> {
             .for_each(|of| _ = field(&of.field));
         workflow.tables.values().flat_map(|table| &table.rows).flat_map(|row| &row.cells).for_each(|(of, _)| _ = field(&of.field));
         workflow.deadlines.values().filter_map(|deadline| deadline.anchor.as_ref()).for_each(|anchor| _ = field(&anchor.field));
+        for tally in workflow.fields.values().filter_map(|field| field.tally.as_ref()) {
+            [&tally.answer, &tally.group].into_iter().for_each(|name| _ = field(name));
+            self.lengths.extend(tally.weights.iter().filter_map(|(_, weight)| match weight {
+                Weight::Param(name) => Some(&**name),
+                Weight::Number(_) => None,
+            }));
+        }
         workflow.reports.values().for_each(|report| _ = field(&report.by));
         for (name, deadline) in &workflow.deadlines {
             rules_of(name, deadline).into_iter().for_each(|(rule, _)| self.rule(rule));

@@ -9,6 +9,7 @@ pub mod past;
 mod renames;
 pub mod roles;
 pub mod rungs;
+pub mod tally;
 
 pub use renames::in_present_words;
 
@@ -42,6 +43,10 @@ pub fn apply(rules: &Rules, item: &mut Item, fact: &Fact) -> Result<(), EvalErro
 pub fn settle(rules: &Rules, mut item: Item, today: Date) -> Result<Arc<Item>, EvalError> {
     item.today = today;
     clocks::settle(rules, &mut item);
+    for (name, tally) in tally::fields(&rules.setting.workflow) {
+        let value = tally::points(&item, tally, &rules.setting.workflow.params, today);
+        fold::record(&mut item, None, name.clone(), value);
+    }
     let mut item = Arc::new(item);
     for Derived { branch: branch_kind, field } in rules.scripts.derived_order() {
         let Some(fields) = rules.setting.workflow.fields_of(branch_kind.as_deref()) else { continue };

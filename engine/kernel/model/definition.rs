@@ -175,9 +175,40 @@ pub struct Field {
     pub secret: bool,
     /// A derived field: its value is this expression, always.
     pub is: Option<Expr>,
+    /// A derived field of the item: what groups of people said in branches, weighed.
+    pub tally: Option<Tally>,
     /// Roles that may see it; empty means everybody who sees the item.
     pub visible_to: Vec<Name>,
     pub sealed_until: Option<Name>,
+}
+
+impl Field {
+    /// It is never recorded, but follows from what is.
+    pub fn is_derived(&self) -> bool {
+        self.is.is_some() || self.tally.is_some()
+    }
+}
+
+/// The mean points of what each group said, weighed: a number in hundredths of a point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Branches of this kind, each the vote of one.
+    pub of: Name,
+    /// The states in which one counts.
+    pub counts_in: Vec<Name>,
+    /// The choice in which its answer is recorded, and the points of each option.
+    pub answer: Name,
+    pub points: Vec<(Name, i64)>,
+    /// The choice that tells its group, and the weight of each.
+    pub group: Name,
+    pub weights: Vec<(Name, Weight)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Weight {
+    Number(u32),
+    /// A param, valued on the day.
+    Param(Name),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -122,7 +122,7 @@ impl Work<'_> {
         let path = |name: &Name| is.map_or_else(|| format!("fields.{name}"), |kind| format!("branches.{kind}.fields.{name}"));
         for (name, value) in values.iter().filter(|(_, value)| !value.is_empty()) {
             // What is derived is recorded nowhere.
-            let Some(old) = old_fields.get(name).filter(|field| field.is.is_none()) else { continue };
+            let Some(old) = old_fields.get(name).filter(|field| !field.is_derived()) else { continue };
             let now = new.setting.workflow.field_now(is, name);
             let Some(field) = new_fields.get(now) else {
                 if old.default.as_ref() != Some(value) && !new.setting.workflow.renames.retired_fields.contains(name) {
@@ -134,7 +134,7 @@ impl Work<'_> {
                 let cause = Cause::change(path(now), name, now);
                 self.add(What::FieldMoves { field: name.clone(), to: now.clone() }, cause, no);
             }
-            if field.is.is_none() && field.kind != old.kind && coerce(new, self.after, &field.kind, value).as_ref() != Ok(value) {
+            if !field.is_derived() && field.kind != old.kind && coerce(new, self.after, &field.kind, value).as_ref() != Ok(value) {
                 let word = crate::kernel::decide::input::kind_word;
                 let cause = Cause::change(path(now), word(&old.kind), word(&field.kind));
                 self.add(What::FieldUnfit { field: now.clone() }, cause, no);

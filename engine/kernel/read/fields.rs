@@ -6,7 +6,7 @@ use super::reader::{Reader, Row, key_of, nearest};
 use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Field, Scope, Section, Wants};
+use crate::kernel::model::definition::{Field, Scope, Section, Tally, Wants, Weight};
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
 use indexmap::IndexMap;
@@ -52,6 +52,7 @@ pub fn read(
             unique: reader.yes(row, "unique"),
             secret: reader.yes(row, "secret"),
             is,
+            tally: row.get("tally").and_then(|node| tally(reader, node)),
             visible_to: reader.names_at(row, "visible_to"),
             sealed_until: row.get("sealed_until").and_then(|node| reader.name(node)),
             kind,
@@ -74,6 +75,27 @@ pub fn read(
         }
     }
     fields
+}
+
+/// `tally: { of, counts_in, answer, points, group, weights }`
+fn tally(reader: &mut Reader, node: &Node) -> Option<Tally> {
+    let row = reader.row(node, &keys::TALLY)?;
+    let name = |reader: &mut Reader, key| reader.need(row, key).and_then(|node| reader.name(node));
+    let (of, answer, group) = (name(reader, "of"), name(reader, "answer"), name(reader, "group"));
+    let counts_in = reader.need(row, "counts_in").map(|node| reader.names(node)).unwrap_or_default();
+    let mut points = Vec::new();
+    for (option, node) in reader.need(row, "points").map(|node| reader.named(node)).unwrap_or_default() {
+        points.extend(reader.number(node).map(|number| (option, i64::from(number))));
+    }
+    let mut weights = Vec::new();
+    for (group, node) in reader.need(row, "weights").map(|node| reader.named(node)).unwrap_or_default() {
+        let weight = match &node.content {
+            Content::Text(_) => reader.name(node).map(Weight::Param),
+            _ => reader.number(node).map(Weight::Number),
+        };
+        weights.extend(weight.map(|weight| (group, weight)));
+    }
+    Some(Tally { of: of?, counts_in, answer: answer?, points, group: group?, weights })
 }
 
 fn rows_of(fields: &Section<Field>) -> impl Iterator<Item = (Name, Type)> {

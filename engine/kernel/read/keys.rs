@@ -42,8 +42,9 @@ pub const SECTIONS: [&str; 17] = [
 pub const ROLE: [&str; 2] = ["title", "who"];
 pub const WHO_CASE: [&str; 2] = ["is", "when"];
 
-pub const FIELD: [&str; 11] =
-    ["title", "type", "options", "option_titles", "required", "default", "unique", "secret", "is", "visible_to", "sealed_until"];
+pub const FIELD: [&str; 12] =
+    ["title", "type", "options", "option_titles", "required", "default", "unique", "secret", "is", "tally", "visible_to", "sealed_until"];
+pub const TALLY: [&str; 6] = ["of", "counts_in", "answer", "points", "group", "weights"];
 
 pub const STATE: [&str; 4] = ["title", "kind", "owner", "no_deadline_needed"];
 

@@ -28,6 +28,9 @@ pub fn fields(speaker: &Speaker, branch: Option<&Name>, rows: &mut Vec<Row>) {
             clauses.add("default", format!("{value:?}"), speaker.value(value, Some(field)));
         }
         clauses.condition("is", &field.is);
+        if let Some(tally) = &field.tally {
+            tallied(&mut clauses, speaker, tally);
+        }
         hidden(&mut clauses, speaker, of, &field.visible_to, field.sealed_until.as_ref());
         rows.push(clauses.row(Kind::Field, branch, name, &field.title));
     }
@@ -219,6 +222,29 @@ pub fn effects(clauses: &mut Clauses, speaker: &Speaker, branch: Option<&Name>, 
         let meaning = format!("{} {} {:?} with {meaning}", errand.workflow, errand.action, errand.to);
         clauses.entry(key, speaker.meaning_when(meaning, &errand.when), speaker.when(text, &errand.when));
     }
+}
+
+fn tallied(clauses: &mut Clauses, speaker: &Speaker, tally: &Tally) {
+    let of = Some(&*tally.of);
+    let option = |field: &str, option: &Name| {
+        let declared = speaker.workflow.fields_of(of).and_then(|fields| fields.get(field));
+        declared.and_then(|field| field.option_titles.get(option)).map_or_else(|| option.to_string(), String::clone)
+    };
+    let points = tally.points.iter().map(|(name, points)| format!("{} {points}", option(&tally.answer, name)));
+    let weights = tally.weights.iter().map(|(name, weight)| match weight {
+        Weight::Number(number) => format!("{} {number}", option(&tally.group, name)),
+        Weight::Param(param) => format!("{} {}", option(&tally.group, name), speaker.param(param)),
+    });
+    let values = [
+        ("of", speaker.branch(&tally.of)),
+        ("states", speaker.states(of, &tally.counts_in)),
+        ("answer", speaker.field(of, &tally.answer)),
+        ("points", speaker.list(points)),
+        ("group", speaker.field(of, &tally.group)),
+        ("weights", speaker.list(weights)),
+    ];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    clauses.add("tally", format!("{tally:?}"), speaker.say("tally", &values));
 }
 
 /// What is handed over to another item: what it means, and how it is said.

@@ -12,7 +12,7 @@ pub const FILE: [&str; 9] = ["test_of", "people", "units", "item", "tests", "tab
 pub const STORY: [&str; 7] = ["name", "ignore_notices", "given", "starts_empty", "from", "may", "steps"];
 pub const STEP: [&str; 13] =
     ["at", "by", "item", "branch", "do", "with", "effective_on", "advance_to", "engine", "until", "calendar_adds", "expect", "refused"];
-pub const EXPECT: [&str; 14] = [
+pub const EXPECT: [&str; 15] = [
     "state",
     "flag",
     "due",
@@ -23,11 +23,13 @@ pub const EXPECT: [&str; 14] = [
     "waits_for",
     "hidden",
     "reports",
+    "others",
     "mails",
     "skipped",
     "paused",
     "provisional",
 ];
+pub const OTHER: [&str; 2] = ["state", "item"];
 pub const FIGURES: [&str; 2] = ["counts", "share"];
 pub const MAIL: [&str; 7] = ["notice", "to", "cc", "sent", "kind", "bundled", "subject"];
 pub const SKIP: [&str; 2] = ["rung", "because"];
@@ -59,6 +61,7 @@ pub fn schema(workflows: &[&Workflow]) -> Json {
         "tasks" => named(values()),
         "may" => named(list(actions())),
         "waits_for" | "hidden" => named(list(text())),
+        "others" => named(row(&OTHER, &[], |key| if key == "state" { text() } else { values() })),
         "reports" => named(row(&FIGURES, &[], |key| if key == "share" { text() } else { values() })),
         _ => values(),
     });

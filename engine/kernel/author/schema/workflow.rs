@@ -148,6 +148,13 @@ impl<'w> Names<'w> {
             "is" => expression(),
             "visible_to" => self.role_list(),
             "sealed_until" => one_of(&self.actions),
+            "tally" => row(&keys::TALLY, &keys::TALLY, |key| match key {
+                "of" => one_of(&self.branches),
+                "counts_in" => list(text()),
+                "points" => named(count()),
+                "weights" => named(value()),
+                _ => text(),
+            }),
             _ => text(),
         })
     }

@@ -64,7 +64,7 @@ fn values(rules: &Rules, item: &Item, kind: &Type) -> Vec<Value> {
             one.into_iter().chain(two).collect()
         }
         Type::Record(branch) => {
-            let declared = rules.setting.workflow.fields_of(Some(branch)).into_iter().flatten().filter(|(_, field)| field.is.is_none());
+            let declared = rules.setting.workflow.fields_of(Some(branch)).into_iter().flatten().filter(|(_, field)| !field.is_derived());
             let fields = declared.filter_map(|(name, field)| Some((name.clone(), values(rules, item, &field.kind).into_iter().next()?)));
             vec![Value::Record(fields.collect())]
         }

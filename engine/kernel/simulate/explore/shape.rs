@@ -37,7 +37,7 @@ impl Shapes {
         let conditions = workflow.expressions.iter().filter(|expr| expr.wants == Wants::Condition).map(|expr| &*expr.source);
         let read: HashSet<String> = conditions.chain([functions]).flat_map(words).collect();
         let chosen = |fields: &Section<Field>| -> Vec<Name> {
-            fields.iter().filter(|(name, field)| field.is.is_none() && read.contains(&***name)).map(|(name, _)| name.clone()).collect()
+            fields.iter().filter(|(name, field)| !field.is_derived() && read.contains(&***name)).map(|(name, _)| name.clone()).collect()
         };
         let moves = |name: &Name| {
             let ladder = workflow.deadlines.get(name).map(|deadline| &deadline.ladder);
