@@ -237,6 +237,11 @@ impl Settings {
 
     /// The rule set's folder: as named, or the only one under `rules/`.
     pub fn rules_folder(&self) -> Result<PathBuf, ConfigError> {
+        self.rules_folder_with("")
+    }
+
+    /// The same, of those that hold this file where there are several.
+    pub fn rules_folder_with(&self, file: &str) -> Result<PathBuf, ConfigError> {
         if let Some(folder) = &self.rules {
             return Ok(folder.clone());
         }
@@ -248,6 +253,10 @@ impl Settings {
             .filter(|path| path.join("directory.yaml").is_file() || path.join("directory").is_dir())
             .collect();
         found.sort();
+        let holding: Vec<&PathBuf> = found.iter().filter(|folder| folder.join(file).exists()).collect();
+        if let (false, [only]) = (file.is_empty(), holding.as_slice()) {
+            return Ok((*only).clone());
+        }
         match found.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(ConfigError::NoRules { found: Vec::new() }),

@@ -30,12 +30,14 @@ pub struct DemoArgs {
 }
 
 /// The database of a demo, by which its folder is known.
+/// What a rule set holds that can be shown.
+const SCRIPT: &str = "sample/demo.yaml";
 const DATABASE: &str = "demo.db";
 const MAILS: &str = "mails";
 
 pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     let begun = Instant::now();
-    let rules_folder = context.settings.rules_folder()?;
+    let rules_folder = context.settings.rules_folder_with(SCRIPT)?;
     let texts = files::rule_set(&rules_folder)?;
     let (rules, problems) = check::load(&texts);
     let Some(rules) = rules else {
