@@ -29,9 +29,9 @@ pub struct DemoArgs {
     pub folder: PathBuf,
 }
 
-/// The database of a demo, by which its folder is known.
 /// What a rule set holds that can be shown.
 const SCRIPT: &str = "sample/demo.yaml";
+/// The database of a demo, by which its folder is known.
 const DATABASE: &str = "demo.db";
 const MAILS: &str = "mails";
 
