@@ -56,7 +56,7 @@ pub struct ActAnswer {
 }
 
 fn answer(done: Done, dry_run: bool) -> ActAnswer {
-    let Done { item, rev, state, notices, repeated } = done;
+    let Done { item, workflow: _, rev, state, notices, repeated } = done;
     ActAnswer { item: item.to_string(), rev, state: state.to_string(), notices, repeated, dry_run }
 }
 

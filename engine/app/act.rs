@@ -28,6 +28,9 @@ const ATTEMPTS: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     pub item: Name,
+    /// The workflow of the item.
+    #[serde(default)]
+    pub workflow: Name,
     pub rev: u64,
     pub state: Name,
     /// How many notices it caused.
@@ -205,6 +208,7 @@ impl App {
             let before = base.as_ref().map(|held| held.item.state.clone());
             let done = Done {
                 item: command.item.clone(),
+                workflow: rules.setting.workflow.name.clone(),
                 rev: base.as_ref().map_or(0, |held| held.item.rev) + accepted.facts.len() as u64,
                 state: state.or(before).unwrap_or_else(|| name("")),
                 notices: accepted.notices.len() as u64,

@@ -223,6 +223,7 @@ impl<'a> Trial<'a> {
         let rev = base.as_ref().map_or(0, |held| held.item.rev);
         let done = Done {
             item: command.item.clone(),
+            workflow: rules.setting.workflow.name.clone(),
             rev: rev + accepted.facts.len() as u64,
             state: item.state.clone(),
             notices: accepted.notices.len() as u64,

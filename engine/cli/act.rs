@@ -250,9 +250,13 @@ async fn print(office: &Office, command: &Command, answer: &Answer, context: &Co
     match answer {
         Answer::Done { done, repeated } => {
             let rules = office.app.rules();
-            let mut states = rules.workflows.values().filter_map(|rules| rules.setting.workflow.states.get(&done.state));
-            let state = states.next().map_or_else(|| done.state.to_string(), |state| state.title.clone());
-            let title = action_title(&rules, &command.action);
+            let own = rules.workflows.get(&done.workflow).map(|rules| &rules.setting.workflow);
+            let state = own.and_then(|workflow| workflow.states.get(&done.state));
+            let state = state.map_or_else(|| done.state.to_string(), |state| state.title.clone());
+            let title = match own.and_then(|workflow| workflow.actions.get(&command.action)) {
+                Some(action) if command.branch.is_none() => action.title.clone(),
+                _ => action_title(&rules, &command.action),
+            };
             let key = if *repeated { "act.repeated" } else { "act.done" };
             let (rev, notices) = (done.rev.to_string(), done.notices.to_string());
             let values = [("item", &*done.item), ("action", &title), ("state", &state), ("rev", &rev), ("notices", &notices)];

@@ -25,7 +25,7 @@ fn main() {
     let (set, problems) = check::load(&texts);
     let loaded = begun.elapsed();
     let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
-    let rules = set.workflows.values().next().expect("it has a workflow").clone();
+    let rules = set.workflows["suggestion"].clone();
     let (world, command) = office(&rules);
     let kept = &world.items["bench"];
     let item = world.item("bench").expect("the item is there");

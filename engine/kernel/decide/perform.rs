@@ -447,10 +447,22 @@ impl<'a> Work<'a> {
             Err(failed) if failed.code == RefusalCode::RuleFailed => return Err(failed),
             Err(_) => return Ok(false),
         }
+        let before = (self.item.clone(), self.facts.len(), self.tells.len(), self.numbers.clone(), self.unique.clone());
         self.depth += 1;
         let done = self.perform(doing);
         self.depth -= 1;
-        done.map(|_| true)
+        match done {
+            Ok(_) => Ok(true),
+            // What it did before it came to what is refused is undone.
+            Err(failed) if failed.code == RefusalCode::NoBranch => {
+                let (item, facts, tells, numbers, unique) = before;
+                (self.item, self.numbers, self.unique) = (item, numbers, unique);
+                self.facts.truncate(facts);
+                self.tells.truncate(tells);
+                Ok(false)
+            }
+            Err(failed) => Err(failed),
+        }
     }
 
     fn not_started(&self, next: &Item, fact: &Fact, moved: &fold::Moved) -> Result<Vec<(Name, Option<u32>)>, EvalError> {

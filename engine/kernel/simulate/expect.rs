@@ -197,9 +197,15 @@ impl Telling<'_> {
 
     fn expect_due(&mut self, item: &Item, wanted: &BTreeMap<String, Option<Date>>) {
         if wanted.is_empty() {
-            let running: Vec<String> =
-                item.clocks.iter().filter(|clock| clock.is_running()).map(|clock| clock.deadline.to_string()).collect();
-            self.same("due", "", String::new(), running.join(", "));
+            let dated = |clock: &Clock| match &clock.due {
+                Some(due) => format!("{} {}", clock.deadline, due.date),
+                None => clock.deadline.to_string(),
+            };
+            let running: Vec<String> = item.clocks.iter().filter(|clock| clock.is_running()).map(|clock| dated(clock)).collect();
+            if !running.is_empty() {
+                let values = [("of", ""), ("wanted", "-"), ("found", &running.join(", ")), ("why", "")];
+                self.differs("due", values.map(|(name, value)| (name, value.to_string())).into());
+            }
         }
         for (name, wanted) in wanted {
             let (deadline, address) = name.split_once(' ').map_or((name.as_str(), None), |(deadline, address)| (deadline, Some(address)));

@@ -271,7 +271,14 @@ impl<'a> Telling<'a> {
             if expect.mails.is_none() {
                 self.unasked_mails();
             }
+            // What is expected beside an item is expected of it, as long as it is one of this workflow.
+            let workflow = &self.world.rules.setting.workflow.name;
+            let shown = step.item.clone().filter(|id| self.world.items.get(id).is_some_and(|kept| kept.workflow == *workflow));
+            let about = shown.map(|shown| std::mem::replace(&mut self.id, shown));
             self.expect(expect);
+            if let Some(about) = about {
+                self.id = about;
+            }
         } else {
             self.seen_mails = self.world.sent.len();
         }
