@@ -98,7 +98,7 @@ impl<'a> Read<'a> {
             .for_each(|of| _ = field(&of.field));
         workflow.tables.values().flat_map(|table| &table.rows).flat_map(|row| &row.cells).for_each(|(of, _)| _ = field(&of.field));
         workflow.deadlines.values().filter_map(|deadline| deadline.anchor.as_ref()).for_each(|anchor| _ = field(&anchor.field));
-        workflow.reports.values().for_each(|report| _ = field(&report.by));
+        workflow.reports.values().flat_map(|report| report.keys()).filter_map(super::reports::bare).for_each(|name| _ = field(name));
         for (name, deadline) in &workflow.deadlines {
             rules_of(name, deadline).into_iter().for_each(|(rule, _)| self.rule(rule));
         }

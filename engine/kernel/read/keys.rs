@@ -108,7 +108,8 @@ pub const FUNCTION: [&str; 4] = ["title", "file", "takes", "gives"];
 pub const NOTICE: [&str; 9] = ["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"];
 pub const RECIPIENT: [&str; 2] = ["role", "or"];
 pub const SWEEP: [&str; 8] = ["title", "cron", "over", "when", "do", "tell", "if_missed", "limit"];
-pub const REPORT: [&str; 4] = ["title", "when", "by", "share"];
+pub const REPORT: [&str; 9] = ["title", "over", "when", "by", "share", "columns", "total", "list", "order"];
+pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
 pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];

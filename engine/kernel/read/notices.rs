@@ -1,10 +1,10 @@
-//! `notices`, `sweeps` and `reports`: what people are told, regular rounds, and tables of figures.
+//! `notices` and `sweeps`: what people are told, and regular rounds.
 
 use super::keys;
 use super::reader::Reader;
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Reads, Recipient, Report, Scope, Sweep};
+use crate::kernel::model::definition::{IfMissed, Notice, NoticeKind, Reads, Recipient, Scope, Sweep};
 
 const KINDS: [(&str, NoticeKind); 3] =
     [("message", NoticeKind::Message), ("reminder", NoticeKind::Reminder), ("escalation", NoticeKind::Escalation)];
@@ -55,13 +55,4 @@ pub fn sweep(reader: &mut Reader, name: &Name, node: &Node) -> Option<Sweep> {
         limit: row.get("limit").and_then(|node| reader.number(node)),
         over,
     })
-}
-
-pub fn report(reader: &mut Reader, node: &Node) -> Option<Report> {
-    let row = reader.row(node, &keys::REPORT)?;
-    let title = reader.need_text(row, "title");
-    let when = reader.condition(row, "when", &Scope::default());
-    let share = row.get("share").and_then(|node| reader.name(node));
-    let by = reader.need(row, "by").and_then(|node| reader.name(node))?;
-    Some(Report { title, when, by, share })
 }

@@ -157,14 +157,28 @@ fn begun_large(sentence: &str) -> String {
 fn joins(aspect: &str) -> bool {
     matches!(
         aspect,
-        "by" | "ask" | "set" | "open" | "cancel" | "do_on" | "tell" | "then_try" | "extended_to" | "extended_by" | "column" | "step"
+        "by" | "ask"
+            | "set"
+            | "open"
+            | "cancel"
+            | "do_on"
+            | "tell"
+            | "then_try"
+            | "extended_to"
+            | "extended_by"
+            | "column"
+            | "step"
+            | "report_by"
+            | "figure"
+            | "report_list"
+            | "report_order"
     )
 }
 
 /// A sentence of its own where the catalogue has one for this aspect; otherwise label and text.
 fn sentence(speaker: &Speaker, group: &[Clause]) -> String {
     let Some(first) = group.first() else { return String::new() };
-    let long = matches!(first.aspect, "tell" | "set" | "open" | "do_on" | "extended_to" | "extended_by");
+    let long = matches!(first.aspect, "figure" | "tell" | "set" | "open" | "do_on" | "extended_to" | "extended_by");
     let texts: Vec<&str> = group.iter().map(|clause| clause.text.as_str()).collect();
     let text = if long { texts.join(&speaker.say("semicolon", &[])) } else { speaker.list(&texts) };
     let key = format!("author.said.{}", first.aspect);

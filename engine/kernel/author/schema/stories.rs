@@ -28,7 +28,7 @@ pub const EXPECT: [&str; 14] = [
     "paused",
     "provisional",
 ];
-pub const FIGURES: [&str; 2] = ["counts", "share"];
+pub const FIGURES: [&str; 5] = ["counts", "share", "rows", "total", "list"];
 pub const MAIL: [&str; 7] = ["notice", "to", "cc", "sent", "kind", "bundled", "subject"];
 pub const SKIP: [&str; 2] = ["rung", "because"];
 pub const FUNCTION_TEST: [&str; 2] = ["with", "gives"];
@@ -59,7 +59,12 @@ pub fn schema(workflows: &[&Workflow]) -> Json {
         "tasks" => named(values()),
         "may" => named(list(actions())),
         "waits_for" | "hidden" => named(list(text())),
-        "reports" => named(row(&FIGURES, &[], |key| if key == "share" { text() } else { values() })),
+        "reports" => named(row(&FIGURES, &[], |key| match key {
+            "share" => text(),
+            "rows" => named(values()),
+            "list" => list(values()),
+            _ => values(),
+        })),
         _ => values(),
     });
     let step = row(&STEP, &[], |key| match key {
