@@ -111,7 +111,7 @@ impl<'a> Read<'a> {
                 Weight::Number(_) => None,
             }));
         }
-        workflow.reports.values().for_each(|report| _ = field(&report.by));
+        workflow.reports.values().flat_map(|report| report.keys()).filter_map(super::reports::bare).for_each(|name| _ = field(name));
         for (name, deadline) in &workflow.deadlines {
             rules_of(name, deadline).into_iter().for_each(|(rule, _)| self.rule(rule));
         }

@@ -115,7 +115,8 @@ pub const RECIPIENT: [&str; 2] = ["role", "or"];
 pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do", "creates", "tell", "if_missed", "limit"];
 /// What a sweep makes for each unit or person.
 pub const CREATES: [&str; 3] = ["do", "id", "with"];
-pub const REPORT: [&str; 4] = ["title", "when", "by", "share"];
+pub const REPORT: [&str; 9] = ["title", "over", "when", "by", "share", "columns", "total", "list", "order"];
+pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
 pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];
