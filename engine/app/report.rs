@@ -51,14 +51,26 @@ type Page = Vec<(String, Vec<Fact>)>;
 impl App {
     /// A report of the rule set at the end of each day. Items are read once, a portion at a time, and counted beside each other; `seen` is
     /// told how many of how many.
-    pub async fn report(&self, wanted: &Wanted, mut seen: impl FnMut(u64, u64)) -> Result<Table, ReportError> {
+    pub async fn report(&self, wanted: &Wanted, seen: impl FnMut(u64, u64)) -> Result<Table, ReportError> {
         let (rules, name) = self.find_report(&wanted.report)?;
-        let workflow = &rules.setting.workflow.name;
         let report = rules.setting.workflow.reports.get(&name);
         if let Some(report) = report.filter(|report| wanted.days.len() > 1 && matches!(report.shape, Shape::List { .. })) {
             return Err(ReportError::ListOfDays(report.title.clone()));
         }
-        let blank = Tally::new(&rules, &name, &wanted.days);
+        self.count(&rules, &name, &wanted.days, wanted.known_by, seen).await
+    }
+
+    /// Counts what a workflow's report says at the end of each day.
+    pub(super) async fn count(
+        &self,
+        rules: &Arc<Rules>,
+        name: &Name,
+        days: &[Date],
+        known_by: Option<Instant>,
+        mut seen: impl FnMut(u64, u64),
+    ) -> Result<Table, ReportError> {
+        let workflow = &rules.setting.workflow.name;
+        let blank = Tally::new(rules, name, days);
         let (mut tally, mut done, mut after) = (blank.clone(), 0, String::new());
         let counts = self.store.count_by_state().await?;
         let all = counts.iter().filter(|(of, ..)| **of == **workflow).map(|(.., count)| count).sum();
@@ -69,7 +81,7 @@ impl App {
             if let Some(last) = &last {
                 after.clone_from(last);
                 done += page.len() as u64;
-                let (blank, known_by) = (blank.clone(), wanted.known_by);
+                let blank = blank.clone();
                 beside.push_back(tokio::task::spawn_blocking(move || count(blank, &page, known_by)));
             }
             while beside.len() > if last.is_some() { BESIDE } else { 0 } {

@@ -77,6 +77,10 @@ impl<'a> Read<'a> {
         let mut field = |name: &Name| self.fields.insert(name.to_string());
         for act in at.acts() {
             act.action.ask.iter().filter(|ask| ask.records.is_some()).for_each(|ask| _ = field(&ask.name));
+            for freeze in &act.action.freeze {
+                field(&freeze.row.field);
+                freeze.set.iter().for_each(|(name, _)| _ = field(name));
+            }
             for (effects, _) in act.effects() {
                 effects.set.iter().chain(effects.open.iter().flat_map(|open| &open.set)).for_each(|set| _ = field(&set.field));
                 for errand in &effects.errands {

@@ -346,6 +346,8 @@ pub struct Action {
     pub ask: Vec<Ask>,
     pub require: Vec<Require>,
     pub effects: Effects,
+    /// Figures of reports that are recorded as they are on its day.
+    pub freeze: Vec<Freeze>,
     /// Numbers given by this action: field → format and what is counted per.
     pub sequence: Vec<Sequence>,
     /// The request it belongs to, and which step of it.
@@ -365,6 +367,19 @@ pub struct Choose {
     /// `None` is `otherwise`.
     pub when: Option<Expr>,
     pub effects: Effects,
+}
+
+/// `freeze: [{ report, row, set }]`: what one row of a report says on the action's day becomes fields of the item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    /// The workflow that declares the report.
+    pub workflow: Name,
+    pub report: Name,
+    /// The row is the one of this value.
+    pub row: FieldRef,
+    /// Field → column.
+    pub set: Vec<(Name, Name)>,
+    pub path: Name,
 }
 
 /// `sequence: { number: "{year}-{n:03}", per: session }`

@@ -48,10 +48,12 @@ pub const TALLY: [&str; 6] = ["of", "counts_in", "answer", "points", "group", "w
 
 pub const STATE: [&str; 4] = ["title", "kind", "owner", "no_deadline_needed"];
 
-pub const ACTION: [&str; 19] = [
+pub const ACTION: [&str; 20] = [
     "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
-    "then_try", "sequence", "opens", "sends",
+    "then_try", "sequence", "opens", "sends", "freeze",
 ];
+/// Figures of a report that are recorded.
+pub const FREEZE: [&str; 3] = ["report", "row", "set"];
 pub const BY: [&str; 4] = ["role", "when", "for", "ask"];
 pub const ASK: [&str; 5] = ["type", "options", "required", "title", "option_titles"];
 pub const REQUIRE: [&str; 2] = ["if", "say"];

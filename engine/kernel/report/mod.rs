@@ -12,6 +12,7 @@ pub use tally::Tally;
 
 use crate::kernel::model::Name;
 use crate::kernel::model::fact::Fact;
+use crate::kernel::model::value::{Fields, Value};
 use crate::kernel::rules::{EvalError, Rules};
 use crate::kernel::time::{Date, Instant};
 use crate::kernel::words::{Lang, say};
@@ -135,6 +136,22 @@ pub fn table<'a>(
 }
 
 impl Table {
+    /// What columns say on its last day in the row of a value, by the field that takes each; a row that is not there says nothing.
+    pub fn frozen(&self, row: &str, set: &[(Name, Name)]) -> Fields {
+        let found = self.rows.iter().find(|found| found.keys.first().is_some_and(|key| key.value == row));
+        let cells = found.and_then(|row| row.cells.last());
+        let value = |column: &Name| {
+            let place = self.columns.iter().position(|known| known.name == *column)?;
+            Some(match cells?.get(place)? {
+                Cell::Number(number) => Value::Number(*number),
+                Cell::Share(hundredths) => Value::Number(i64::try_from(*hundredths).ok()?),
+                Cell::Day(day) => Value::Date(*day),
+                _ => return None,
+            })
+        };
+        set.iter().filter_map(|(field, column)| Some((field.clone(), value(column)?))).collect()
+    }
+
     /// The figures on one of its days, where it counts by one field.
     pub fn figures(&self, day: usize) -> Option<Figures> {
         let (Kind::Counts, Some(as_of)) = (self.kind, self.days.get(day)) else { return None };

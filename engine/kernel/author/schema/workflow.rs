@@ -228,6 +228,7 @@ impl<'w> Names<'w> {
             "choose" => list(row(&keys::CHOOSE, &["when"], |key| self.effect(key).unwrap_or_else(expression))),
             "ask" => self.ask(),
             "require" => list(self.require()),
+            "freeze" => list(row(&keys::FREEZE, &keys::FREEZE, |key| if key == "set" { named(text()) } else { text() })),
             "sequence" => named(json!({ "type": ["string", "array"] })),
             key => self.effect(key).unwrap_or_else(text),
         })
