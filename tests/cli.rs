@@ -232,8 +232,8 @@ fn reports_are_handed_in(desk: &Desk) {
     let same = desk.run(&["report", "by_topic_and_year", "--as-of", "2024-12-31", "--lang", "en", "--format", "json"]);
     assert_eq!(serde_json::from_str::<Json>(&same.out).unwrap(), json);
 
-    let series = desk.json(&["report", "各类别件数", "--from", "2024-02-29", "--each", "quarter", "--as-of", "2024-12-31"]);
-    assert_eq!(series["days"], serde_json::json!(["2024-02-29", "2024-05-31", "2024-08-31", "2024-11-30", "2024-12-31"]));
+    let series = desk.json(&["report", "各类别件数", "--from", "2023-12-31", "--each", "quarter", "--as-of", "2024-12-31"]);
+    assert_eq!(series["days"], serde_json::json!(["2023-12-31", "2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]));
     assert_eq!((&series["counted"][0], &series["counted"][4]), (&Json::from(0), &Json::from(432)), "{series}");
 
     let shown = desk.run(&["report", "by_topic_and_year", "--as-of", "2024-12-31"]);

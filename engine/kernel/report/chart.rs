@@ -232,17 +232,23 @@ impl Value {
         let number = |place: usize| cell(place).number().unwrap_or_default().max(0);
         let whole = number(of.whole);
         match of.part {
-            Some((part, share)) => {
-                let text = format!("{}/{whole}  {}", number(part), cell(share).text(lang));
-                Value { whole: whole as f64, part: number(part) as f64, text: text.trim_end().to_string() }
-            }
+            Some((part, share)) => Value {
+                whole: whole as f64,
+                part: number(part) as f64,
+                text: format!("{}/{whole}{}", number(part), in_brackets(&cell(share), lang)),
+            },
             None => {
                 let share = cells.into_iter().flatten().find(|cell| matches!(cell, Cell::Share(_)));
-                let share = share.map(|share| format!("  {}", share.text(lang))).unwrap_or_default();
+                let share = share.map(|share| in_brackets(share, lang)).unwrap_or_default();
                 Value { whole: whole as f64, part: 0.0, text: format!("{}{share}", cell(of.whole).text(lang)) }
             }
         }
     }
+}
+
+/// A share behind its number; nothing where there is none.
+fn in_brackets(share: &Cell, lang: Lang) -> String {
+    if *share == Cell::Empty { String::new() } else { format!(" ({})", share.text(lang)) }
 }
 
 /// A row through all days.
