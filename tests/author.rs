@@ -299,12 +299,14 @@ fn the_matrix_says_who_may_do_what_in_which_state() {
     let page = Desk::new().run(&["say", folder.to_str().unwrap(), "matrix", "--format", "html"]).out;
     assert!(page.contains("<footer>") && page.contains("<li>"), "{page}");
 
-    let suggestions = Desk::new().run(&["say", "matrix", "--lang", "en"]).out;
-    let first: Vec<&str> = suggestions.lines().map(str::trim).skip_while(|line| !line.starts_with("To make")).take(5).collect();
+    let suggestions = Desk::new().run(&["say", "matrix", "--workflow", "suggestion", "--lang", "en"]).out;
+    let first: Vec<&str> = suggestions.lines().map(str::trim).skip_while(|line| !line.starts_with("To make")).take(7).collect();
     let rows = [
         "To make a new item (creates)",
         "· 市人大代表: 起草建议",
-        "· 代表工委: 起草建议 (on behalf of 领衔代表)",
+        "· 代表工委: 起草建议 (on behalf of 领衔代表), 议案转为建议",
+        "· 大会秘书处议案建议组: 议案转为建议",
+        "· the system by itself: 由联络站问题起草",
         "To put wrong records right, in every state (amend_by)",
         "· 代表工委",
     ];
@@ -781,7 +783,7 @@ fn a_live_picture_counts_open_items() {
     let desk = Desk::new();
     desk.submitted("2024-901");
     desk.submitted("2024-902");
-    let drawn = desk.json(&["graph", "--live"]);
+    let drawn = desk.json(&["graph", "--live", "--workflow", "suggestion"]);
     let states = drawn["parts"][0]["states"].as_array().unwrap();
     let count = |name: &str| states.iter().find(|state| state["name"] == name).unwrap()["count"].clone();
     assert_eq!((count("submitted"), count("draft")), (json!("2件"), json!("0件")));

@@ -97,14 +97,19 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
         problems.push(Problem::new("E016", start_of(file)).variant("no_workflow"));
     }
     if !whole {
-        problems.retain(|problem| !asks_for_people(problem));
+        let kinds: HashSet<&str> = directory.units.values().filter_map(|unit| unit.kind.as_deref()).collect();
+        problems.retain(|problem| !asks_for_people(problem) && !asks_for_a_kind(problem, &kinds));
     }
     problems.extend(errands::check(&workflows, workflows.len() == sorted.workflows.len()));
     let started = started_by_others(&workflows);
     // What starts it may stand in a workflow that cannot be read.
     let others_missing = sorted.workflows.len() > 1 && workflows.len() < sorted.workflows.len();
     problems.retain(|problem| problem.code != "E401" || !others_missing && !started.contains(&problem.place));
-    let problems = settle(files, problems, today);
+    let mut problems = settle(files, problems, today);
+    if !whole || workflows.len() < sorted.workflows.len() {
+        // What it allows may be found once everything can be read.
+        problems.retain(|problem| problem.code != "W009");
+    }
     if workflows.is_empty() || workflows.len() < sorted.workflows.len() {
         return (None, problems);
     }
@@ -160,6 +165,12 @@ fn follows_from_a_state(problem: &Problem) -> bool {
 /// It is said of units and persons, of whom more may stand in a file of the directory that cannot be read.
 fn asks_for_people(problem: &Problem) -> bool {
     matches!(problem.code, "E112" | "W113" | "W114" | "E527")
+}
+
+/// It is said of a kind of unit, of which more may stand in a file of the directory that cannot be read.
+fn asks_for_a_kind(problem: &Problem, kinds: &HashSet<&str>) -> bool {
+    let known = problem.values.iter().find(|(name, _)| *name == "known").map(|(_, known)| known);
+    problem.code == "E216" && known.is_some_and(|known| known.split_whitespace().all(|word| kinds.contains(word.trim_matches('`'))))
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
