@@ -642,6 +642,8 @@ fn order_keeps_comments_and_meaning_and_is_kept() {
     }
     let comments =
         |text: &str| text.lines().filter(|line| line.trim_start().starts_with('#')).map(str::trim).map(str::to_string).collect::<Vec<_>>();
+    // What people did in the sample's years is no rule file, and as long as all others together.
+    paths.retain(|path| !path.components().any(|part| part.as_os_str() == "sample"));
     let mut read = 0;
     for path in paths {
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();

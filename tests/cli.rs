@@ -193,6 +193,8 @@ fn a_list_comes_in_whole_and_only_once() {
     let again = desk.json(&["import", list]);
     assert_eq!((&again["new"], &again["known"], &again["written"]), (&Json::from(0), &Json::from(432), &Json::from(false)));
 
+    it_goes_out_and_comes_in_again(&desk);
+
     assert_eq!(desk.json(&["list", "--limit", "1000"])["items"].as_array().unwrap().len(), 432);
     let of_unit = desk.json(&["list", "--unit", "住建局", "--limit", "1000"])["items"].as_array().unwrap().len();
     assert!((20..200).contains(&of_unit), "{of_unit}");
@@ -221,6 +223,34 @@ fn a_list_comes_in_whole_and_only_once() {
     reports_are_handed_in(&desk);
     let before = desk.json(&["report", "by_topic", "--as-of", "2024-12-31", "--known-on", "2024-12-31"]);
     assert_eq!(before["total"], 0, "nothing of it had been recorded then");
+}
+
+/// The list that is written is the one that was read: as a workbook, as text, and as the text of a Chinese spreadsheet.
+fn it_goes_out_and_comes_in_again(desk: &Desk) {
+    for file in ["out.xlsx", "out.csv"] {
+        let written = desk.json(&["export", file]);
+        assert_eq!((&written["rows"], &written["left_out"]), (&Json::from(432), &Json::from(0)), "{written}");
+        let again = desk.json(&["import", file]);
+        assert_eq!(
+            (&again["new"], &again["known"], &again["refused"]),
+            (&Json::from(0), &Json::from(432), &Json::from(0)),
+            "{file}: {again}"
+        );
+    }
+    let text = std::fs::read(desk.folder.path().join("out.csv")).unwrap();
+    let other = Desk::new();
+    let chinese = encoding_rs::GB18030.encode(std::str::from_utf8(&text).unwrap().trim_start_matches('\u{feff}')).0.into_owned();
+    std::fs::write(other.folder.path().join("in.csv"), chinese).unwrap();
+    let done = other.json(&["import", "in.csv", "--as", "historic"]);
+    assert_eq!((&done["new"], &done["refused"]), (&Json::from(432), &Json::from(0)), "{done}");
+    other.json(&["export", "back.csv"]);
+    assert_eq!(std::fs::read(other.folder.path().join("back.csv")).unwrap(), text, "nothing is lost on the way");
+
+    let wrong = other.run(&["export", "out.pdf"]);
+    assert!(wrong.code == 2 && wrong.err.contains(".xlsx") && wrong.err.contains(".csv"), "{wrong:?}");
+    std::fs::write(other.folder.path().join("noise.csv"), b"\xff\xfe\x00\x01\x80").unwrap();
+    let noise = other.run(&["import", "noise.csv"]);
+    assert!(noise.code == 1 && noise.err.contains("UTF-8"), "{noise:?}");
 }
 
 /// In each form, of one day and of several; what cannot be meant is the caller's.

@@ -53,6 +53,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sqlx::", &["store"]),
     ("lettre::", &["mail"]),
     ("calamine::", &["sheet"]),
+    ("csv::", &["sheet"]),
+    ("encoding_rs::", &["sheet"]),
     ("rust_xlsxwriter::", &["sheet"]),
     ("axum::", &["api", "serve"]),
     ("utoipa", &["api"]),

@@ -10,6 +10,7 @@ mod checkup;
 mod desk;
 mod doctor;
 mod errands;
+mod export;
 mod foresee;
 pub mod import;
 mod letters;

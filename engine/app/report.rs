@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// Items that are read at once.
-const PORTION: u32 = 500;
+pub(super) const PORTION: u32 = 500;
 /// Portions that are counted while the next is read.
 const BESIDE: usize = 2;
 

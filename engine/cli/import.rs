@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban import list.xlsx --dry-run")]
 pub struct ImportArgs {
-    /// A workbook (.xlsx)
+    /// A workbook (.xlsx), or text with commas (.csv)
     pub file: PathBuf,
     /// The import of the rule set by which it is read (default: the only one)
     #[arg(long)]
@@ -100,7 +100,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
 }
 
 /// The import that is meant, with its workflow.
-fn find(office: &Office, name: Option<&str>, lang: Lang) -> anyhow::Result<(Arc<Rules>, Name)> {
+pub(super) fn find(office: &Office, name: Option<&str>, lang: Lang) -> anyhow::Result<(Arc<Rules>, Name)> {
     let rules = office.app.rules();
     let every = || {
         rules.workflows.values().flat_map(|rules| rules.setting.workflow.imports.iter().map(move |(name, import)| (rules, name, import)))

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
+pub mod export;
 pub mod fault;
 pub mod figures;
 pub mod fmt;
@@ -138,6 +139,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Why a due date is that date; why a person may or may not do an action
     Explain(explain::ExplainArgs),
+    /// Every item as a row of the list that an import reads, as a workbook or text with commas
+    Export(export::ExportArgs),
     /// Put the rule files in order, with their comments
     Fmt(fmt::FmtArgs),
     /// Fill an empty database with a country of open items, to see how fast everything is
@@ -310,6 +313,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Demo(args) => demo::run(&args, context),
         Command::Diff(args) => diff::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
+        Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Fmt(args) => fmt::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),

@@ -2,9 +2,11 @@
 //! do it and whether it is recorded is left to the kernel and the app; nothing here touches the store.
 
 mod columns;
+pub mod list;
 mod lookup;
 mod problem;
 pub mod report;
+mod text;
 mod value;
 mod workbook;
 pub mod write;

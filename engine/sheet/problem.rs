@@ -15,6 +15,8 @@ pub enum Error {
     Unreadable { file: String, reason: String },
     #[error("`{file}` is not an .xlsx workbook")]
     NotAWorkbook { file: String },
+    #[error("the file is neither UTF-8 nor GB 18030 text")]
+    NotText,
     #[error("the workbook is protected by a password")]
     Protected,
     #[error("the workbook is damaged: {reason}")]
@@ -44,6 +46,7 @@ impl Error {
         let (key, values): (&str, Vec<(&str, String)>) = match self {
             Error::Unreadable { file, reason } => ("sheet.unreadable", vec![("file", text(file)), ("reason", text(reason))]),
             Error::NotAWorkbook { file } => ("sheet.not_a_workbook", vec![("file", text(file))]),
+            Error::NotText => ("sheet.not_text", vec![]),
             Error::Protected => ("sheet.protected", vec![]),
             Error::Damaged { reason } => ("sheet.damaged", vec![("reason", text(reason))]),
             Error::TooLarge { megabytes } => ("sheet.too_large", vec![("megabytes", text(megabytes))]),

@@ -2,6 +2,7 @@
 //! into more than an office's list can hold. What the cells mean is left to `columns` and `value`.
 
 use super::problem::{BETWEEN, Error};
+use super::text;
 use super::value::{compact, same_name};
 use crate::kernel::time::Date;
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
@@ -16,8 +17,8 @@ const ENTRIES: usize = 200;
 /// Unpacked to packed, for parts large enough to matter.
 const RATIO: u64 = 100;
 const RATIO_FROM_BYTES: u64 = 1 << 20;
-const CELLS: usize = 500_000;
-const ROWS: usize = 20_000;
+pub(super) const CELLS: usize = 500_000;
+pub(super) const ROWS: usize = 20_000;
 /// Text in all cells together: one shared text may be shown in any number of cells.
 const TEXT_BYTES: usize = 32 << 20;
 
@@ -62,6 +63,10 @@ impl Region {
 }
 
 impl Grid {
+    pub(super) fn of(sheet: String, rows: BTreeMap<u32, BTreeMap<u32, Cell>>) -> Grid {
+        Grid { sheet, rows, merged: Vec::new() }
+    }
+
     pub fn cell(&self, row: u32, column: u32) -> Option<&Cell> {
         self.rows.get(&row)?.get(&column)
     }
@@ -88,9 +93,17 @@ pub fn column_letters(column: u32) -> String {
     letters.iter().rev().collect()
 }
 
-/// Opens a workbook and reads one sheet: the one named, or the first that can be seen.
+/// Opens a workbook and reads one sheet: the one named, or the first that can be seen. A file of text is the sheet itself.
 pub fn open(path: &Path, sheet: Option<&str>) -> Result<Grid, Error> {
-    read(read_file(path)?, sheet)
+    match is_text(path) {
+        true => text::read(&read_file(path)?, &path.file_stem().unwrap_or_default().to_string_lossy()),
+        false => read(read_file(path)?, sheet),
+    }
+}
+
+/// By its name: what is inside such a file looks like any other text.
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }
 
 /// The same of a workbook's bytes.
@@ -114,7 +127,8 @@ pub fn read(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Grid, Error> {
 
 /// Whether there is a workbook at all that may be opened.
 pub fn readable(path: &Path) -> Result<(), Error> {
-    guard(&read_file(path)?)
+    let bytes = read_file(path)?;
+    if is_text(path) { text::read(&bytes, "").map(drop) } else { guard(&bytes) }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
@@ -125,7 +139,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > FILE_BYTES {
         return Err(Error::TooLarge { megabytes: FILE_BYTES >> 20 });
     }
-    if !bytes.starts_with(b"PK") {
+    if !is_text(path) && !bytes.starts_with(b"PK") {
         return Err(Error::NotAWorkbook { file: path.display().to_string() });
     }
     Ok(bytes)
