@@ -11,7 +11,7 @@ use crate::kernel::model::definition::NoticeKind;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::read::gate;
 use crate::kernel::read::steps::{self, TimedStep};
-use crate::kernel::report::{Figures, Tally};
+use crate::kernel::report::{Figures, Table, Tally};
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::simulate::run::moment;
 use crate::kernel::time::{Date, Instant};
@@ -102,7 +102,9 @@ pub struct RefusedStep {
 pub struct ShownReport {
     pub title: String,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: Option<Figures>,
+    #[serde(skip)]
+    pub table: Table,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -324,11 +326,10 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
     let workflow = &rules.setting.workflow;
     let mut tallies = Vec::new();
     for wanted in &script.plan.reports {
-        let (name, report) = workflow
-            .reports
-            .get_key_value(&wanted.report)
-            .ok_or_else(|| DemoError::Unknown { what: "report", name: wanted.report.to_string() })?;
-        tallies.push((wanted.title.clone(), Tally::new(rules, name, report, wanted.as_of)));
+        if !workflow.reports.contains_key(&wanted.report) {
+            return Err(DemoError::Unknown { what: "report", name: wanted.report.to_string() });
+        }
+        tallies.push((wanted.title.clone(), Tally::new(rules, &wanted.report, &[wanted.as_of])));
     }
     let (mut items, mut facts, mut after) = (0, 0, String::new());
     loop {
@@ -345,7 +346,11 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
             }
         }
     }
-    let reports = tallies.into_iter().map(|(title, tally)| ShownReport { title, figures: tally.figures() }).collect();
+    let shown = |(title, tally): (String, Tally)| {
+        let table = tally.table();
+        ShownReport { title, figures: table.figures(0), table }
+    };
+    let reports = tallies.into_iter().map(shown).collect();
     let mails = app.store.count_mails().await?.into_iter().filter(|(status, _)| status == "sent").map(|(_, count)| count).sum();
     let (escalations, escalations_to_persons) = escalations(app, rules).await?;
     Ok(Shown {

@@ -18,6 +18,9 @@ pub const MAIL_FRAMES: [(&str, &str); 8] = [
     ("blocks.html", include_str!("../templates/mail/blocks.html")),
 ];
 
+/// The embedded frame of a printed report.
+pub const REPORT_FRAME: &str = include_str!("../templates/report/page.html");
+
 /// The embedded calendars by name.
 pub const CALENDARS: [(&str, &str); 1] = [("cn", include_str!("../rules/calendars/cn.yaml"))];
 

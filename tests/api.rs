@@ -490,9 +490,18 @@ async fn the_outbox_and_its_mails_are_read_page_by_page_while_more_comes_in() {
 }
 
 /// The office, with a report and an import.
-const LISTS: &str = "
+const LISTS: &str = r#"
 reports:
   weights: { title: by code, by: code }
+  work:
+    title: work by code
+    by: item.code
+    columns:
+      all:   { title: all, count: all }
+      open:  { title: open, count: 'item.state == "open"' }
+      share: { title: open in percent, share: open, of: all }
+    total: true
+  each: { title: one by one, list: { title: item.title, state: item.state } }
 imports:
   letters:
     title: letters
@@ -504,7 +513,7 @@ imports:
       came_on: { heading: came on, type: date, required: true }
     steps:
       - { do: submit, by: citizen, on: came_on, with: { title: about } }
-";
+"#;
 
 #[tokio::test]
 async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
@@ -579,6 +588,40 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
     assert_eq!(server.get("/reports/weights?known_on=2026-03-01", "ann").await.json()["total"], 0);
     let near = server.get("/reports/wieghts", "ann").await.problem(404, "no_report");
     assert_eq!(near["errors"][0]["nearest"], "weights");
+    let work = server.get("/reports/work", "ann").await.json();
+    assert_eq!(
+        (&work["counted"][0], &work["total"][0]["all"], work["days"].as_array().map(Vec::len)),
+        (&json!(2), &json!(2), Some(1)),
+        "{work}"
+    );
+    let series = server.get("/reports/work?from=2026-02-26&each=month&as_of=2026-03-02", "ann").await.json();
+    assert_eq!((&series["days"], &series["counted"]), (&json!(["2026-02-26", "2026-03-02"]), &json!([1, 2])), "{series}");
+    let each = server.get("/reports/each", "ann").await.json();
+    assert_eq!((&each["total"], &each["columns"], &each["rows"][0]["title"]), (&json!(2), &json!(["title", "state"]), &json!("a letter")));
+    for (form, kind, begins) in [
+        ("csv", "text/csv; charset=utf-8", "\u{feff}"),
+        ("html", "text/html; charset=utf-8", "<!doctype html>"),
+        ("svg", "image/svg+xml", "<svg "),
+        ("json", "application/json", "{"),
+    ] {
+        let answer = server.get(&format!("/reports/work?format={form}"), "ann").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)), "{}", answer.head);
+        assert!(answer.body.starts_with(begins), "{form}: {:.80}", answer.body);
+        assert_eq!(answer.header("content-disposition"), (form == "csv").then_some("attachment; filename=\"work-2026-03-02.csv\""));
+    }
+    let book = server.get("/reports/work?format=xlsx", "ann").await;
+    assert_eq!(book.header("content-type"), Some("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"));
+    assert!(book.status == 200 && book.body.starts_with("PK"), "{}", book.head);
+    for (query, code) in [
+        ("work?from=2026-01-31", "half_series"),
+        ("work?each=month", "half_series"),
+        ("work?from=2026-04-30&each=month&as_of=2026-03-31", "bad_series"),
+        ("each?from=2026-01-31&each=month", "list_of_days"),
+        ("each?format=svg", "no_chart"),
+    ] {
+        server.get(&format!("/reports/{query}"), "ann").await.problem(422, code);
+    }
+    server.get("/reports/work?format=pdf", "ann").await.problem(400, "unknown_value");
     server.get("/reports/weights?as_of=9999-12-31", "ann").await.problem(422, "bad_day");
     server.get("/reports/weights?as_of=yesterday", "ann").await.problem(400, "bad_query");
 }

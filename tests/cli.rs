@@ -217,8 +217,54 @@ fn a_list_comes_in_whole_and_only_once() {
 
     let report = desk.json(&["report", "by_topic", "--as-of", "2024-12-31"]);
     assert_eq!(report["total"], 432);
+    assert_eq!(report["rows"].as_array().unwrap().len(), 8, "every option has its row: {report}");
+    reports_are_handed_in(&desk);
     let before = desk.json(&["report", "by_topic", "--as-of", "2024-12-31", "--known-on", "2024-12-31"]);
     assert_eq!(before["total"], 0, "nothing of it had been recorded then");
+}
+
+/// In each form, of one day and of several; what cannot be meant is the caller's.
+fn reports_are_handed_in(desk: &Desk) {
+    let json = desk.json(&["report", "by_topic_and_year", "--as-of", "2024-12-31", "--lang", "en"]);
+    assert_eq!((&json["total"][0]["count"], &json["columns"][0]["title"]), (&Json::from(432), &Json::from("件数")), "{json}");
+    assert_eq!((&json["by"][0]["title"], &json["rows"][0]["keys"][0]["value"]), (&Json::from("年度"), &Json::from("2024")));
+    assert_eq!(json["total"][0]["a_share"], Json::Null, "of nothing there is no share");
+    let same = desk.run(&["report", "by_topic_and_year", "--as-of", "2024-12-31", "--lang", "en", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Json>(&same.out).unwrap(), json);
+
+    let series = desk.json(&["report", "各类别件数", "--from", "2023-12-31", "--each", "quarter", "--as-of", "2024-12-31"]);
+    assert_eq!(series["days"], serde_json::json!(["2023-12-31", "2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]));
+    assert_eq!((&series["counted"][0], &series["counted"][4]), (&Json::from(0), &Json::from(432)), "{series}");
+
+    let shown = desk.run(&["report", "by_topic_and_year", "--as-of", "2024-12-31"]);
+    assert!(shown.out.contains("截至2024-12-31") && shown.out.contains("其中重点督办") && shown.out.contains("合计"), "{}", shown.out);
+    let csv = desk.run(&["report", "by_topic", "--as-of", "2024-12-31", "--format", "csv"]);
+    assert!(csv.code == 0 && csv.out.starts_with('\u{feff}') && csv.out.contains("合计,432,"), "{csv:?}");
+    for (form, begins) in [("html", "<!doctype html>"), ("svg", "<svg ")] {
+        let answer = desk.run(&["report", "by_topic", "--as-of", "2024-12-31", "--format", form]);
+        assert!(answer.code == 0 && answer.out.starts_with(begins) && answer.out.contains("城建环资"), "{answer:?}");
+    }
+    let book = desk.run(&["report", "key_list", "--as-of", "2024-12-31", "--format", "xlsx", "--out", "key.xlsx"]);
+    assert_eq!((book.code, book.out.as_str()), (0, ""), "{book:?}");
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(desk.folder.path().join("key.xlsx")).unwrap();
+    let sheet = calamine::Reader::worksheet_range_at(&mut book, 0).unwrap().unwrap();
+    assert_eq!(sheet.get_value((0, 0)).unwrap().to_string(), "重点督办建议一览表");
+
+    for (arguments, words) in [
+        (&["report", "by_topic", "--format", "xlsx"][..], "--out"),
+        (&["report", "key_list", "--format", "svg"], "重点督办建议一览表"),
+        (&["report", "key_list", "--from", "2024-01-31", "--each", "month", "--as-of", "2024-03-31"], "一览表"),
+        (&["report", "by_topic", "--from", "2025-01-31", "--each", "month", "--as-of", "2024-03-31"], "2025-01-31"),
+        (&["report", "by_topic", "--from", "2024-01-31"], "--each"),
+        (&["report", "by_topic", "--each", "month"], "--from"),
+        (&["report", "by_topic", "--format", "pdf"], "pdf"),
+        (&["report", "by_topik"], "by_topic"),
+    ] {
+        let refused = desk.run(arguments);
+        assert!(refused.code == 2 && refused.err.contains(words), "{arguments:?}: {refused:?}");
+    }
+    let nowhere = desk.run(&["report", "by_topic", "--format", "csv", "--out", "nowhere/topic.csv"]);
+    assert!(nowhere.code == 4 && nowhere.err.contains("nowhere/topic.csv"), "{nowhere:?}");
 }
 
 #[test]

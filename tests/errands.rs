@@ -4,9 +4,10 @@ use crate::store::{stories, told};
 use crate::support::ground::Ground;
 use crate::support::rule_set::files_of;
 use crate::support::world::{all, command, moment};
-use duban::app::App;
+use duban::app::{App, How};
 use duban::clock::Clock;
 use duban::kernel::check;
+use duban::kernel::model::command::Command;
 use duban::kernel::model::fact::{Cause, Fact};
 use duban::kernel::model::value::Value;
 use duban::kernel::rules::RuleSet;
@@ -22,6 +23,7 @@ stories!(
     what_cannot_be_done_is_answered_with_its_reason,
     every_item_that_a_field_names_is_asked,
     a_sweep_makes_each_item_once,
+    figures_are_frozen_as_of_the_day,
 );
 told!(postgres_of_many over crate::support::ground::Ground::server().await; several_processes_do_it_once);
 told!(model_of_many over crate::support::ground::Ground::model_of_many(); several_processes_do_it_once);
@@ -169,4 +171,26 @@ async fn several_processes_do_it_once(ground: Ground) {
         assert_eq!(names(&one, &format!("m{n}-2")).await, ["begin"], "m{n}");
     }
     sound(&one).await;
+}
+
+async fn figures_are_frozen_as_of_the_day(ground: Ground) {
+    let app = open(&ground).await;
+    for matter in ["m1", "m2", "m3"] {
+        note(&app, matter).await;
+        app.act(&command(matter, "look", "ann", [])).await.unwrap();
+    }
+    app.act(&command("m1-2", "report", "carl", [("found", Value::text("nothing"))])).await.unwrap();
+    app.clock.set(moment("2026-03-05 10:00"));
+    app.act(&command("m2-2", "report", "carl", [("found", Value::text("nothing"))])).await.unwrap();
+    // As of a day before the second visit was made.
+    let earlier = Command { effective_on: Some("2026-03-03".parse().unwrap()), ..command("m1", "count", "ann", []) };
+    app.act(&earlier).await.unwrap();
+    assert_eq!((field(&app, "m1", "made").await, field(&app, "m1", "share").await), (Value::Number(1), Value::Number(3_333)));
+    // Together with others, and so is what is asked.
+    let several = [vec![command("m2", "count", "ann", [])], vec![command("m3", "close", "ann", [])]];
+    assert!(app.together(&several, How::default()).await.unwrap().1);
+    assert_eq!(names(&app, "m3").await, ["note", "look", "errand_done", "close", "errand_done"]);
+    assert_eq!((field(&app, "m2", "made").await, field(&app, "m2", "share").await), (Value::Number(2), Value::Number(6_667)));
+    assert_eq!(field(&app, "m1", "made").await, Value::Number(1), "what was frozen stays");
+    sound(&app).await;
 }

@@ -30,6 +30,7 @@ mod pages;
 mod plan;
 mod power;
 mod publish;
+mod report;
 mod restore;
 mod rules;
 mod sample;

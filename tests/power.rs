@@ -151,7 +151,14 @@ async fn commits_that_are_not_flushed_are_seen_to_be_lost() {
     watched(&mut again, &data, &trace);
     let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let done = |number: u64| Done { item: format!("r{number}").as_str().into(), rev: 1, state: "open".into(), notices: 0, repeated: false };
+    let done = |number: u64| Done {
+        workflow: "request".into(),
+        item: format!("r{number}").as_str().into(),
+        rev: 1,
+        state: "open".into(),
+        notices: 0,
+        repeated: false,
+    };
     let acknowledged: Vec<_> = (0..COMMANDS).map(|number| (command(number), done(number))).collect();
     let mut chance = StdRng::seed_from_u64(1);
     let looks = look_at_images(&trace.steps(), 0, 20, &acknowledged, &mut chance).await;

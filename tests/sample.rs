@@ -4,12 +4,13 @@
 use crate::support::rule_set::files_of;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use duban::kernel::check;
+use duban::kernel::derive::{self, days, past};
 use duban::kernel::derive::{fold, roles};
 use duban::kernel::model::Name;
 use duban::kernel::model::command::Command;
 use duban::kernel::model::definition::NoticeKind;
 use duban::kernel::read::steps::{self, ActionFile};
-use duban::kernel::report::{Figures, figures};
+use duban::kernel::report::{Figures, Table, table};
 use duban::kernel::rules::{RuleSet, Rules};
 use duban::kernel::simulate::world::World;
 use duban::kernel::time::Instant;
@@ -87,9 +88,12 @@ fn everything(world: &World) -> Vec<(Instant, String, Command)> {
 }
 
 fn figures_of(world: &World, report: &str, day: NaiveDate) -> Figures {
-    let (name, report) = world.rules.setting.workflow.reports.get_key_value(report).unwrap();
+    table_of(world, report, &[day]).figures(0).unwrap()
+}
+
+fn table_of(world: &World, report: &str, days: &[NaiveDate]) -> Table {
     let items = world.items.iter().map(|(id, kept)| (&**id, kept.facts.as_slice()));
-    figures(&world.rules, name, report, items, day, None).unwrap()
+    table(&world.rules, &report.into(), items, days, None).unwrap()
 }
 
 fn counts(figures: &Figures) -> Vec<(&str, u64)> {
@@ -150,4 +154,31 @@ fn two_years_run_without_a_refusal_and_the_figures_come_out() {
     assert_eq!((counts(&carried), carried.total), (vec![("B", 140), ("C", 31)], 171));
     let after_a_year = figures_of(&world, "carried", day(2025, 12, 31));
     assert_eq!((after_a_year.rows[0].count, after_a_year.total, after_a_year.share), (113, 171, Some(6608)));
+
+    a_series_says_of_each_day_what_a_report_of_that_day_says(&world);
+}
+
+fn a_series_says_of_each_day_what_a_report_of_that_day_says(world: &World) {
+    let days = [day(2024, 9, 30), day(2024, 12, 31), day(2025, 12, 31)];
+    for report in ["ledger", "by_unit", "by_topic_and_year"] {
+        let series = table_of(world, report, &days);
+        for (place, of_day) in days.iter().enumerate() {
+            let alone = table_of(world, report, &[*of_day]);
+            assert_eq!((&series.totals[place], series.counted[place]), (&alone.totals[0], alone.counted[0]), "{report} on {of_day}");
+            for row in &alone.rows {
+                let same = series.rows.iter().find(|other| other.keys == row.keys).unwrap();
+                assert_eq!(same.cells[place], row.cells[0], "{report} on {of_day}: {:?}", row.keys);
+            }
+        }
+    }
+    // Folding once comes to the same as deriving from the facts of each day.
+    for (id, kept) in world.items.iter().step_by(11) {
+        days::on_days(&world.rules, id, &kept.facts, &days, None, |place, item| {
+            let then = past::as_of(&kept.facts, days[place], None);
+            let alone = derive::derive(&world.rules, id, &then, days[place])?.expect("it was there");
+            assert_eq!(serde_json::to_value(&*item).unwrap(), serde_json::to_value(&*alone).unwrap(), "{id} on {}", days[place]);
+            Ok(())
+        })
+        .unwrap();
+    }
 }

@@ -30,7 +30,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
             ],
         ),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
-        ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules"]),
+        ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/words"]),
         (
             "kernel/plan",
             &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/check", "kernel/simulate", "kernel/calendar", "kernel/words"],

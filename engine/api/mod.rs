@@ -17,7 +17,7 @@ mod metrics;
 mod openapi;
 mod outbox;
 mod problem;
-mod reports;
+pub mod reports;
 mod request;
 mod unreadable;
 mod why;

@@ -1,14 +1,19 @@
-//! Reports for programs: figures of the rule set as of any day.
+//! Reports for programs: figures and lists of the rule set as of any day or several, as JSON or as the file that an office hands in.
 
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, check_day};
-use crate::app::ReportError;
+use crate::app::{Format, FormatError, ReportError, Wanted};
 use crate::kernel::calendar::window::{day_of, start_of_day};
-use crate::kernel::report::hundredths_of_percent;
+use crate::kernel::report::cell::percent;
+use crate::kernel::report::days::{self, Each};
+use crate::kernel::report::{Cell, ColumnKind, Figures, Kind, Table, hundredths_of_percent};
+use crate::kernel::words::{Lang, say};
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -48,9 +53,42 @@ pub struct ReportParams {
     as_of: Option<NaiveDate>,
     /// By what had been recorded by the end of this day.
     known_on: Option<NaiveDate>,
+    /// A series: the first of several days, the last of which is `as_of`. With `each`.
+    from: Option<NaiveDate>,
+    /// How often in a series.
+    each: Option<Every>,
+    /// `json` without it. `html` has table and chart, `svg` the chart.
+    format: Option<Form>,
 }
 
-/// Figures as of a day.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    Month,
+    Quarter,
+    Year,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    Json,
+    Csv,
+    Xlsx,
+    Html,
+    Svg,
+}
+
+/// What a report says: items counted by one field on one day, figures on one day or several, or a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ReportAnswer {
+    Counts(ReportView),
+    Figures(FiguresView),
+    List(ListView),
+}
+
+/// Items counted by one field as of a day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReportView {
     report: String,
@@ -78,23 +116,227 @@ pub struct ReportRow {
     percent: String,
 }
 
+/// Figures in rows and columns, as of one day or several.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FiguresView {
+    report: String,
+    title: String,
+    as_of: NaiveDate,
+    /// In order, the last is `as_of`.
+    days: Vec<NaiveDate>,
+    #[schema(required)]
+    known_on: Option<NaiveDate>,
+    /// What rows are told apart by.
+    by: Vec<KeyView>,
+    columns: Vec<ColumnView>,
+    rows: Vec<FiguresRow>,
+    /// How many items, or branches, by day; what stands in several rows counts once.
+    counted: Vec<u64>,
+    /// By day: column → figure over everything, shares computed anew.
+    total: Vec<BTreeMap<String, FigureValue>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyView {
+    /// As it stands in the rules.
+    by: String,
+    title: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ColumnView {
+    column: String,
+    title: String,
+    /// `share` is in percent with two places.
+    kind: FigureKind,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureKind {
+    Count,
+    Sum,
+    Share,
+    Day,
+    Value,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FiguresRow {
+    keys: Vec<RowKeyView>,
+    /// How many items, or branches, by day.
+    counted: Vec<u64>,
+    /// By day: column → figure; nothing where there is none, such as a share of nothing.
+    figures: Vec<BTreeMap<String, FigureValue>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RowKeyView {
+    /// The option, unit or other value; empty for what has none.
+    value: String,
+    title: String,
+}
+
+/// Nothing, a whole number, a text (also a day, and a share in percent with two places), yes or no, or several texts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum FigureValue {
+    Nothing,
+    Number(i64),
+    Text(String),
+    YesNo(bool),
+    Several(Vec<String>),
+}
+
+/// A row for each item or branch, as of a day.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListView {
+    report: String,
+    title: String,
+    as_of: NaiveDate,
+    #[schema(required)]
+    known_on: Option<NaiveDate>,
+    /// In their order.
+    columns: Vec<String>,
+    total: u64,
+    /// Column → what stands in it.
+    rows: Vec<BTreeMap<String, FigureValue>>,
+}
+
 /// A report as of any day
 #[utoipa::path(get, path = "/reports/{report}", tag = "reports", params(("report" = String, Path, min_length = 1, max_length = 200), ReportParams),
-    responses((status = 200, body = ReportView)))]
-pub async fn show(asked: Asked, Named(name): Named<String>, Params(params): Params<ReportParams>) -> Result<Json<ReportView>, Failure> {
+    responses((status = 200, description = "The report, as it was asked for by `format`", content(
+        (ReportAnswer = "application/json"),
+        (String = "text/csv"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (String = "text/html"),
+        (String = "image/svg+xml"),
+    ))))]
+pub async fn show(asked: Asked, Named(name): Named<String>, Params(params): Params<ReportParams>) -> Result<Response, Failure> {
     let (rules, found) = asked.app.find_report(&name).map_err(failure)?;
     let zone = rules.setting.workflow.timezone;
     let as_of = check_day(params.as_of, "as_of")?.unwrap_or_else(|| day_of(asked.app.now(), zone));
     let known_on = check_day(params.known_on, "known_on")?;
     let known_by = known_on.and_then(|day| day.succ_opt()).map(|next| start_of_day(next, zone));
-    let figures = asked.app.report(&found, as_of, known_by).await.map_err(failure)?;
+    let days = match (check_day(params.from, "from")?, params.each) {
+        (None, None) => vec![as_of],
+        (Some(from), Some(each)) => days::series(from, each.into(), as_of).ok_or_else(|| {
+            let failure = Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_series").with("from", from).with("to", as_of);
+            failure.with("most", days::MOST).at("from", None)
+        })?,
+        (from, _) => {
+            let missing = if from.is_some() { "each" } else { "from" };
+            return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "half_series").at(missing, None));
+        }
+    };
+    let table = asked.app.report(&Wanted { report: found.to_string(), days, known_by }, |_, _| {}).await.map_err(failure)?;
+    let lang = asked.lang;
+    let Some(format) = params.format.and_then(Form::file) else { return Ok(Json(answer(&table, known_on, lang)).into_response()) };
+    let written = tokio::task::spawn_blocking(move || format.write(&table, &remarks(known_on, lang), lang));
+    let bytes =
+        written.await.map_err(|error| Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "no_form").with("what", error))?.map_err(no_form)?;
+    let file = format!("attachment; filename=\"{}-{as_of}.{}\"", ascii(&found), format.word());
+    let mut response = ([(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
+    // A page is looked at; a workbook is filed.
+    if matches!(format, Format::Csv | Format::Xlsx)
+        && let Ok(file) = HeaderValue::from_str(&file)
+    {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
+    }
+    Ok(response)
+}
+
+/// The name of a report in the name of a file, for programs that take no other letters.
+fn ascii(name: &str) -> String {
+    let kept: String = name.chars().filter(|sign| sign.is_ascii_alphanumeric() || *sign == '_').collect();
+    if kept.is_empty() { "report".to_string() } else { kept }
+}
+
+impl From<Every> for Each {
+    fn from(every: Every) -> Each {
+        match every {
+            Every::Month => Each::Month,
+            Every::Quarter => Each::Quarter,
+            Every::Year => Each::Year,
+        }
+    }
+}
+
+impl Form {
+    fn file(self) -> Option<Format> {
+        match self {
+            Form::Json => None,
+            Form::Csv => Some(Format::Csv),
+            Form::Xlsx => Some(Format::Xlsx),
+            Form::Html => Some(Format::Html),
+            Form::Svg => Some(Format::Svg),
+        }
+    }
+}
+
+/// What stands below a report.
+pub fn remarks(known_on: Option<NaiveDate>, lang: Lang) -> Vec<String> {
+    known_on.map(|day| say(lang, "report.known_on", &[("day", &day.to_string())])).into_iter().collect()
+}
+
+/// A report as JSON.
+pub fn answer(table: &Table, known_on: Option<NaiveDate>, lang: Lang) -> ReportAnswer {
+    match (table.kind, table.figures(0)) {
+        (Kind::Counts, Some(figures)) if !table.is_series() => ReportAnswer::Counts(counts(figures, known_on)),
+        (Kind::List, _) => ReportAnswer::List(ListView {
+            report: table.report.to_string(),
+            title: table.title.clone(),
+            as_of: table.as_of().unwrap_or_default(),
+            known_on,
+            columns: table.columns.iter().map(|column| column.title.clone()).collect(),
+            total: table.rows.len() as u64,
+            rows: table.rows.iter().flat_map(|row| figures(table, &row.cells, lang)).collect(),
+        }),
+        _ => ReportAnswer::Figures(FiguresView {
+            report: table.report.to_string(),
+            title: table.title.clone(),
+            as_of: table.as_of().unwrap_or_default(),
+            days: table.days.clone(),
+            known_on,
+            by: table.keys.iter().map(|key| KeyView { by: key.source.to_string(), title: table.key_heading(key, lang) }).collect(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| ColumnView {
+                    column: column.name.to_string(),
+                    title: table.heading(column, lang),
+                    kind: match column.kind {
+                        ColumnKind::Count => FigureKind::Count,
+                        ColumnKind::Sum => FigureKind::Sum,
+                        ColumnKind::Day => FigureKind::Day,
+                        ColumnKind::Share { .. } => FigureKind::Share,
+                        ColumnKind::Shown => FigureKind::Value,
+                    },
+                })
+                .collect(),
+            rows: table
+                .rows
+                .iter()
+                .map(|row| FiguresRow {
+                    keys: row.keys.iter().map(|key| RowKeyView { value: key.value.clone(), title: key.shown.text(lang) }).collect(),
+                    counted: row.counted.clone(),
+                    figures: figures(table, &row.cells, lang),
+                })
+                .collect(),
+            counted: table.counted.clone(),
+            total: figures(table, &table.totals, lang),
+        }),
+    }
+}
+
+fn counts(figures: Figures, known_on: Option<NaiveDate>) -> ReportView {
     let rows = figures.rows.into_iter().map(|row| ReportRow {
         percent: percent(hundredths_of_percent(row.count, figures.total)),
         value: row.value,
         title: row.title,
         count: row.count,
     });
-    Ok(Json(ReportView {
+    ReportView {
         rows: rows.collect(),
         report: figures.report.to_string(),
         title: figures.title,
@@ -103,7 +345,34 @@ pub async fn show(asked: Asked, Named(name): Named<String>, Params(params): Para
         total: figures.total,
         share_of: figures.share_of.map(|option| option.to_string()),
         share: figures.share.map(percent),
-    }))
+    }
+}
+
+/// By day: column → figure.
+fn figures(table: &Table, cells: &[Vec<Cell>], lang: Lang) -> Vec<BTreeMap<String, FigureValue>> {
+    let value = |cell: &Cell| match cell {
+        Cell::Empty => FigureValue::Nothing,
+        Cell::Text(text) => FigureValue::Text(text.clone()),
+        Cell::Number(number) => FigureValue::Number(*number),
+        Cell::Share(hundredths) => FigureValue::Text(percent(*hundredths)),
+        Cell::Day(day) => FigureValue::Text(day.to_string()),
+        Cell::YesNo(yes) => FigureValue::YesNo(*yes),
+        Cell::Several(cells) => FigureValue::Several(cells.iter().map(|cell| cell.text(lang)).collect()),
+    };
+    cells
+        .iter()
+        .map(|cells| table.columns.iter().zip(cells).map(|(column, cell)| (column.name.to_string(), value(cell))).collect())
+        .collect()
+}
+
+fn no_form(error: FormatError) -> Failure {
+    match error {
+        FormatError::NoChart(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_chart").with("title", title).at("format", None),
+        error => {
+            tracing::error!(%error, "a report cannot be written");
+            Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "no_form").with("what", error)
+        }
+    }
 }
 
 fn failure(error: ReportError) -> Failure {
@@ -112,12 +381,10 @@ fn failure(error: ReportError) -> Failure {
             let near = nearest(&name, known.split(", "));
             Failure::of(StatusCode::NOT_FOUND, "no_report").with("report", &name).with("known", &known).at("report", near)
         }
+        ReportError::ListOfDays(title) => {
+            Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "list_of_days").with("title", title).at("from", None)
+        }
         ReportError::Store(error) => error.into(),
         ReportError::Eval(error) => error.into(),
     }
-}
-
-/// Hundredths of a percent as `38.66`.
-fn percent(hundredths: u64) -> String {
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }

@@ -3,12 +3,13 @@
 //! The same command id is the same answer. A decision that was overtaken by another is made again.
 
 use super::desk::{Held, QueueError, Queued};
-use super::{App, LoadError, deciding, name};
+use super::{App, LoadError, ReportError, deciding, name};
 use crate::kernel::decide::{self, Counter};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
 use crate::kernel::model::item::Item;
+use crate::kernel::model::value::Fields;
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Instant;
 use crate::store::facts::hex;
@@ -135,7 +136,8 @@ impl App {
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        if answer.is_ok() {
+        let asks = answer.is_ok() && self.desk().get(&item).is_some_and(|held| !held.item.errands.is_empty());
+        if asks {
             self.run_errands_at_once(&item).await;
         }
         answer
@@ -143,11 +145,8 @@ impl App {
 
     /// What was done asks something of other items; the scheduler does it when it cannot be done now.
     pub(super) async fn run_errands_at_once(&self, item: &str) {
-        let asks = self.desk().get(item).is_some_and(|held| !held.item.errands.is_empty());
-        if asks {
-            if let Err(error) = self.run_errands(item, self.now()).await {
-                tracing::warn!(item, %error, "what an item asks of others waits");
-            }
+        if let Err(error) = self.run_errands(item, self.now()).await {
+            tracing::warn!(item, %error, "what an item asks of others waits");
         }
     }
 
@@ -237,7 +236,29 @@ impl App {
         if decide::is_amend(rules, command) {
             return self.decide_amend(rules, item, command, now).await;
         }
-        self.counting(|counter| decide::act(rules, item, command, now, counter)).await
+        let figures = self.figures(rules, item, command, now).await?;
+        self.counting(|counter| decide::act_with(rules, item, command, &figures, now, counter)).await
+    }
+
+    /// The figures that a command freezes, counted as of its day.
+    pub(super) async fn figures(
+        &self,
+        rules: &Rules,
+        item: Option<&Arc<Item>>,
+        command: &Command,
+        now: Instant,
+    ) -> Result<Fields, LoadError> {
+        let mut figures = Fields::new();
+        for asked in decide::figures_asked(rules, item, command, now) {
+            let of = self.workflow(&asked.workflow)?;
+            let table = self.count(&of, &asked.report, &[asked.on], None, |_, _| {}).await.map_err(|error| match error {
+                ReportError::Store(error) => LoadError::Store(error),
+                ReportError::Eval(error) => LoadError::Eval(error),
+                error => LoadError::Refused(error.to_string()),
+            })?;
+            figures.extend(table.frozen(&asked.row, &asked.set));
+        }
+        Ok(figures)
     }
 
     /// Decides, after reading the counters that the decision asks for.

@@ -9,6 +9,7 @@ use crate::kernel::decide;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Decision, Refusal, RefusalCode};
+use crate::kernel::model::value::Fields;
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Instant;
 use crate::store::save::{About, Answered, NotSaved, Save};
@@ -78,8 +79,15 @@ impl App {
             if how.dry_run || trial.saves.is_empty() || (failed && !how.skip_failed) {
                 return Ok(Tried { answers, written: false, caused });
             }
+            let ask = |(id, held): (&Name, &Arc<Held>)| (!held.item.errands.is_empty()).then(|| id.clone());
+            let asking: Vec<Name> = trial.items.iter().filter_map(ask).collect();
             match trial.write().await {
-                Ok(()) => return Ok(Tried { answers, written: true, caused }),
+                Ok(()) => {
+                    for id in asking.iter().filter(|_| !how.historic) {
+                        self.run_errands_at_once(id).await;
+                    }
+                    return Ok(Tried { answers, written: true, caused });
+                }
                 Err(NotSaved::Store(error)) => return Err(ActError::Store(error)),
                 Err(NotSaved::NoticeRecorded(key)) => {
                     return Err(ActError::Store(StoreError::NotDone(format!("the notice `{key}` is recorded already"))));
@@ -318,8 +326,9 @@ impl<'a> Trial<'a> {
             }
             return Ok(self.app.decide_amend(rules, base.map(|held| &held.item), command, self.now).await?);
         }
+        let figures = self.app.figures(rules, base.map(|held| &held.item), command, self.now).await?;
         loop {
-            let (decision, unknown) = self.decide_with_counters(rules, base, command);
+            let (decision, unknown) = self.decide_with_counters(rules, base, command, &figures);
             let decision = decision?;
             if unknown.is_empty() {
                 return Ok(decision);
@@ -341,6 +350,7 @@ impl<'a> Trial<'a> {
         rules: &Rules,
         base: Option<&Arc<Held>>,
         command: &Command,
+        figures: &Fields,
     ) -> (Result<Decision, super::LoadError>, BTreeSet<String>) {
         let unknown = RefCell::new(BTreeSet::new());
         let counter = |counter: &str| {
@@ -349,7 +359,7 @@ impl<'a> Trial<'a> {
                 0
             })
         };
-        let decision = deciding(|| decide::act(rules, base.map(|held| &held.item), command, self.now, &counter));
+        let decision = deciding(|| decide::act_with(rules, base.map(|held| &held.item), command, figures, self.now, &counter));
         (decision, unknown.into_inner())
     }
 

@@ -132,7 +132,7 @@ fn print(shown: &Shown, lang: Lang, seconds: f64) {
     let counted = [("items", shown.items.to_string()), ("actions", shown.actions.to_string()), ("facts", shown.facts.to_string())];
     anstream::println!("{}\n", words(lang, "demo.counted", &counted));
     for report in &shown.reports {
-        anstream::println!("{}", super::figures::table(&report.title, &report.figures, lang));
+        anstream::println!("{}", super::figures::table(&report.title, &report.table, lang));
     }
     let mut table = Table::new();
     table.load_style(NOTHING);
@@ -176,8 +176,11 @@ fn print(shown: &Shown, lang: Lang, seconds: f64) {
     }
     let places = [("database", shown.database.display().to_string()), ("mails", shown.mail_folder.display().to_string())];
     anstream::println!("{}", words(lang, "demo.places", &places));
-    let first =
-        shown.reports.first().map(|report| (report.figures.report.to_string(), report.figures.as_of.to_string())).unwrap_or_default();
+    let first = shown
+        .reports
+        .first()
+        .map(|report| (report.table.report.to_string(), report.table.as_of().map(|day| day.to_string()).unwrap_or_default()))
+        .unwrap_or_default();
     let next =
         [("database", shown.database.display().to_string()), ("report", first.0), ("day", first.1), ("seconds", format!("{seconds:.1}"))];
     anstream::println!("{}", words(lang, "demo.next", &next));

@@ -1,34 +1,59 @@
-//! Figures of a report as a table for people.
+//! A report as a table for people.
 
-use crate::kernel::report::Figures;
+use crate::kernel::report::{Cell, Kind, Table as Report, chart};
 use crate::kernel::words::{Lang, say};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
-/// Title, a row per value with its count and share, and the total.
-pub fn table(title: &str, figures: &Figures, lang: Lang) -> String {
+/// Title and day, the rows, and the total.
+pub fn table(title: &str, report: &Report, lang: Lang) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    for row in &figures.rows {
-        let name = if row.title.is_empty() { say(lang, "report.without", &[]) } else { row.title.clone() };
-        let mark = if figures.share_of.as_ref().is_some_and(|option| **option == *row.value) { " ←" } else { "" };
-        table.add_row([
-            name,
-            row.count.to_string(),
-            format!("{}{mark}", percent(crate::kernel::report::hundredths_of_percent(row.count, figures.total))),
-        ]);
+    // What is counted by one field on one day speaks for itself.
+    let bare = report.kind == Kind::Counts && !report.is_series();
+    if !bare {
+        let keys = report.keys.iter().map(|key| report.key_heading(key, lang));
+        let columns = report.days.iter().flat_map(|day| report.columns.iter().map(move |column| (day, column)));
+        let headings = columns.map(|(day, column)| {
+            let heading = report.heading(column, lang);
+            if report.is_series() { format!("{day} {heading}") } else { heading }
+        });
+        table.set_header(keys.chain(headings).collect::<Vec<_>>());
     }
-    table.add_row([say(lang, "report.total", &[]), figures.total.to_string(), String::new()]);
-    for column in [1, 2] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
+    for row in &report.rows {
+        let shared = bare && report.share_of.as_ref().is_some_and(|option| row.keys.iter().any(|key| **option == *key.value));
+        let cells = row.cells.iter().flatten().map(|cell| shown(cell, report.kind, lang));
+        let mut cells: Vec<String> = row.keys.iter().map(|key| key.text(lang)).chain(cells).collect();
+        if let Some(last) = cells.last_mut().filter(|_| shared) {
+            last.push_str(" ←");
+        }
+        table.add_row(cells);
+    }
+    if report.shows_total {
+        let cells = report.totals.iter().flatten().map(|cell| match cell {
+            Cell::Share(_) if report.kind == Kind::Counts => String::new(),
+            cell => shown(cell, report.kind, lang),
+        });
+        let keys = (0..report.keys.len()).map(|place| if place == 0 { say(lang, "report.total", &[]) } else { String::new() });
+        table.add_row(keys.chain(cells).collect::<Vec<_>>());
+    }
+    if report.kind != Kind::List {
+        for column in report.keys.len()..report.keys.len() + report.columns.len() * report.days.len() {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
         }
     }
-    let as_of = say(lang, "report.as_of", &[("day", &figures.as_of.to_string())]);
-    format!("{title}（{as_of}）\n{table}\n")
+    let rows = match report.kind {
+        Kind::List => say(lang, "report.rows", &[("count", &report.rows.len().to_string())]) + "\n",
+        _ => String::new(),
+    };
+    format!("{title}（{}）\n{table}\n{rows}", chart::when(report, lang))
 }
 
-/// Hundredths of a percent as people write them: 3866 is 38.66%.
-pub fn percent(hundredths: u64) -> String {
-    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+fn shown(cell: &Cell, kind: Kind, lang: Lang) -> String {
+    match cell {
+        Cell::Empty if kind != Kind::List => "–".to_string(),
+        cell => cell.text(lang),
+    }
 }

@@ -1,17 +1,23 @@
-//! `duban report NAME --as-of DAY`: a report of the rule set, counted from the facts as of any day.
+//! `duban report NAME --as-of DAY`: a report of the rule set, made from the facts as of any day, or of several.
 
 use super::office::{Office, Stop, wait_for};
-use super::{Context, exit, list, table};
-use crate::app::ReportError;
+use super::{Context, exit, list, progress, table};
+use crate::api::reports::{answer, remarks};
+use crate::app::{Format, FormatError, ReportError, Wanted};
 use crate::kernel::calendar::window::start_of_day;
-use crate::kernel::report::{Figures, hundredths_of_percent};
+use crate::kernel::report::Table;
+use crate::kernel::report::days::{self, Each};
 use crate::kernel::time::Date;
-use crate::kernel::words::say;
+use crate::kernel::words::{Lang, say};
 use clap::Args;
 use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban report ledger --as-of 2024-09-30")]
+#[command(after_help = "Example: duban report ledger --as-of 2024-09-30
+         duban report ledger --from 2024-09-30 --each quarter --format svg > ledger.svg
+         duban report by_unit --format xlsx --out by_unit.xlsx")]
 pub struct ReportArgs {
     /// A report by its name or title; without one, the reports of the rule set
     pub report: Option<String>,
@@ -21,6 +27,18 @@ pub struct ReportArgs {
     /// By what had been recorded by the end of this day
     #[arg(long, value_name = "DAY")]
     pub known_on: Option<Date>,
+    /// A series: from this day on, every so often, up to the day of --as-of
+    #[arg(long, value_name = "DAY", requires = "each")]
+    pub from: Option<Date>,
+    /// How often in a series: month, quarter or year
+    #[arg(long, value_name = "HOW_OFTEN", requires = "from", value_parser = Each::WORDS)]
+    pub each: Option<String>,
+    /// A table for the terminal, or the form in which it is handed in
+    #[arg(long, value_parser = ["table", "json", "csv", "xlsx", "html", "svg"], default_value = "table")]
+    pub format: String,
+    /// Write it to this file; a workbook goes nowhere else
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 pub fn run(args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
@@ -28,7 +46,7 @@ pub fn run(args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
         let lang = context.lang;
         let office = Office::to_read(context).await?;
         let code = match &args.report {
-            Some(report) => figures(&office, report, args, context).await?,
+            Some(report) => one(&office, report, args, context).await?,
             None => {
                 let rules = office.app.rules();
                 let reports: Vec<_> = rules.workflows.values().flat_map(|rules| &rules.setting.workflow.reports).collect();
@@ -50,40 +68,62 @@ pub fn run(args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
     })
 }
 
-async fn figures(office: &Office, name: &str, args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
+async fn one(office: &Office, name: &str, args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
     let lang = context.lang;
-    let stop = |error: ReportError| match error {
-        ReportError::Unknown { name, known } => Stop::usage(lang, "report.unknown", &[("name", &name), ("known", &known)]),
-        ReportError::Store(error) => Stop::store(lang, &error),
-        ReportError::Eval(error) => Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]),
-    };
-    let (rules, found) = office.app.find_report(name).map_err(stop)?;
+    let format = Format::of(&args.format);
+    if format == Some(Format::Xlsx) && args.out.is_none() {
+        return Err(Stop::usage(lang, "report.needs_out", &[]).into());
+    }
+    let (rules, found) = office.app.find_report(name).map_err(|error| stop(error, lang))?;
     let as_of = args.as_of.unwrap_or_else(|| list::today(office, &rules));
     let known_by = args.known_on.and_then(|day| day.succ_opt()).map(|next| start_of_day(next, rules.setting.workflow.timezone));
-    let figures = office.app.report(&found, as_of, known_by).await.map_err(stop)?;
-    if context.json {
-        anstream::println!("{}", in_json(&figures, args.known_on));
-    } else {
-        anstream::print!("{}", super::figures::table(&figures.title, &figures, lang));
-        if let Some(day) = args.known_on {
-            anstream::println!("{}", say(lang, "report.known_on", &[("day", &day.to_string())]));
-        }
+    let days = match (args.from, args.each.as_deref().and_then(Each::of)) {
+        (Some(from), Some(each)) => days::series(from, each, as_of).ok_or_else(|| {
+            let values = [("from", from.to_string()), ("to", as_of.to_string()), ("most", days::MOST.to_string())];
+            Stop::usage(lang, "report.bad_series", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+        })?,
+        _ => vec![as_of],
+    };
+    let bar = progress::bar(context, progress::COUNT);
+    bar.set_prefix(say(lang, "report.counting", &[]));
+    let wanted = Wanted { report: found.to_string(), days, known_by };
+    let made = office.app.report(&wanted, progress::moves(&bar)).await;
+    bar.finish_and_clear();
+    let bytes = written(&made.map_err(|error| stop(error, lang))?, format, args, context)?;
+    match &args.out {
+        Some(path) => std::fs::write(path, bytes).map_err(|error| {
+            let values = [("path", path.display().to_string()), ("what", error.to_string())];
+            Stop::new(exit::ENVIRONMENT, lang, "report.not_written", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+        })?,
+        None => std::io::stdout().write_all(&bytes)?,
     }
     Ok(exit::DONE)
 }
 
-/// Figures for programs: shares in percent with two places, as texts.
-pub fn in_json(figures: &Figures, known_on: Option<Date>) -> serde_json::Value {
-    let rows = figures.rows.iter().map(|row| {
-        json!({ "value": row.value, "title": row.title, "count": row.count, "percent": percent(hundredths_of_percent(row.count, figures.total)) })
-    });
-    json!({
-        "report": figures.report, "title": figures.title, "as_of": figures.as_of, "known_on": known_on, "total": figures.total,
-        "rows": rows.collect::<Vec<_>>(), "share_of": figures.share_of, "share": figures.share.map(percent),
-    })
+fn written(table: &Table, format: Option<Format>, args: &ReportArgs, context: &Context) -> anyhow::Result<Vec<u8>> {
+    let lang = context.lang;
+    if let Some(format) = format.filter(|_| !context.json) {
+        return format.write(table, &remarks(args.known_on, lang), lang).map_err(|error| match error {
+            FormatError::NoChart(title) => Stop::usage(lang, "report.no_chart", &[("title", &title)]).into(),
+            error => anyhow::Error::from(error),
+        });
+    }
+    let text = match context.json || args.format == "json" {
+        true => serde_json::to_string(&answer(table, args.known_on, lang))? + "\n",
+        false => {
+            let mut text = super::figures::table(&table.title, table, lang);
+            remarks(args.known_on, lang).iter().for_each(|remark| text.extend([remark, "\n"]));
+            text
+        }
+    };
+    Ok(text.into_bytes())
 }
 
-/// Hundredths of a percent as `38.66`.
-fn percent(hundredths: u64) -> String {
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+fn stop(error: ReportError, lang: Lang) -> Stop {
+    match error {
+        ReportError::Unknown { name, known } => Stop::usage(lang, "report.unknown", &[("name", &name), ("known", &known)]),
+        ReportError::ListOfDays(title) => Stop::usage(lang, "report.list_of_days", &[("title", &title)]),
+        ReportError::Store(error) => Stop::store(lang, &error),
+        ReportError::Eval(error) => Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]),
+    }
 }

@@ -4,6 +4,7 @@
 mod columns;
 mod lookup;
 mod problem;
+pub mod report;
 mod value;
 mod workbook;
 pub mod write;

@@ -22,6 +22,8 @@ pub enum Cell {
     Empty,
     Text(String),
     Number(u64),
+    /// Below zero, too.
+    Whole(i64),
     Day(Date),
     /// By the clock on the wall.
     Moment(NaiveDateTime),
@@ -69,6 +71,7 @@ pub fn workbook(path: &Path, tables: Vec<Table>) -> Result<u64, WriteError> {
                     Cell::Empty => {}
                     Cell::Text(text) => drop(sheet.write_string(row, column, text)?),
                     Cell::Number(number) => drop(sheet.write_number(row, column, number as f64)?),
+                    Cell::Whole(number) => drop(sheet.write_number(row, column, number as f64)?),
                     Cell::Day(date) => drop(sheet.write_datetime_with_format(row, column, date, &day)?),
                     Cell::Moment(at) => drop(sheet.write_datetime_with_format(row, column, at, &moment)?),
                 }
@@ -88,10 +91,15 @@ fn width(heading: &str) -> f64 {
 /// Writes a table as CSV for spreadsheets: UTF-8 with its mark, commas, and no text that they would take for a formula.
 pub fn csv(path: &Path, table: Table) -> Result<(), WriteError> {
     let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    csv_to(&mut out, &table.headings, table.rows)
+}
+
+/// The same into whatever takes bytes.
+pub fn csv_to(out: &mut impl Write, headings: &[String], rows: impl Iterator<Item = Vec<Cell>>) -> Result<(), WriteError> {
     out.write_all("\u{feff}".as_bytes())?;
-    line(&mut out, table.headings.iter().map(|heading| quoted(heading)))?;
-    for cells in table.rows {
-        line(&mut out, cells.iter().map(text))?;
+    line(out, headings.iter().map(|heading| quoted(heading)))?;
+    for cells in rows {
+        line(out, cells.iter().map(text))?;
     }
     Ok(out.flush()?)
 }
@@ -111,6 +119,7 @@ fn text(cell: &Cell) -> String {
         Cell::Empty => String::new(),
         Cell::Text(text) => quoted(text),
         Cell::Number(number) => number.to_string(),
+        Cell::Whole(number) => number.to_string(),
         Cell::Day(day) => day.to_string(),
         Cell::Moment(at) => at.format("%Y-%m-%d %H:%M").to_string(),
     }

@@ -20,6 +20,8 @@ pub struct Speaker<'r> {
     pub terms: Terms,
     /// The titles of the workflows of the rule set and of their actions.
     others: HashMap<Name, (String, HashMap<Name, String>)>,
+    /// The titles of the reports, and of their columns.
+    reports: HashMap<(Name, Name), (String, HashMap<Name, String>)>,
 }
 
 impl<'r> Speaker<'r> {
@@ -31,7 +33,18 @@ impl<'r> Speaker<'r> {
             (name.clone(), (workflow.title.clone(), actions))
         };
         let others = set.workflows.iter().map(titled).collect();
-        Speaker { lang, workflow, directory: &rules.setting.directory, terms: Terms::read(workflow, &set.files), others }
+        let of = |(name, rules): (&Name, &Arc<Rules>)| {
+            let counted = |(report, declared): (&Name, &Report)| {
+                let columns = match &declared.shape {
+                    Shape::Figures { columns, .. } => columns.iter().map(|(name, column)| (name.clone(), column.title.clone())).collect(),
+                    _ => HashMap::new(),
+                };
+                ((name.clone(), report.clone()), (declared.title.clone(), columns))
+            };
+            rules.setting.workflow.reports.iter().map(counted).collect::<Vec<_>>()
+        };
+        let reports = set.workflows.iter().flat_map(of).collect();
+        Speaker { lang, workflow, directory: &rules.setting.directory, terms: Terms::read(workflow, &set.files), others, reports }
     }
 
     /// The title of a workflow, and of one of its actions.
@@ -39,6 +52,14 @@ impl<'r> Speaker<'r> {
         match self.others.get(workflow) {
             Some((title, actions)) => (title, actions.get(action).map_or(action, String::as_str)),
             None => (workflow, action),
+        }
+    }
+
+    /// The title of a report, and of one of its columns.
+    pub fn report<'s>(&'s self, workflow: &Name, report: &'s Name, column: &'s str) -> (&'s str, &'s str) {
+        match self.reports.get(&(workflow.clone(), report.clone())) {
+            Some((title, columns)) => (title, columns.get(column).map_or(column, String::as_str)),
+            None => (report, column),
         }
     }
 

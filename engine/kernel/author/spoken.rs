@@ -60,7 +60,7 @@ impl Speaker<'_> {
         };
         let said = self.terms.of(expr).and_then(|term| match expr.wants {
             Wants::Condition => self.condition(term, spot),
-            Wants::Value(_) | Wants::ForEach | Wants::Any => self.term(term, spot),
+            Wants::Value(_) | Wants::ForEach | Wants::Any | Wants::Key | Wants::Shown => self.term(term, spot),
         });
         said.unwrap_or_else(|| self.code(&expr.source))
     }

@@ -1,10 +1,11 @@
-//! What workflows ask of each other and sweeps make: the other workflow is there (E115), its action is one of the system that begins an item
-//! or moves one, and gets what it asks for (E321). It is looked at when all workflows of the rule set have been read.
+//! What workflows ask of each other, sweeps make and actions freeze: the other workflow is there (E115), its action is one of the system that
+//! begins an item or moves one, and gets what it asks for (E321), its report has what is frozen (E323). It is looked at when all workflows of the rule set have been read.
 
 use super::at::{Act, Checked, Surroundings};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
+use crate::kernel::model::report::Shape;
 use crate::kernel::model::value::Type;
 use crate::kernel::rules::{Rules, Scripts};
 use indexmap::IndexMap;
@@ -36,6 +37,7 @@ pub fn check(workflows: &IndexMap<Name, Rules>, whole: bool) -> Vec<Problem> {
         };
         let at = Checked::new(&setting.workflow, around);
         named_fields(&at, &mut problems);
+        frozen(&at, workflows, whole, &mut problems);
         let mut wanted = Vec::new();
         for asked in all(&at) {
             match workflows.get(asked.workflow) {
@@ -117,6 +119,54 @@ fn named_fields(at: &Checked, problems: &mut Vec<Problem>) {
             };
             if !fits {
                 problems.push(at.problem("E321", &format!("{}.{key}", errand.path)).variant("not_item").with("name", name));
+            }
+        }
+    }
+}
+
+/// E323: what an action freezes is a column of a report with one row a value, and becomes a field of the item.
+fn frozen(at: &Checked, workflows: &IndexMap<Name, Rules>, whole: bool, problems: &mut Vec<Problem>) {
+    for act in at.acts() {
+        for freeze in &act.action.freeze {
+            let mut wrong = |variant: &'static str, key: &str, name: &str| {
+                problems.push(at.problem("E323", &format!("{}.{key}", freeze.path)).variant(variant).with("name", name));
+            };
+            if act.branch.is_some() || act.action.creates || act.action.by.iter().any(|by| &*by.role == "system") {
+                wrong("people", "report", act.name);
+            }
+            let row = at.workflow.fields.get(&freeze.row.field).filter(|_| freeze.row.of == Holder::Item);
+            if !row.is_some_and(|field| matches!(field.kind, Type::Unit | Type::Person | Type::Text | Type::Choice(_))) {
+                wrong("row", "row", &freeze.row.field);
+            }
+            for (field, _) in &freeze.set {
+                let kind = at.workflow.fields.get(field).filter(|field| !field.is_derived()).map(|field| &field.kind);
+                match kind {
+                    Some(Type::Number | Type::Date) => {}
+                    _ => wrong("field", &format!("set.{field}@"), field),
+                }
+            }
+            let Some(other) = workflows.get(&freeze.workflow) else {
+                if whole {
+                    let known = workflows.keys().map(|name| &**name);
+                    problems.push(at.unknown("E115", &format!("{}.report", freeze.path), &freeze.workflow, known));
+                }
+                continue;
+            };
+            let reports = &other.setting.workflow.reports;
+            match reports.get(&freeze.report).map(|report| &report.shape) {
+                Some(Shape::Figures { by, columns, .. }) if by.len() == 1 => {
+                    for (field, column) in freeze.set.iter().filter(|(_, column)| !columns.contains_key(column)) {
+                        let known: Vec<&str> = columns.keys().map(|name| &**name).collect();
+                        let problem = at.unknown("E323", &format!("{}.set.{field}", freeze.path), column, known.into_iter());
+                        problems.push(if problem.variant.is_none() { problem.variant("column") } else { problem.variant("column_near") });
+                    }
+                }
+                Some(_) => wrong("shape", "report", &freeze.report),
+                None => {
+                    let problem =
+                        at.unknown("E323", &format!("{}.report", freeze.path), &freeze.report, reports.keys().map(|name| &**name));
+                    problems.push(if problem.variant.is_none() { problem.variant("report") } else { problem.variant("report_near") });
+                }
             }
         }
     }

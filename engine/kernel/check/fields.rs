@@ -84,8 +84,10 @@ fn fields(at: &Checked, problems: &mut Vec<Problem>) {
             }
         }
     }
-    for (name, report) in &workflow.reports {
-        unknown(None, &FieldRef { of: Holder::Item, field: report.by.clone() }, &format!("reports.{name}.by"));
+    for key in workflow.reports.values().flat_map(|report| report.keys()) {
+        if let Some(field) = super::reports::bare(key) {
+            unknown(None, &FieldRef { of: Holder::Item, field: field.clone() }, &key.path);
+        }
     }
     problems.extend(derived.into_iter().chain(twice));
 }

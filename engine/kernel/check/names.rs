@@ -123,6 +123,11 @@ fn allowed(at: &Checked, problems: &mut Vec<Problem>) {
     look("notices", workflow.notices.keys().collect(), false);
     look("sweeps", workflow.sweeps.keys().collect(), false);
     look("reports", workflow.reports.keys().collect(), false);
+    for (name, report) in &workflow.reports {
+        if let Shape::Figures { columns, .. } = &report.shape {
+            look(&format!("reports.{name}.columns"), columns.keys().collect(), false);
+        }
+    }
     look("imports", workflow.imports.keys().collect(), false);
     look("fields", workflow.fields.keys().collect(), true);
     look("params", workflow.params.keys().collect(), true);

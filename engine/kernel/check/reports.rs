@@ -1,4 +1,4 @@
-//! Reports and imports: what they count by and what they fill in is there and of a fitting kind (E106, E107, E213, E216, E705 to E707).
+//! Reports and imports: what they count by and what they fill in is there and of a fitting kind (E106, E107, E213, E216, E705 to E709).
 
 use super::at::{Act, Checked};
 use crate::kernel::model::Name;
@@ -8,20 +8,87 @@ use crate::kernel::model::value::Type;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
     let mut problems = Vec::new();
-    at.workflow.reports.iter().for_each(|(name, report)| counted(at, name, report, &mut problems));
+    for (name, report) in &at.workflow.reports {
+        counted(at, name, report, &mut problems);
+        secret(at, report, &mut problems);
+    }
     at.workflow.imports.iter().for_each(|(name, import)| filled(at, name, import, &mut problems));
     problems
 }
 
 fn counted(at: &Checked, name: &Name, report: &Report, problems: &mut Vec<Problem>) {
-    let Some(field) = at.workflow.fields.get(&report.by) else { return };
-    match (&field.kind, &report.share) {
-        (Type::Choice(options), Some(share)) if !options.contains(share) => {
-            problems.push(at.no_option(&format!("reports.{name}.share"), share, &report.by, options));
+    let path = |rest: &str| format!("reports.{name}.{rest}");
+    match &report.shape {
+        Shape::Counts { by, share } => {
+            let Some(field) = bare(by).and_then(|name| at.workflow.fields.get(name)) else { return };
+            match (&field.kind, share) {
+                (Type::Choice(options), Some(share)) if !options.contains(share) => {
+                    problems.push(at.no_option(&path("share"), share, &by.source, options));
+                }
+                (Type::Choice(_), _) => {}
+                (_, Some(_)) => problems.push(at.problem("E705", &path("share")).variant("share").with("field", &by.source)),
+                (kind, None) if countable(kind) => {}
+                (_, None) => problems.push(at.problem("E705", &path("by")).with("field", &by.source)),
+            }
         }
-        (Type::Choice(_), _) | (Type::Unit | Type::Text | Type::Year | Type::Number | Type::YesNo, None) => {}
-        (_, Some(_)) => problems.push(at.problem("E705", &format!("reports.{name}.share")).variant("share").with("field", &report.by)),
-        (_, None) => problems.push(at.problem("E705", &format!("reports.{name}.by")).with("field", &report.by)),
+        Shape::Figures { by, columns, .. } => {
+            for (key, field) in by.iter().filter_map(|key| Some((key, bare(key)?))) {
+                if at.workflow.fields.get(field).is_some_and(|field| !countable(&field.kind)) {
+                    problems.push(at.problem("E705", &key.path).with("field", field));
+                }
+            }
+            for (column, figure) in columns {
+                let Measure::Share { part, whole } = &figure.measure else { continue };
+                for (key, wanted) in [("share", part), ("of", whole)] {
+                    let place = path(&format!("columns.{column}.{key}"));
+                    match columns.get(wanted) {
+                        None => {
+                            let known = columns.iter().filter(|(_, figure)| figure.measure.is_amount()).map(|(name, _)| &**name);
+                            problems.push(at.unknown("E709", &place, wanted, known));
+                        }
+                        Some(figure) if !figure.measure.is_amount() => {
+                            problems.push(at.problem("E708", &place).variant("no_amount").with("column", wanted));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        Shape::List { .. } => {}
+    }
+}
+
+/// E405: what a report prints goes as far as a mail.
+fn secret(at: &Checked, report: &Report, problems: &mut Vec<Problem>) {
+    let is_secret = |kind: Option<&Name>, field: &Name| {
+        at.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(field)).is_some_and(|field| field.secret)
+    };
+    for (key, field) in report.keys().iter().filter_map(|key| Some((key, bare(key)?))) {
+        if is_secret(None, field) {
+            problems.push(at.problem("E405", &key.path).variant("report").with("name", field));
+        }
+    }
+    let listed = match &report.shape {
+        Shape::List { columns, .. } => columns.values().map(|shown| &shown.expr).collect(),
+        _ => report.keys().iter().filter_map(|key| key.expr.as_ref()).collect::<Vec<_>>(),
+    };
+    for expr in listed {
+        if let Some((_, field)) = at.reads(expr).fields.iter().find(|(kind, field)| is_secret(kind.as_ref(), field)) {
+            problems.push(at.problem("E405", &expr.path).variant("report").with("name", field));
+        }
+    }
+}
+
+/// The field of the item that a key names without an expression.
+pub fn bare(key: &RowKey) -> Option<&Name> {
+    key.field.as_ref().filter(|_| key.expr.is_none()).map(|field| &field.field)
+}
+
+fn countable(kind: &Type) -> bool {
+    match kind {
+        Type::Choice(_) | Type::Unit | Type::Person | Type::Text | Type::Year | Type::Number | Type::YesNo => true,
+        Type::List(entry) => !matches!(**entry, Type::List(_)) && countable(entry),
+        _ => false,
     }
 }
 

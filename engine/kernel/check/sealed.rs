@@ -18,7 +18,21 @@ pub fn check(at: &Checked) -> Vec<Problem> {
         sealed.copies(&mut problems);
         sealed.reports(&mut problems);
     }
+    hidden_branches(at, &mut problems);
     problems
+}
+
+/// How many branches there are, and in which state, is as hidden as what stands in them.
+fn hidden_branches(at: &Checked, problems: &mut Vec<Problem>) {
+    for (name, report) in &at.workflow.reports {
+        let Some((kind, branch)) = report.over.as_ref().and_then(|over| at.workflow.branches.get_key_value(over)) else { continue };
+        if branch.visible_to.is_empty() && branch.sealed_until.is_none() {
+            continue;
+        }
+        let until = branch.sealed_until.as_ref().map_or("–", |until| until);
+        let problem = at.problem("E409", &format!("reports.{name}.over")).variant("report_over").with("branch", kind);
+        problems.push(problem.with("until", until).with("report", name));
+    }
 }
 
 /// A field that some roles may not see, for ever or until an action.
@@ -192,13 +206,13 @@ impl<'c, 'a> Sealed<'c, 'a> {
         (fewer || (self.visible_to.is_empty() && field.visible_to.is_empty() && field.sealed_until.is_some())) && later
     }
 
+    /// Figures and lists go to whoever asks for them.
     fn reports(&self, problems: &mut Vec<Problem>) {
         for (name, report) in &self.at.workflow.reports {
-            let by = self.level.is_none() && report.by == *self.name;
-            let counted = report.when.as_ref().is_some_and(|when| self.read_by(when));
-            if by || counted {
-                let key = if by { "by" } else { "when" };
-                problems.push(self.problem(&format!("reports.{name}.{key}")).variant("report").with("report", name));
+            let by = report.keys().iter().filter(|key| self.level.is_none() && super::reports::bare(key) == Some(self.name));
+            let read = report.expressions().into_iter().filter(|expr| self.read_by(expr));
+            for path in by.map(|key| &key.path).chain(read.map(|expr| &expr.path)) {
+                problems.push(self.problem(path).variant("report").with("report", name));
             }
         }
     }

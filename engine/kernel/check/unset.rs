@@ -107,7 +107,8 @@ impl<'a> Look<'_, 'a> {
         }
         exprs.extend(workflow.branches.iter().flat_map(|(kind, branch)| branch.views.values().map(move |view| (Some(kind), view))));
         exprs.extend(workflow.sweeps.values().filter_map(|sweep| Some((sweep.over.as_ref(), sweep.when.as_ref()?))));
-        exprs.extend(workflow.reports.values().filter_map(|report| Some((None, report.when.as_ref()?))));
+        exprs
+            .extend(workflow.reports.values().flat_map(|report| report.expressions().into_iter().map(|expr| (report.over.as_ref(), expr))));
         for (level, expr) in exprs {
             self.look(expr, |look, field| look.in_some_state(level, field));
         }

@@ -77,6 +77,10 @@ impl<'a> Read<'a> {
         let mut field = |name: &Name| self.fields.insert(name.to_string());
         for act in at.acts() {
             act.action.ask.iter().filter(|ask| ask.records.is_some()).for_each(|ask| _ = field(&ask.name));
+            for freeze in &act.action.freeze {
+                field(&freeze.row.field);
+                freeze.set.iter().for_each(|(name, _)| _ = field(name));
+            }
             for (effects, _) in act.effects() {
                 effects.set.iter().chain(effects.open.iter().flat_map(|open| &open.set)).for_each(|set| _ = field(&set.field));
                 for errand in &effects.errands {
@@ -111,7 +115,7 @@ impl<'a> Read<'a> {
                 Weight::Number(_) => None,
             }));
         }
-        workflow.reports.values().for_each(|report| _ = field(&report.by));
+        workflow.reports.values().flat_map(|report| report.keys()).filter_map(super::reports::bare).for_each(|name| _ = field(name));
         for (name, deadline) in &workflow.deadlines {
             rules_of(name, deadline).into_iter().for_each(|(rule, _)| self.rule(rule));
         }

@@ -25,7 +25,7 @@ use crate::kernel::derive::fold;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
-use crate::kernel::model::definition::Action;
+use crate::kernel::model::definition::{Action, Freeze};
 use crate::kernel::model::fact::{Actor, Cause, Fact};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Fields;
@@ -36,6 +36,37 @@ use std::sync::Arc;
 
 /// A person's action. `item` is empty when the action opens a new one.
 pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Instant, counter: Counter) -> Decision {
+    act_with(rules, item, command, &Fields::new(), now, counter)
+}
+
+/// The figures that an action freezes: which row of which report on which day, and which field takes which column.
+#[derive(Clone, Debug)]
+pub struct FiguresAsked {
+    pub workflow: Name,
+    pub report: Name,
+    pub on: Date,
+    /// The value of the row.
+    pub row: String,
+    pub set: Vec<(Name, Name)>,
+}
+
+/// What has to be counted before a command is decided; mostly nothing.
+pub fn figures_asked(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Instant) -> Vec<FiguresAsked> {
+    let action = rules.setting.workflow.actions.get(&command.action).filter(|_| command.branch.is_none());
+    let (Some(action), Some(item)) = (action, item) else { return Vec::new() };
+    let on = command.effective_on.unwrap_or_else(|| day_of(now, rules.setting.workflow.timezone));
+    let asked = |freeze: &Freeze| FiguresAsked {
+        workflow: freeze.workflow.clone(),
+        report: freeze.report.clone(),
+        on,
+        row: item.field(&freeze.row.field).as_text().map(|text| text.to_string()).unwrap_or_default(),
+        set: freeze.set.clone(),
+    };
+    action.freeze.iter().map(asked).collect()
+}
+
+/// The same with the figures that [`figures_asked`] named, by field.
+pub fn act_with(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, figures: &Fields, now: Instant, counter: Counter) -> Decision {
     let today = day_of(now, rules.setting.workflow.timezone);
     let on = command.effective_on.unwrap_or(today);
     if on > today {
@@ -52,6 +83,7 @@ pub fn act(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Inst
             not_there_yet(item, action)?;
             follows(item, task, on)?;
             let mut work = Work::new(rules, item.clone(), now, counter);
+            work.figures.clone_from(figures);
             person_acts(&mut work, command, task, name, action, on)?;
             work.finish()
         }

@@ -34,6 +34,8 @@ pub struct Work<'a> {
     pub tells: Vec<Tell>,
     /// Notices get the values that their wording reads.
     pub captures: bool,
+    /// The figures that the action at hand freezes, by field.
+    pub figures: Fields,
     numbers: Vec<Number>,
     unique: Vec<(Name, Value)>,
     counter: Counter<'a>,
@@ -61,6 +63,7 @@ impl<'a> Work<'a> {
             facts: Vec::new(),
             tells: Vec::new(),
             captures: true,
+            figures: Fields::new(),
             numbers: Vec::new(),
             unique: Vec::new(),
             counter,
@@ -96,6 +99,11 @@ impl<'a> Work<'a> {
             for effects in &effects {
                 self.sets(&effects.set, &view, doing.task, &mut outcomes)?;
             }
+            let frozen = doing.action.freeze.iter().flat_map(|freeze| &freeze.set);
+            outcomes.extend(frozen.map(|(field, _)| {
+                let value = self.figures.get(field).cloned().unwrap_or_default();
+                Outcome::Set { field: field.clone(), value }
+            }));
             sequence::give(self, &doing, &mut outcomes);
             self.moves(&doing, to, &mut outcomes);
             for effects in &effects {

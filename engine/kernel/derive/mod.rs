@@ -3,6 +3,7 @@
 //! There is no second derivation anywhere. Folding runs no script; what is evaluated afterwards (derived fields, extensions) reads recorded values only.
 
 pub mod clocks;
+pub mod days;
 pub mod due;
 pub mod fold;
 pub mod past;

@@ -9,6 +9,8 @@ use crate::kernel::time::{Date, Length};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use super::report::{Figure, Measure, Report, RowKey, Shape, Shown};
+
 /// The rows of a section in the order of the file.
 pub type Section<T> = IndexMap<Name, T>;
 
@@ -112,6 +114,10 @@ pub enum Wants {
     Value(Type),
     /// A list to open branches for, or a single unit, person or record.
     ForEach,
+    /// What the rows of a report are told apart by: of few values, or a list of such.
+    Key,
+    /// Whatever can be shown in a table.
+    Shown,
 }
 
 /// Where a value is read from without an expression.
@@ -340,6 +346,8 @@ pub struct Action {
     pub ask: Vec<Ask>,
     pub require: Vec<Require>,
     pub effects: Effects,
+    /// Figures of reports that are recorded as they are on its day.
+    pub freeze: Vec<Freeze>,
     /// Numbers given by this action: field → format and what is counted per.
     pub sequence: Vec<Sequence>,
     /// The request it belongs to, and which step of it.
@@ -359,6 +367,19 @@ pub struct Choose {
     /// `None` is `otherwise`.
     pub when: Option<Expr>,
     pub effects: Effects,
+}
+
+/// `freeze: [{ report, row, set }]`: what one row of a report says on the action's day becomes fields of the item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    /// The workflow that declares the report.
+    pub workflow: Name,
+    pub report: Name,
+    /// The row is the one of this value.
+    pub row: FieldRef,
+    /// Field → column.
+    pub set: Vec<(Name, Name)>,
+    pub path: Name,
 }
 
 /// `sequence: { number: "{year}-{n:03}", per: session }`
@@ -669,17 +690,6 @@ pub struct Creates {
 pub enum ForEach {
     Units,
     Persons,
-}
-
-/// A table of figures: the items for which `when` holds, counted by a field, as of any day.
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub title: String,
-    pub when: Option<Expr>,
-    /// A choice, unit, text, year or number field of the item.
-    pub by: Name,
-    /// The option whose share is shown.
-    pub share: Option<Name>,
 }
 
 /// How an office's list (a workbook) becomes items.

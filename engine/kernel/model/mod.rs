@@ -8,6 +8,7 @@ pub mod fact;
 pub mod item;
 pub mod problem;
 pub mod renames;
+pub mod report;
 pub mod step;
 pub mod story;
 pub mod value;

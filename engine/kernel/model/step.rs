@@ -115,13 +115,19 @@ pub struct ExpectedMail {
     pub subject: Option<String>,
 }
 
-/// A report's figures: how many items by value, those without any left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// What a report says. What is left out is not compared.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectedFigures {
-    pub counts: BTreeMap<String, u64>,
-    /// Such as `66.67%`; not compared when it is left out.
+    /// How many items, or branches, by value: all values that have any.
+    pub counts: Option<BTreeMap<String, u64>>,
+    /// Such as `66.67%`.
     pub share: Option<String>,
+    /// Row (its keys, by value or title, with a blank between several; `-` for none) → column → figure.
+    pub rows: BTreeMap<String, BTreeMap<String, Value>>,
+    pub total: BTreeMap<String, Value>,
+    /// The rows of a list, all of them in their order; of each the columns that are named.
+    pub list: Option<Vec<BTreeMap<String, Value>>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -8,7 +8,7 @@ use super::tree::{Content, Node, Style};
 use super::world::World;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{
-    Action, Ask, By, Choose, Effects, Errand, ErrandTo, Expr, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants,
+    Action, Ask, By, Choose, Effects, Errand, ErrandTo, Expr, Freeze, Holder, OnePer, Open, Require, Scope, Sequence, Set, SetValue, Wants,
 };
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::{Type, Value};
@@ -39,6 +39,7 @@ pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node, branch
         require: row.get("require").map(|node| require(reader, node, &scope)).unwrap_or_default(),
         effects: effects(reader, world, row, &scope, &asks),
         sequence: row.get("sequence").map(|node| sequence(reader, node)).unwrap_or_default(),
+        freeze: row.get("freeze").map(|node| freeze(reader, node)).unwrap_or_default(),
         request: None,
         by,
         ask: asks,
@@ -287,6 +288,24 @@ fn set_value(reader: &mut Reader, node: &Node, scope: &Scope, kind: Type) -> Opt
         }
     }
     reader.expr(node, scope, Wants::Value(kind)).map(SetValue::Expr)
+}
+
+/// `[{ report: WORKFLOW.REPORT, row: item.FIELD, set: { FIELD: COLUMN } }]`
+fn freeze(reader: &mut Reader, node: &Node) -> Vec<Freeze> {
+    let mut rows = Vec::new();
+    for node in reader.list(node) {
+        let Some(row) = reader.row(node, &keys::FREEZE) else { continue };
+        let report = reader.need(row, "report").and_then(|node| reader.phrase(node, "report", phrase::report));
+        let of = reader.need(row, "row").and_then(|node| reader.phrase(node, "field", phrase::field));
+        let mut set = Vec::new();
+        for (field, node) in reader.need(row, "set").map(|node| reader.named(node)).unwrap_or_default() {
+            set.extend(reader.name(node).map(|column| (field, column)));
+        }
+        if let (Some((workflow, report)), Some(of)) = (report, of) {
+            rows.push(Freeze { workflow, report, row: of, set, path: node.path.clone() });
+        }
+    }
+    rows
 }
 
 fn sequence(reader: &mut Reader, node: &Node) -> Vec<Sequence> {

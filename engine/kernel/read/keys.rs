@@ -48,10 +48,12 @@ pub const TALLY: [&str; 6] = ["of", "counts_in", "answer", "points", "group", "w
 
 pub const STATE: [&str; 4] = ["title", "kind", "owner", "no_deadline_needed"];
 
-pub const ACTION: [&str; 19] = [
+pub const ACTION: [&str; 20] = [
     "title", "by", "not_by", "creates", "from", "to", "choose", "ask", "require", "set", "open", "cancel", "do_on", "or_none", "tell",
-    "then_try", "sequence", "opens", "sends",
+    "then_try", "sequence", "opens", "sends", "freeze",
 ];
+/// Figures of a report that are recorded.
+pub const FREEZE: [&str; 3] = ["report", "row", "set"];
 pub const BY: [&str; 4] = ["role", "when", "for", "ask"];
 pub const ASK: [&str; 5] = ["type", "options", "required", "title", "option_titles"];
 pub const REQUIRE: [&str; 2] = ["if", "say"];
@@ -115,7 +117,8 @@ pub const RECIPIENT: [&str; 2] = ["role", "or"];
 pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do", "creates", "tell", "if_missed", "limit"];
 /// What a sweep makes for each unit or person.
 pub const CREATES: [&str; 3] = ["do", "id", "with"];
-pub const REPORT: [&str; 4] = ["title", "when", "by", "share"];
+pub const REPORT: [&str; 9] = ["title", "over", "when", "by", "share", "columns", "total", "list", "order"];
+pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
 pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];

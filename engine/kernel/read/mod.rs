@@ -17,6 +17,7 @@ mod people;
 pub mod phrase;
 pub mod reader;
 mod repair;
+mod reports;
 mod requests;
 pub mod steps;
 pub mod story;

@@ -1,11 +1,11 @@
-//! `notices`, `sweeps` and `reports`: what people are told, regular rounds, and tables of figures.
+//! `notices` and `sweeps`: what people are told, and regular rounds.
 
 use super::actions;
 use super::keys;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Creates, ForEach, IfMissed, Notice, NoticeKind, Reads, Recipient, Report, Scope, Sweep};
+use crate::kernel::model::definition::{Creates, ForEach, IfMissed, Notice, NoticeKind, Reads, Recipient, Scope, Sweep};
 use crate::kernel::model::value::Type;
 
 const KINDS: [(&str, NoticeKind); 3] =
@@ -74,13 +74,4 @@ fn creates(reader: &mut Reader, row: Row, for_each: Option<ForEach>, scope: &Sco
     let id = reader.need_text(row, "id");
     let with = row.get("with").map(|node| actions::values(reader, node, scope)).unwrap_or_default();
     Some(Creates { for_each: for_each?, action: action?, id, with })
-}
-
-pub fn report(reader: &mut Reader, node: &Node) -> Option<Report> {
-    let row = reader.row(node, &keys::REPORT)?;
-    let title = reader.need_text(row, "title");
-    let when = reader.condition(row, "when", &Scope::default());
-    let share = row.get("share").and_then(|node| reader.name(node));
-    let by = reader.need(row, "by").and_then(|node| reader.name(node))?;
-    Some(Report { title, when, by, share })
 }

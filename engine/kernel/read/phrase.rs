@@ -1,5 +1,6 @@
 //! Phrases: about a dozen forms of writing time, each in English and Chinese with the same meaning.
 
+use crate::kernel::model::Name;
 use crate::kernel::model::definition::{FieldRef, Holder, RungAt, SendWindow};
 use crate::kernel::time::{Date, Length};
 
@@ -51,6 +52,12 @@ pub fn field(text: &str) -> Option<FieldRef> {
         _ => return None,
     };
     is_name(field).then(|| FieldRef { of, field: field.into() })
+}
+
+/// `WORKFLOW.REPORT`
+pub fn report(text: &str) -> Option<(Name, Name)> {
+    let (workflow, report) = text.split_once('.')?;
+    (is_name(workflow) && is_name(report)).then(|| (workflow.into(), report.into()))
 }
 
 /// `on 06-30`, `on 10-31 if at least 30 days away`; `6月30日`, `10月31日且至少30天后`: month, day, and how far away at least.

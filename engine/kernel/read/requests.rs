@@ -47,6 +47,7 @@ pub fn read(reader: &mut Reader, world: &World, name: &Name, node: &Node) -> Opt
         ask: asks.clone(),
         require: row.get("require").map(|node| actions::require(reader, node, &asking)).unwrap_or_default(),
         effects: Effects::default(),
+        freeze: Vec::new(),
         sequence: Vec::new(),
         request: Some((name.clone(), RequestStep::Ask)),
     };

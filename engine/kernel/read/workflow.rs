@@ -4,7 +4,7 @@ use super::keys;
 use super::reader::{Reader, Row, names_by_name};
 use super::tree::{Content, Node};
 use super::world::{BranchWorld, World};
-use super::{actions, branches, deadlines, fields, imports, notices, people, phrase, requests, values};
+use super::{actions, branches, deadlines, fields, imports, notices, people, phrase, reports, requests, values};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Branch, Change, MonthOverflow, OpenItems, Scope, Section, SendWindow, Workflow};
 use crate::kernel::model::problem::{Places, Problem};
@@ -165,7 +165,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     let functions = section(reader, sections, "functions", |reader, _, node| values::function(reader, world, node));
     let all_notices = section(reader, sections, "notices", notices::notice);
     let sweeps = section(reader, sections, "sweeps", notices::sweep);
-    let reports = section(reader, sections, "reports", |reader, _, node| notices::report(reader, node));
+    let reports = section(reader, sections, "reports", |reader, _, node| reports::read(reader, node));
     let all_imports = section(reader, sections, "imports", |reader, _, node| imports::read(reader, world, node));
     unused_ladders(reader, world, sections);
     let always = sections.nodes("always").iter().flat_map(|node| actions::require(reader, node, &Scope::default())).collect();

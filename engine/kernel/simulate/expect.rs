@@ -13,7 +13,7 @@ use crate::kernel::model::item::{Clock, Item};
 use crate::kernel::model::step::{Expect, ExpectedFigures, ExpectedMail, ExpectedSkip, OtherItem};
 use crate::kernel::model::value::Value;
 use crate::kernel::render;
-use crate::kernel::report;
+use crate::kernel::report::{self, Column, Row};
 use crate::kernel::rules::EvalError;
 use crate::kernel::time::{Date, Instant};
 use crate::kernel::words;
@@ -150,23 +150,62 @@ impl Telling<'_> {
     /// Figures as of today, over every item of the story.
     fn expect_report(&mut self, name: &Name, wanted: &ExpectedFigures) {
         let rules = self.world.rules.clone();
-        let Some(report) = rules.setting.workflow.reports.get(name) else { return };
+        if !rules.setting.workflow.reports.contains_key(name) {
+            return;
+        }
         let items = self.world.items.iter().map(|(id, kept)| (&**id, &kept.facts[..]));
-        let figures = match report::figures(&rules, name, report, items, self.world.today(), None) {
-            Ok(figures) => figures,
+        let table = match report::table(&rules, name, items, &[self.world.today()], None) {
+            Ok(table) => table,
             Err(error) => return self.differs("rule_failed", vec![("what", error.to_string())]),
         };
-        let text = |counts: &mut dyn Iterator<Item = (&str, u64)>| {
-            let mut counts: Vec<String> = counts.map(|(value, count)| format!("{value} {count}")).collect();
-            counts.sort();
-            counts.join(", ")
-        };
-        let found = text(&mut figures.rows.iter().filter(|row| row.count > 0).map(|row| (&*row.value, row.count)));
-        let counts = text(&mut wanted.counts.iter().map(|(value, count)| (value.as_str(), *count)));
-        self.same("report", name, counts, found);
+        let keys = |row: &Row| row.keys.iter().map(|key| if key.value.is_empty() { "-" } else { &key.value }).collect::<Vec<_>>().join(" ");
+        if let Some(wanted) = &wanted.counts {
+            let text = |counts: &mut dyn Iterator<Item = (String, u64)>| {
+                let mut counts: Vec<String> = counts.map(|(value, count)| format!("{value} {count}")).collect();
+                counts.sort();
+                counts.join(", ")
+            };
+            let named = |row: &Row| if row.keys.len() == 1 { row.keys[0].value.clone() } else { keys(row) };
+            let found = text(&mut table.rows.iter().filter(|row| row.counted[0] > 0).map(|row| (named(row), row.counted[0])));
+            let wanted = text(&mut wanted.iter().map(|(value, count)| (value.clone(), *count)));
+            self.same("report", name, wanted, found);
+        }
         if let Some(share) = &wanted.share {
-            let found = figures.share.map_or_else(|| "-".to_string(), |share| format!("{}.{:02}%", share / 100, share % 100));
+            let found = table.figures(0).and_then(|figures| figures.share);
+            let found = found.map_or_else(|| "-".to_string(), |share| report::Cell::Share(share).plain());
             self.same("report", name, share.clone(), found);
+        }
+        for (called, figures) in &wanted.rows {
+            let titles = |row: &Row| row.keys.iter().map(|key| key.shown.plain()).collect::<Vec<_>>().join(" ");
+            match table.rows.iter().find(|row| keys(row) == *called || titles(row) == *called) {
+                Some(row) => self.expect_figures(&format!("{name} {called}"), &table.columns, &row.cells[0], figures),
+                None => {
+                    let known: Vec<String> = table.rows.iter().map(keys).collect();
+                    self.differs("no_row", vec![("of", name.to_string()), ("row", called.clone()), ("known", known.join(", "))]);
+                }
+            }
+        }
+        self.expect_figures(name, &table.columns, &table.totals[0], &wanted.total);
+        if let Some(wanted) = &wanted.list {
+            self.same("report", name, wanted.len().to_string(), table.rows.len().to_string());
+            for (place, (row, figures)) in table.rows.iter().zip(wanted).enumerate() {
+                self.expect_figures(&format!("{name} {}", place + 1), &table.columns, &row.cells[0], figures);
+            }
+        }
+    }
+
+    fn expect_figures(&mut self, of: &str, columns: &[Column], cells: &[report::Cell], wanted: &BTreeMap<String, Value>) {
+        for (column, wanted) in wanted {
+            // A column that is not there has been told as an unknown name.
+            let Some(place) = columns.iter().position(|known| *known.name == **column || known.title == *column) else { continue };
+            let wanted = match wanted {
+                Value::Empty => "-".to_string(),
+                Value::Text(text) => text.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Bool(yes) => yes.to_string(),
+                other => shown(other),
+            };
+            self.same("report", &format!("{of} {column}"), wanted, cells[place].plain());
         }
     }
 

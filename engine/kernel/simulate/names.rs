@@ -1,7 +1,7 @@
 //! Names in a file of stories that its workflow does not know: a slip that would only look like a difference, or like nothing at all.
 
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::Workflow;
+use crate::kernel::model::definition::{Report, Shape, Workflow};
 use crate::kernel::model::story::StoryFile;
 use crate::kernel::rules::Rules;
 use indexmap::IndexMap;
@@ -14,7 +14,7 @@ pub const MEASURES: [&str; 6] = ["states", "actions", "guards_both_ways", "rungs
 /// A name that nobody knows, with those that could be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// `action`, `notice`, `rung`, `deadline`, `field`, `state`, `person`, `table`, `function`, `report`, `measure`
+    /// `action`, `notice`, `rung`, `deadline`, `field`, `state`, `person`, `table`, `function`, `report`, `column`, `measure`
     pub what: &'static str,
     pub name: String,
     pub known: Vec<String>,
@@ -68,6 +68,12 @@ pub fn unknown(workflows: &IndexMap<Name, Arc<Rules>>, rules: &Rules, file: &Sto
             found.all("field", expect.tasks.values().flat_map(|fields| fields.keys()), &task_fields);
             found.all("field", expect.hidden.values().flatten(), &hidden_fields);
             found.all("report", expect.reports.keys(), &reports);
+            for (name, expected) in &expect.reports {
+                let Some(report) = workflow.reports.get(name) else { continue };
+                let figures = expected.rows.values().chain([&expected.total]).chain(expected.list.iter().flatten());
+                let named: Vec<Name> = figures.flat_map(|figures| figures.keys()).map(|column| column.as_str().into()).collect();
+                found.all("column", named.iter(), &columns(report));
+            }
             found.all("notice", expect.mails.iter().flatten().map(|mail| &mail.notice), &notices);
             found.all(
                 "person",
@@ -86,6 +92,18 @@ pub fn unknown(workflows: &IndexMap<Name, Arc<Rules>>, rules: &Rules, file: &Sto
     let measures: Vec<Name> = file.coverage.keys().map(|name| name.as_str().into()).collect();
     found.all("measure", measures.iter(), &MEASURES.map(str::to_string));
     found.out
+}
+
+/// The columns of a report by their names and titles.
+fn columns(report: &Report) -> Vec<String> {
+    match &report.shape {
+        Shape::Counts { .. } => ["count", "percent"].map(str::to_string).to_vec(),
+        Shape::Figures { columns, .. } => {
+            let named = columns.iter().flat_map(|(name, figure)| [name.to_string(), figure.title.clone()]);
+            named.filter(|name| !name.is_empty()).collect()
+        }
+        Shape::List { columns, .. } => columns.keys().map(|heading| heading.to_string()).collect(),
+    }
 }
 
 /// Each action as it may be written: alone, and with its branch.

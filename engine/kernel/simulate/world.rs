@@ -11,6 +11,8 @@ use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Accepted, Notice, Refusal, RefusalCode};
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::item::{Errand, Item};
+use crate::kernel::model::value::Fields;
+use crate::kernel::report;
 use crate::kernel::rules::{EvalError, Rules};
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, HashMap};
@@ -105,7 +107,10 @@ impl World {
         let item = self.item(&command.item);
         let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&rules, command)) {
             Some(kept) => decide::amend(&rules, &kept.facts, command, self.now),
-            None => decide::act(&rules, item.as_ref(), command, self.now, &|counter| self.counted(counter)),
+            None => {
+                let figures = self.figures(&rules, item.as_ref(), command)?;
+                decide::act_with(&rules, item.as_ref(), command, &figures, self.now, &|counter| self.counted(counter))
+            }
         };
         let kept = decision.and_then(|accepted| self.keep(&rules, &command.item, accepted));
         match &kept {
@@ -113,6 +118,18 @@ impl World {
             Err(refusal) => self.coverage_of(&rules).refused(refusal),
         }
         kept
+    }
+
+    /// The figures that a command freezes, over the items that are there.
+    fn figures(&self, rules: &Rules, item: Option<&Arc<Item>>, command: &Command) -> Result<Fields, EvalError> {
+        let mut figures = Fields::new();
+        for asked in decide::figures_asked(rules, item, command, self.now) {
+            let of = self.rules_of(&asked.workflow);
+            let own = self.items.iter().filter(|(_, kept)| kept.workflow == asked.workflow);
+            let table = report::table(&of, &asked.report, own.map(|(id, kept)| (&**id, &kept.facts[..])), &[asked.on], None)?;
+            figures.extend(table.frozen(&asked.row, &asked.set));
+        }
+        Ok(figures)
     }
 
     fn counted(&self, counter: &str) -> i64 {

@@ -3,6 +3,7 @@
 pub mod due;
 pub mod pages;
 pub mod spellings;
+pub mod width;
 
 use crate::kernel::model::decision::Refusal;
 use std::collections::HashMap;

@@ -92,6 +92,16 @@ pub fn actions(speaker: &Speaker, branch: Option<&Name>, rows: &mut Vec<Row>) {
         moves(&mut clauses, speaker, branch, action);
         asked(&mut clauses, speaker, "ask", &action.ask);
         required(&mut clauses, speaker, &action.require);
+        for freeze in &action.freeze {
+            let columns = freeze.set.iter().map(|(field, column)| {
+                let (_, value) = speaker.report(&freeze.workflow, &freeze.report, column);
+                speaker.say("set", &[("field", &speaker.field(None, field)), ("value", value)])
+            });
+            let columns = speaker.list(columns);
+            let (row, (report, _)) = (speaker.reference(None, &freeze.row), speaker.report(&freeze.workflow, &freeze.report, ""));
+            let text = speaker.say("freeze", &[("report", report), ("row", &row), ("columns", &columns)]);
+            clauses.entry("freeze", format!("{freeze:?}"), text);
+        }
         for sequence in &action.sequence {
             let field = speaker.field(branch.map(|branch| &**branch), &sequence.field);
             let per = sequence.per.iter().map(|field| speaker.field(None, field));

@@ -3,6 +3,7 @@
 use super::time::day_off_key;
 use super::{Clauses, Kind, Row, sorted};
 use crate::kernel::author::speaker::Speaker;
+use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 
 pub fn workflow(speaker: &Speaker) -> Row {
@@ -112,15 +113,84 @@ pub fn sweeps(speaker: &Speaker, rows: &mut Vec<Row>) {
 
 pub fn reports(speaker: &Speaker, rows: &mut Vec<Row>) {
     for (name, report) in &speaker.workflow.reports {
-        let field = speaker.workflow.fields.get(&report.by);
         let mut clauses = Clauses::titled(speaker, &report.title);
+        if let Some(branch) = &report.over {
+            clauses.add("report_over", &**branch, speaker.branch(branch));
+        }
         clauses.condition("report_when", &report.when);
-        clauses.add("report_by", &*report.by, speaker.field(None, &report.by));
-        if let Some(share) = &report.share {
-            let title = field.and_then(|field| field.option_titles.get(share)).map_or(&**share, String::as_str);
-            clauses.add("share", &**share, title);
+        let over = report.over.as_deref();
+        match &report.shape {
+            Shape::Counts { by, share } => {
+                let (meaning, text) = speaker.row_key(over, by);
+                clauses.add("report_by", meaning, text);
+                if let Some(share) = share {
+                    let field = speaker.workflow.fields.get(&by.source);
+                    let title = field.and_then(|field| field.option_titles.get(share)).map_or(&**share, String::as_str);
+                    clauses.add("share", &**share, title);
+                }
+            }
+            Shape::Figures { by, columns, total } => {
+                for key in by {
+                    let (meaning, text) = speaker.row_key(over, key);
+                    clauses.of("report_by", meaning.clone(), meaning, text);
+                }
+                for (column, figure) in columns {
+                    let (meaning, text) = speaker.measure(columns, &figure.measure);
+                    let said =
+                        if figure.title.is_empty() { text } else { speaker.say("figure", &[("title", &figure.title), ("text", &text)]) };
+                    clauses.of("figure", &**column, meaning, said);
+                }
+                clauses.on("report_total", *total);
+            }
+            Shape::List { columns, order } => {
+                for (heading, shown) in columns {
+                    clauses.of(
+                        "report_list",
+                        &**heading,
+                        speaker.meaning(&shown.expr),
+                        speaker.say("figure", &[("title", heading), ("text", &speaker.expr(&shown.expr))]),
+                    );
+                }
+                for (index, shown) in order.iter().enumerate() {
+                    clauses.of("report_order", (index + 1).to_string(), speaker.meaning(&shown.expr), speaker.expr(&shown.expr));
+                }
+            }
         }
         rows.push(clauses.row(Kind::Report, None, name, &report.title));
+    }
+}
+
+impl Speaker<'_> {
+    /// What rows are told apart by: its meaning, and how it is read.
+    fn row_key(&self, over: Option<&str>, key: &RowKey) -> (String, String) {
+        let meaning = match &key.expr {
+            Some(expr) => self.meaning(expr),
+            None => key.source.to_string(),
+        };
+        let text = match (&key.title, &key.field, &key.expr) {
+            (Some(title), _, _) => title.to_string(),
+            (None, Some(field), _) => self.reference(over, field),
+            (None, None, Some(expr)) => self.expr(expr),
+            (None, None, None) => key.source.to_string(),
+        };
+        (meaning, text)
+    }
+
+    fn measure(&self, columns: &Section<Figure>, measure: &Measure) -> (String, String) {
+        let of = |key: &str, expr: &Expr| {
+            (format!("{key} {}", self.meaning(expr)), self.say(&format!("measure.{key}"), &[("text", &self.expr(expr))]))
+        };
+        let title = |name: &Name| columns.get(name).map_or_else(|| name.to_string(), |figure| figure.title.clone());
+        match measure {
+            Measure::Count(None) => ("count".to_string(), self.say("measure.all", &[])),
+            Measure::Count(Some(condition)) => of("count", condition),
+            Measure::Sum(expr) => of("sum", expr),
+            Measure::Earliest(expr) => of("earliest", expr),
+            Measure::Latest(expr) => of("latest", expr),
+            Measure::Share { part, whole } => {
+                (format!("{part} of {whole}"), self.say("measure.share", &[("part", &title(part)), ("whole", &title(whole))]))
+            }
+        }
     }
 }
 

@@ -6,7 +6,6 @@ mod dot;
 mod mermaid;
 mod picture;
 mod svg;
-mod width;
 
 use super::speaker::Speaker;
 use crate::kernel::model::Name;

@@ -3,7 +3,7 @@
 //! The crate is told the size of each box and label, and tells where it put them and how the lines run between them.
 
 use super::Part;
-use super::width::{widest, width};
+use crate::kernel::words::width::{widest, width};
 use layout::adt::dag::NodeHandle;
 use layout::core::base::Orientation;
 use layout::core::color::Color;

@@ -1,9 +1,9 @@
 //! SVG: the parts one below the other, each with its deadlines in boxes underneath. Light or dark as the reader's screen is, and black on white in print.
 
 use super::picture::{self, LINE, Picture, SMALL};
-use super::width::{width, wrapped};
 use super::{Clock, Graph, Part};
 use crate::kernel::model::definition::StateKind;
+use crate::kernel::words::width::{width, wrapped};
 use std::fmt::Write;
 
 const MARGIN: f64 = 32.0;

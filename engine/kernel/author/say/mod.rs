@@ -170,13 +170,17 @@ fn joins(aspect: &str) -> bool {
             | "extended_by"
             | "column"
             | "step"
+            | "report_by"
+            | "figure"
+            | "report_list"
+            | "report_order"
     )
 }
 
 /// A sentence of its own where the catalogue has one for this aspect; otherwise label and text.
 fn sentence(speaker: &Speaker, group: &[Clause]) -> String {
     let Some(first) = group.first() else { return String::new() };
-    let long = matches!(first.aspect, "tell" | "set" | "open" | "opens" | "sends" | "do_on" | "extended_to" | "extended_by");
+    let long = matches!(first.aspect, "figure" | "tell" | "set" | "open" | "opens" | "sends" | "do_on" | "extended_to" | "extended_by");
     let texts: Vec<&str> = group.iter().map(|clause| clause.text.as_str()).collect();
     let text = if long { texts.join(&speaker.say("semicolon", &[])) } else { speaker.list(&texts) };
     let key = format!("author.said.{}", first.aspect);

@@ -30,7 +30,7 @@ pub const EXPECT: [&str; 15] = [
     "provisional",
 ];
 pub const OTHER: [&str; 2] = ["state", "item"];
-pub const FIGURES: [&str; 2] = ["counts", "share"];
+pub const FIGURES: [&str; 5] = ["counts", "share", "rows", "total", "list"];
 pub const MAIL: [&str; 7] = ["notice", "to", "cc", "sent", "kind", "bundled", "subject"];
 pub const SKIP: [&str; 2] = ["rung", "because"];
 pub const FUNCTION_TEST: [&str; 2] = ["with", "gives"];
@@ -62,7 +62,12 @@ pub fn schema(workflows: &[&Workflow]) -> Json {
         "may" => named(list(actions())),
         "waits_for" | "hidden" => named(list(text())),
         "others" => named(row(&OTHER, &[], |key| if key == "state" { text() } else { values() })),
-        "reports" => named(row(&FIGURES, &[], |key| if key == "share" { text() } else { values() })),
+        "reports" => named(row(&FIGURES, &[], |key| match key {
+            "share" => text(),
+            "rows" => named(values()),
+            "list" => list(values()),
+            _ => values(),
+        })),
         _ => values(),
     });
     let step = row(&STEP, &[], |key| match key {

@@ -91,12 +91,7 @@ impl<'w> Names<'w> {
             "notices" => named(self.notice()),
             "sweeps" => named(self.sweep()),
             "always" => list(self.require()),
-            "reports" => named(row(&keys::REPORT, &["title", "by"], |key| match key {
-                "when" => expression(),
-                "by" => one_of(self.workflow.fields.keys()),
-                "share" => option(),
-                _ => text(),
-            })),
+            "reports" => named(self.report()),
             "imports" => named(self.import()),
             "changes" => list(row(&keys::CHANGE, &["version", "because"], |key| match key {
                 "version" => count(),
@@ -233,6 +228,7 @@ impl<'w> Names<'w> {
             "choose" => list(row(&keys::CHOOSE, &["when"], |key| self.effect(key).unwrap_or_else(expression))),
             "ask" => self.ask(),
             "require" => list(self.require()),
+            "freeze" => list(row(&keys::FREEZE, &keys::FREEZE, |key| if key == "set" { named(text()) } else { text() })),
             "sequence" => named(json!({ "type": ["string", "array"] })),
             key => self.effect(key).unwrap_or_else(text),
         })
@@ -362,6 +358,30 @@ impl<'w> Names<'w> {
             "tell" => list(one_of(&self.notices)),
             "if_missed" => one_of(["run_once", "skip", "run_each"]),
             "limit" => count(),
+            _ => text(),
+        })
+    }
+
+    fn report(&self) -> Json {
+        let figure = row(&keys::FIGURE, &[], |key| match key {
+            "title" => text(),
+            "share" | "of" => text(),
+            _ => expression(),
+        });
+        // A field by its bare name, or an expression; several in a list, or each under its heading.
+        let by = json!({
+            "type": ["string", "array", "object"], "items": expression(), "additionalProperties": expression(),
+            "if": { "type": "string", "pattern": "^[^ .()]+$" }, "then": one_of(self.workflow.fields.keys()),
+        });
+        row(&keys::REPORT, &["title"], |key| match key {
+            "over" => one_of(&self.branches),
+            "when" => expression(),
+            "by" => by.clone(),
+            "share" => option(),
+            "columns" => named(figure.clone()),
+            "total" => yes(),
+            "list" => named(expression()),
+            "order" => json!({ "type": ["string", "array"], "items": expression() }),
             _ => text(),
         })
     }

@@ -165,6 +165,11 @@ impl Walker<'_> {
                 };
                 (fit, Ty::List(Box::new(Ty::Unknown)))
             }
+            Wants::Key if !countable(ty) => {
+                return self.problems.push(Problem::new("E705", self.text.whole()).variant("value").with("found", ty.name()));
+            }
+            Wants::Key => (Fit::Yes, Ty::Text),
+            Wants::Shown => (if showable(ty) { Fit::Yes } else { Fit::No }, Ty::Text),
         };
         let place = self.text.whole();
         let must_be_there = never_empty || *wants == Wants::Condition;
@@ -176,4 +181,22 @@ impl Walker<'_> {
             _ => {}
         }
     }
+}
+
+/// Of few values, so that rows can be told apart by it; each entry of a list by itself.
+fn countable(ty: &Ty) -> bool {
+    let of_entry = match ty.inner() {
+        Ty::List(entry) => entry.inner(),
+        other => other,
+    };
+    matches!(of_entry, Ty::Unknown | Ty::YesNo | Ty::Number | Ty::Text | Ty::Words(_) | Ty::Choice(_) | Ty::Person | Ty::Unit)
+}
+
+/// A value, or a list of values, and no view.
+fn showable(ty: &Ty) -> bool {
+    let of_entry = match ty.inner() {
+        Ty::List(entry) => entry.inner(),
+        other => other,
+    };
+    countable(of_entry) || matches!(of_entry, Ty::Date | Ty::Length | Ty::File | Ty::Link)
 }
