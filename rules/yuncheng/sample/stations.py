@@ -136,7 +136,8 @@ class Stations:
         invited = self.rng.sample(self.deputies[station], 2 if n % 3 == 0 else 1)
         place = self.local.title[station]
         by = head if n % 4 else officer
-        at = put(item, plan, by, "plan_activity", station=station, year=2024, title=subject, kind=kind, planned_on=day, place=place, departments=units, deputies_invited=invited)
+        # At a minute of its own, so that the numbers given follow the order here.
+        at = self.diary.note(item, dt.datetime.combine(plan, dt.time(9, n)), by, "plan_activity", station=station, year=2024, title=subject, kind=kind, planned_on=day, place=place, departments=units, deputies_invited=invited)
         # The unit names who comes; three times late, so that the head of the department is told.
         for other in units:
             wait = 7 if n in (8, 27, 44) else self.rng.randint(1, 4)
