@@ -172,7 +172,7 @@ class Stations:
 
     def official(self, unit, n):
         """Mostly the head of the department; else the deputy head."""
-        duty, rank = ("principal", "principal") if n % 3 else ("deputy_head", "deputy_head")
+        duty, rank = ("deputy_head", "deputy_head") if n % 3 == 2 else ("principal", "principal")
         return self.people.of(duty, unit), rank
 
     def on_the_day(self, item, n, day, station, units, kind, invited, officials, after):
