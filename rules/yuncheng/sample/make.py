@@ -13,98 +13,27 @@ import io
 import random
 import re
 import zipfile
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import texts
+from diary import SLOTS, Calendar, Diary, Directory, write_actions, zh
+from key_topics import key_topics
+from stations import Stations
 from titles import ROWS, SEPARATE
+from trainings import trainings
 
 HERE = Path(__file__).resolve().parent
 RULES = HERE.parent
-DAY = dt.timedelta(days=1)
 END = dt.date(2025, 12, 31)
 SEPTEMBER, NEW_YEAR = dt.date(2024, 9, 30), dt.date(2024, 12, 31)
 MEETING, SECOND_BATCH = dt.date(2024, 3, 21), dt.date(2024, 3, 26)
-SLOTS = [dt.time(9), dt.time(10), dt.time(11), dt.time(14, 30), dt.time(15, 30), dt.time(16, 30)]
 # A reply is drafted so many working days before it is signed; five and more make the signature late.
 DRAFTED_BEFORE = {2: 34, 3: 38, 4: 20, 5: 6, 6: 2}
 rng = random.Random(20240321)
 
 
-# ---------------------------------------------------------------------------------------------------------------- calendar
-class Calendar:
-    def __init__(self, path):
-        text = path.read_text(encoding="utf-8")
-        span = r'"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?"'
-        self.off, self.makeup = set(), set()
-        for line in text.splitlines():
-            found = re.findall(span, line.split("#")[0])
-            target = self.makeup if "makeup_workdays" in line else self.off
-            for first, last in found:
-                day, last = dt.date.fromisoformat(first), dt.date.fromisoformat(last or first)
-                while day <= last:
-                    target.add(day)
-                    day += DAY
-
-    def works(self, day):
-        return day in self.makeup or (day.weekday() < 5 and day not in self.off)
-
-    def roll(self, day):
-        while not self.works(day):
-            day += DAY
-        return day
-
-    def add(self, day, count):
-        """`count` working days after `day`; before it when negative."""
-        step = DAY if count >= 0 else -DAY
-        for _ in range(abs(count)):
-            day += step
-            while not self.works(day):
-                day += step
-        return day
-
-    def months(self, day, count):
-        month = day.month - 1 + count
-        year, month = day.year + month // 12, month % 12 + 1
-        last = (dt.date(year + month // 12, month % 12 + 1, 1) - DAY).day
-        return self.roll(dt.date(year, month, min(day.day, last)))
-
-
-# ---------------------------------------------------------------------------------------------------------------- directory
-class Directory:
-    """What is needed of directory.yaml; it keeps every unit and person on a line of its own."""
-
-    def __init__(self, path):
-        self.title, self.also, self.kind, self.committee, self.persons = {}, {}, {}, {}, []
-        self.duty, self.group = defaultdict(list), defaultdict(list)
-        section = None
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if match := re.match(r"(units|persons):", line):
-                section = match[1]
-            elif match := re.match(r"  ([^\s#:]+): \{ (.*) \}", line):
-                name, body = match[1], match[2]
-                value = lambda key: (re.search(rf"\b{key}: ([^,\[\]{{}}]+)", body) or [None, ""])[1].strip()
-                if section == "units":
-                    self.title[name], self.kind[name], self.committee[name] = value("title"), value("kind"), value("committee")
-                    also = re.search(r"also: \[([^\]]*)\]", body)
-                    self.also[name] = [word.strip() for word in also[1].split(",")] if also else []
-                elif section == "persons":
-                    self.persons.append(name)
-                    for duty, unit in re.findall(r"duty: (\w+), unit: ([^\s},]+)", body):
-                        self.duty[duty, unit].append(name)
-                    for group in re.search(r"groups: \[([^\]]*)\]", body)[1].split(",") if "groups:" in body else []:
-                        self.group[group.strip()].append(name)
-
-    def of(self, duty, unit):
-        return self.duty[duty, unit][0]
-
-    def officer(self, unit):
-        return self.of("officer", self.committee[unit])
-
-    def reviewer(self, unit):
-        return self.group["gov_inspection_office"][0] if self.kind[unit] == "gov" else self.officer(unit)
-
-
+# ---------------------------------------------------------------------------------------------------------------- the office
 cal = Calendar(RULES.parent / "calendars" / "cn.yaml")
 people = Directory(RULES / "directory.yaml")
 office = lambda: rng.choice(people.group["deputies_committee"])
@@ -126,54 +55,13 @@ def make_deputies():
     return deputies
 
 
-# ---------------------------------------------------------------------------------------------------------------- steps
-class Step:
-    def __init__(self, at, by, item, do, branch=None, given=None):
-        self.at, self.by, self.item, self.do, self.branch, self.given = at, by, item, do, branch, given or {}
-
-    def line(self):
-        parts = [f"at: {self.at:%Y-%m-%d %H:%M}", f"by: {self.by}", f"item: {self.item}"]
-        if self.branch:
-            parts.append(f"branch: {self.branch}")
-        parts.append(f"do: {self.do}")
-        if self.given:
-            parts.append("with: { " + ", ".join(f"{key}: {written(value)}" for key, value in self.given.items()) + " }")
-        return "- { " + ", ".join(parts) + " }"
-
-
-def written(value):
-    if isinstance(value, (dt.date, int)):
-        return str(value)
-    return value if re.fullmatch(r"[a-z_]+|[ABC]", value) else '"' + value + '"'
-
-
-steps = []
-
-
-def put(item, day, by, do, branch=None, after=None, **given):
-    """Records a step at the first hour of `day` that is free, not before `after`, always on a working day."""
-    day = cal.roll(max(day, after.date()) if after else day)
-    hours = [hour for hour in SLOTS if not after or dt.datetime.combine(day, hour) > after]
-    if not hours:
-        return put(item, day + DAY, by, do, branch, after, **given)
-    late_hours = hours[len(hours) // 3:] if after and after.date() < day else hours
-    at = dt.datetime.combine(day, rng.choice(late_hours) if rng.random() < 0.7 else hours[0])
-    steps.append(Step(at, by, item.number, do, branch, given))
-    return at
+diary = Diary(cal, rng)
+spread = diary.spread
+put = lambda item, *rest, **given: diary.put(item.number, *rest, **given)
 
 
 def pick(weights):
     return rng.choices(list(weights), list(weights.values()))[0]
-
-
-def spread(first, last):
-    """A working day between two days, evenly."""
-    days = [first + DAY * n for n in range((last - first).days + 1) if cal.works(first + DAY * n)]
-    return rng.choice(days)
-
-
-def zh(day):
-    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def is_built(item):
@@ -654,24 +542,13 @@ def class_on(item, day):
 def number_letters():
     """Document numbers run by unit and year, in the order of signing."""
     counters = Counter()
-    for step in steps:
+    for step in diary.steps:
         number = step.given.get("doc_number", "")
         if number.startswith("<"):
             unit = number[1:-1]
             counters[unit, step.at.year] += 1
             short = {"市中级法院": "中法", "市检察院": "检", "市监委": "监", "市公积金中心": "公积金", "市消防支队": "消", "市供销社": "供"}.get(unit) or re.sub(r"^市|[局委办会]$", "", unit)
             step.given["doc_number"] = f"运{short}函〔{step.at.year}〕{counters[unit, step.at.year]}号"
-
-
-def write_actions(year, note):
-    lines = [f"# {note}", "# 每行一件事：什么时候、谁、对哪一件、做什么。由 make.py 生成，内容全部虚构。", "", f"title: {year}年办理情况", "steps:"]
-    day = None
-    for step in (step for step in steps if step.at.year == year):
-        if step.at.date() != day:
-            day = step.at.date()
-            lines.append(f"  # {day} 星期{'一二三四五六日'[day.weekday()]}")
-        lines.append("  " + step.line())
-    (HERE / f"{year}年办理.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_deputies(deputies):
@@ -766,6 +643,27 @@ def write_workbook(items):
             target.writestr(zipfile.ZipInfo(name, (2024, 7, 8, 9, 0, 0)), content, zipfile.ZIP_DEFLATED)
 
 
+def write_the_rest(items, deputies):
+    """The procedures beside the suggestions, each in a file of its own; they have their own seeds, so that none of them moves another."""
+    stations = Stations(cal, people, Directory(RULES / "directory" / "stations.yaml"), deputies, next_report)
+    stations.activities()
+    held = len(stations.diary.steps)
+    stations.issues()
+    activities, issues = Diary(cal, stations.rng), Diary(cal, stations.rng)
+    activities.steps, issues.steps = stations.diary.steps[:held], stations.diary.steps[held:]
+    written = [
+        (activities, "2024年进站活动", "2024年：市、县两级政府部门负责人进代表联络站开展活动。"),
+        (issues, "联络站问题", "2024年和2025年：联络站收到的一部分群众问题，其中几件转为代表建议。"),
+        (key_topics(cal, people, {item.number: item for item in items}), "2025年重点督办", "2025年：8类18件重点督办建议，从提名、确定到评议、办结。"),
+        (trainings(cal, people, deputies), "学习培训", "2024年和2025年：代表学习培训的通知、报名和出勤。"),
+    ]
+    for diary, title, note in written:
+        diary.until(END)
+        write_actions(HERE / f"{title}.yaml", title, note, diary.steps)
+        print(title, len(diary.steps), "steps")
+    print(len(stations.held), "activities held:", stations.visits, "visits,", stations.solved, "of", stations.problems, "problems solved")
+
+
 def main():
     deputies = make_deputies()
     items = make_items(deputies)
@@ -776,9 +674,7 @@ def main():
     for item in items:
         handle(item)
         follow(item)
-    # What would come after the end of the clock has not happened yet.
-    steps[:] = sorted((step for step in steps if step.at.date() <= END), key=lambda step: step.at)
-    assert all(cal.works(step.at.date()) for step in steps)
+    diary.until(END)
     number_letters()
 
     count = lambda day: dict(sorted(Counter(class_on(item, day) for item in items).items()))
@@ -789,11 +685,13 @@ def main():
 
     write_deputies(deputies)
     write_workbook(items)
-    write_actions(2024, "2024年：从交办、办理、答复、反馈到分类确认和年底前的转化。")
-    write_actions(2025, "2025年：对结转的B、C类建议跟踪督办。")
-    print(f"{len(items)} suggestions, {len(steps)} steps, {len(deputies)} deputies")
+    of_year = lambda year: [step for step in diary.steps if step.at.year == year]
+    write_actions(HERE / "2024年办理.yaml", "2024年办理情况", "2024年：从交办、办理、答复、反馈到分类确认和年底前的转化。", of_year(2024))
+    write_actions(HERE / "2025年办理.yaml", "2025年办理情况", "2025年：对结转的B、C类建议跟踪督办。", of_year(2025))
+    write_the_rest(items, deputies)
+    print(f"{len(items)} suggestions, {len(diary.steps)} steps, {len(deputies)} deputies")
     print("30 Sep 2024", count(SEPTEMBER), "31 Dec 2024", count(NEW_YEAR), "carried", len(carried), "to A in 2025", closed)
-    print(Counter(item.topic for item in items).most_common(), Counter(step.do for step in steps).most_common(), sep="\n")
+    print(Counter(item.topic for item in items).most_common(), Counter(step.do for step in diary.steps).most_common(), sep="\n")
 
 
 if __name__ == "__main__":
