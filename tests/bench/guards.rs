@@ -204,6 +204,8 @@ fn late_item(setting: Arc<Setting>) -> Result<View, Box<dyn Error>> {
         created_on: today,
         last_effective_on: today,
         done: Arc::default(),
+        errands: Vec::new(),
+        arrived: Vec::new(),
     };
     let (input, actor) = (Arc::default(), Arc::new(Actor::default()));
     Ok(View { setting, item: Arc::new(item), task: None, input, each: Value::Empty, actor, today })
