@@ -57,6 +57,9 @@ pub struct ImportPlan {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportPlan {
+    /// The workflow that declares it, where it is another than the demo's own.
+    #[serde(default)]
+    pub workflow: Option<Name>,
     pub report: Name,
     pub as_of: Date,
     pub title: String,
@@ -161,11 +164,12 @@ impl Script {
         let plan = gate::shaped(&Arc::from("demo.yaml"), &files::text(&path)?, &mut problems);
         let Some(plan): Option<Plan> = plan else { return Err(DemoError::Written(path, problems)) };
         let unknown = |what, name: &str| DemoError::Unknown { what, name: name.to_string() };
-        let rules = rules.workflows.get(plan.workflow.as_str()).ok_or_else(|| unknown("workflow", &plan.workflow))?.clone();
+        let set = rules;
+        let rules = set.workflows.get(plan.workflow.as_str()).ok_or_else(|| unknown("workflow", &plan.workflow))?.clone();
         let workflow = &rules.setting.workflow;
         let import = workflow.imports.get(plan.import.name.as_str()).ok_or_else(|| unknown("import", &plan.import.name))?;
-        if let Some(missing) = plan.reports.iter().find(|wanted| !workflow.reports.contains_key(&wanted.report)) {
-            return Err(unknown("report", &missing.report));
+        for wanted in &plan.reports {
+            counted_by(set, &workflow.name, wanted)?;
         }
         let reading = sheet::read_import(&sample.join(&plan.import.file), import, &workflow.fields, &rules.setting.directory)?;
         let rows = reading.rows_or_problems(false).map_err(DemoError::Rows)?;
@@ -322,31 +326,32 @@ impl Driver<'_> {
 
 /// The figures at the end.
 pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path, mail_folder: &Path) -> Result<Shown, DemoError> {
-    let rules = &script.rules;
-    let workflow = &rules.setting.workflow;
+    let (rules, set) = (&script.rules, app.rules());
     let mut tallies = Vec::new();
     for wanted in &script.plan.reports {
-        if !workflow.reports.contains_key(&wanted.report) {
-            return Err(DemoError::Unknown { what: "report", name: wanted.report.to_string() });
-        }
-        tallies.push((wanted.title.clone(), Tally::new(rules, &wanted.report, &[wanted.as_of])));
+        let of = counted_by(&set, &rules.setting.workflow.name, wanted)?;
+        let tally = Tally::new(of, &wanted.report, &[wanted.as_of]);
+        tallies.push((wanted.title.clone(), of.setting.workflow.name.clone(), tally));
     }
-    let (mut items, mut facts, mut after) = (0, 0, String::new());
-    loop {
-        let ids = app.store.ids(Some(&workflow.name), false, &after, BATCH).await?;
-        let Some(last) = ids.last() else { break };
-        after = last.clone();
-        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
-        for (id, recorded) in app.store.items(&asked).await? {
-            let recorded = recorded?;
-            items += 1;
-            facts += recorded.len() as u64;
-            for (_, tally) in &mut tallies {
-                tally.count(&id, &recorded, None)?;
+    let (mut items, mut facts) = (0, 0);
+    for workflow in set.workflows.keys() {
+        let mut after = String::new();
+        loop {
+            let ids = app.store.ids(Some(workflow), false, &after, BATCH).await?;
+            let Some(last) = ids.last() else { break };
+            after = last.clone();
+            let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+            for (id, recorded) in app.store.items(&asked).await? {
+                let recorded = recorded?;
+                items += 1;
+                facts += recorded.len() as u64;
+                for (_, _, tally) in tallies.iter_mut().filter(|(_, of, _)| of == workflow) {
+                    tally.count(&id, &recorded, None)?;
+                }
             }
         }
     }
-    let shown = |(title, tally): (String, Tally)| {
+    let shown = |(title, _, tally): (String, Name, Tally)| {
         let table = tally.table();
         ShownReport { title, figures: table.figures(0), table }
     };
@@ -360,7 +365,7 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
         refused: outcome.refused,
         facts,
         reports,
-        notices: notices_by_kind(app, rules).await?,
+        notices: notices_by_kind(app, &set).await?,
         mails,
         escalations,
         escalations_to_persons,
@@ -369,10 +374,24 @@ pub async fn show(app: &App, script: &Script, outcome: Outcome, database: &Path,
     })
 }
 
-async fn notices_by_kind(app: &App, rules: &Rules) -> Result<Vec<NoticesByKind>, DemoError> {
+/// The rules of the workflow that a report counts.
+fn counted_by<'r>(set: &'r RuleSet, own: &Name, wanted: &ReportPlan) -> Result<&'r Arc<Rules>, DemoError> {
+    let name = wanted.workflow.as_ref().unwrap_or(own);
+    let Some(rules) = set.workflows.get(name) else { return Err(DemoError::Unknown { what: "workflow", name: name.to_string() }) };
+    match rules.setting.workflow.reports.contains_key(&wanted.report) {
+        true => Ok(rules),
+        false => Err(DemoError::Unknown { what: "report", name: wanted.report.to_string() }),
+    }
+}
+
+async fn notices_by_kind(app: &App, set: &RuleSet) -> Result<Vec<NoticesByKind>, DemoError> {
     let counts = app.store.count_notices().await?;
     let mut out = Vec::new();
-    for (name, notice) in &rules.setting.workflow.notices {
+    for (name, notice) in set.workflows.values().flat_map(|rules| &rules.setting.workflow.notices) {
+        // Counted by name, whichever workflows have it.
+        if out.iter().any(|known: &NoticesByKind| known.notice == *name) {
+            continue;
+        }
         let count = |wanted: &[&str]| {
             let fits = |count: &&crate::store::outbox::NoticeCount| count.notice == **name && wanted.contains(&count.status.as_str());
             counts.iter().filter(fits).map(|count| count.count).sum()
