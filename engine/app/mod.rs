@@ -11,6 +11,7 @@ mod desk;
 mod doctor;
 mod errands;
 mod foresee;
+mod forms;
 pub mod import;
 mod letters;
 pub mod list;
