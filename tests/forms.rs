@@ -229,13 +229,43 @@ fn a_form_of_a_branch_is_of_the_one_that_is_meant() {
 fn what_cannot_be_printed_is_refused_in_a_sentence() {
     let office = Office::new();
     let table: [(&str, Option<&str>, Option<&str>, &str, &str); 7] = [
-        ("pice", None, None, "没有“pice”这种表单。有：whole Whole sheet, piece Slip, vote Ballot", "There is no form `pice`. There are: whole Whole sheet, piece Slip, vote Ballot"),
-        ("piece", None, None, "“Slip”有几份，请指明哪一个分支：North & Sons, South", "There are several of “Slip”: say of which branch. There are: North & Sons, South"),
+        (
+            "pice",
+            None,
+            None,
+            "没有“pice”这种表单。有：whole Whole sheet, piece Slip, vote Ballot",
+            "There is no form `pice`. There are: whole Whole sheet, piece Slip, vote Ballot",
+        ),
+        (
+            "piece",
+            None,
+            None,
+            "“Slip”有几份，请指明哪一个分支：North & Sons, South",
+            "There are several of “Slip”: say of which branch. There are: North & Sons, South",
+        ),
         ("piece", Some("west"), None, "这一件里没有可以做“Slip”的“piece west”。", "There is no `piece west` in this item for `Slip`."),
         ("piece", Some("99"), None, "这一件里没有可以做“Slip”的“99”。", "There is no `99` in this item for `Slip`."),
-        ("piece", Some("vote north"), Some("carl"), "“Slip”是“Piece”的表单，而“vote north”不是。", "“Slip” is filled from a branch “Piece”, which “vote north” is not."),
-        ("whole", Some("north"), None, "“Whole sheet”是整件的表单，不分分支：请去掉“north”。", "“Whole sheet” is about the item as a whole: leave out the branch “north”."),
-        ("vote", Some("north"), Some("ann"), "“Ballot”要用“Vote”的内容，现在看不到：请以能看到的人的身份打印。", "“Ballot” is filled from a “Vote” that cannot be seen now: print it as somebody who may see it."),
+        (
+            "piece",
+            Some("vote north"),
+            Some("carl"),
+            "“Slip”是“Piece”的表单，而“vote north”不是。",
+            "“Slip” is filled from a branch “Piece”, which “vote north” is not.",
+        ),
+        (
+            "whole",
+            Some("north"),
+            None,
+            "“Whole sheet”是整件的表单，不分分支：请去掉“north”。",
+            "“Whole sheet” is about the item as a whole: leave out the branch “north”.",
+        ),
+        (
+            "vote",
+            Some("north"),
+            Some("ann"),
+            "“Ballot”要用“Vote”的内容，现在看不到：请以能看到的人的身份打印。",
+            "“Ballot” is filled from a “Vote” that cannot be seen now: print it as somebody who may see it.",
+        ),
     ];
     for (name, branch, person, zh, en) in table {
         assert_eq!(office.no(name, branch, person), [zh, en]);
@@ -276,9 +306,28 @@ fn the_shipped_forms_are_filled_and_can_be_printed() {
 
     let host = ["--branch", "assignment 市住建局"];
     let table: [(&str, &[&str], &[&str], &[&str]); 5] = [
-        ("task_sheet", &host, &["人大代表建议办理单", "五届四次第2024-001号", "关于修桥的建议", "市住房和城乡建设局", "主办", "会办单位市财政局", "2024年6月6日", "签字"], &["请于"]),
+        (
+            "task_sheet",
+            &host,
+            &[
+                "人大代表建议办理单",
+                "五届四次第2024-001号",
+                "关于修桥的建议",
+                "市住房和城乡建设局",
+                "主办",
+                "会办单位市财政局",
+                "2024年6月6日",
+                "签字",
+            ],
+            &["请于"],
+        ),
         ("建议办理单", &["--branch", "市财政局"], &["市财政局", "会办", "主办单位市住房和城乡建设局", "送主办单位"], &["答复期限"]),
-        ("supervision_notice", &host, &["督 办 单", "市住房和城乡建设局：", "签收2024年3月11日", "书面答复2024年6月6日", "请于"], &["提出会办意见", "审核答复稿"]),
+        (
+            "supervision_notice",
+            &host,
+            &["督 办 单", "市住房和城乡建设局：", "签收2024年3月11日", "书面答复2024年6月6日", "请于"],
+            &["提出会办意见", "审核答复稿"],
+        ),
         ("reply_form", &host, &["关于修桥的建议的答复", "代表：", "经商市财政局", "抄送"], &["承诺于"]),
         ("rating_form", &[], &["征询意见表", "☐满意☐基本满意☐不满意", "寄回地址", "市住房和城乡建设局"], &["☑", "市财政局"]),
     ];
@@ -309,7 +358,12 @@ fn the_shipped_forms_are_filled_and_can_be_printed() {
         (&["print", "b1"], 1, "没有编号为“b1”的件。", "There is no item `b1`."),
         (&["print", "a1", "slip"], 2, "没有“slip”这种表单。", "There is no form `slip`."),
         (&["print", "a1", "task_sheet"], 1, "请指明哪一个分支：市住房和城乡建设局, 市财政局", "say of which branch"),
-        (&["print", "a1", "task_sheet", "--branch", "市教育局"], 1, "没有可以做“建议办理单”的“assignment 市教育局”", "There is no `assignment 市教育局`"),
+        (
+            &["print", "a1", "task_sheet", "--branch", "市教育局"],
+            1,
+            "没有可以做“建议办理单”的“assignment 市教育局”",
+            "There is no `assignment 市教育局`",
+        ),
         (&["print", "a1", "rating_form", "--as", "nobody"], 1, "通讯录中没有“nobody”。", "`nobody` is not in the directory."),
     ];
     for (words, code, zh, en) in refused {

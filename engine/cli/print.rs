@@ -59,7 +59,8 @@ fn hand_out(page: &str, args: &PrintArgs, lang: Lang) -> anyhow::Result<()> {
 
 fn list(look: &Look, context: &Context) {
     let workflow = &look.rules.setting.workflow;
-    let of = |kind: &crate::kernel::model::Name| workflow.branches.get(kind).map_or_else(|| kind.to_string(), |branch| branch.title.clone());
+    let of =
+        |kind: &crate::kernel::model::Name| workflow.branches.get(kind).map_or_else(|| kind.to_string(), |branch| branch.title.clone());
     if context.json {
         let rows = workflow.forms.iter().map(|(name, form)| json!({ "form": name, "title": form.title, "of": form.of }));
         anstream::println!("{}", json!({ "forms": rows.collect::<Vec<_>>() }));

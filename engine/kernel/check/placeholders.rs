@@ -80,7 +80,9 @@ impl<'a> Place<'a> {
             "copy_of" | "copy_of[]" | "today" | "lang" => Seen::Unknown(Vec::new()),
             "request" => self.request(at, &rest),
             "each" => Seen::NotHere("rules"),
-            _ if self.form => Seen::Unknown(["item", "task", "due", "branches", "param", "request", "letter", "today"].map(String::from).to_vec()),
+            _ if self.form => {
+                Seen::Unknown(["item", "task", "due", "branches", "param", "request", "letter", "today"].map(String::from).to_vec())
+            }
             _ => Seen::Unknown(
                 ["item", "task", "input", "due", "branches", "param", "request", "letter", "actor", "to", "copy_of", "fact", "today"]
                     .map(String::from)
