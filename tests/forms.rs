@@ -186,7 +186,7 @@ fn a_form_shows_its_reader_what_they_may_see_and_a_dash_for_the_rest() {
     for part in [
         "5 < 6 <script>",
         "note=private",
-        "held=1 March 2024",
+        "held=Friday, 1 March 2024",
         "score=1,200",
         "guests=Ann+Carl",
         "ticked grade=— none",
@@ -319,7 +319,7 @@ fn the_shipped_forms_are_filled_and_can_be_printed() {
                 "2024年6月6日",
                 "签字",
             ],
-            &["请于"],
+            &["送主办单位"],
         ),
         ("建议办理单", &["--branch", "市财政局"], &["市财政局", "会办", "主办单位市住房和城乡建设局", "送主办单位"], &["答复期限"]),
         (
