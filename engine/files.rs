@@ -21,6 +21,9 @@ pub const MAIL_FRAMES: [(&str, &str); 8] = [
 /// The embedded frame of a printed report.
 pub const REPORT_FRAME: &str = include_str!("../templates/report/page.html");
 
+/// The embedded frame of a printed form.
+pub const FORM_FRAME: &str = include_str!("../templates/form/page.html");
+
 /// The embedded calendars by name.
 pub const CALENDARS: [(&str, &str); 1] = [("cn", include_str!("../rules/calendars/cn.yaml"))];
 
@@ -107,7 +110,7 @@ fn collect(root: &Path, folder: &Path, out: &mut IndexMap<String, String>) -> Re
         }
         if path.is_dir() {
             collect(root, &path, out)?;
-        } else if [".yaml", ".rhai", ".txt"].iter().any(|ending| name.ends_with(ending)) {
+        } else if [".yaml", ".rhai", ".txt", ".html"].iter().any(|ending| name.ends_with(ending)) {
             out.insert(inside, text(&path)?);
         }
     }

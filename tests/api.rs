@@ -783,7 +783,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 21);
+    assert_eq!(count, 22);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 

@@ -17,6 +17,7 @@ mod docs;
 mod edits;
 mod errands;
 mod foresight;
+mod forms;
 mod generate;
 mod iofault;
 mod kernel;

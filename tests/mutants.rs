@@ -188,7 +188,8 @@ impl Original {
         let (set, problems) = check::load(files);
         let set = set.expect("the shipped rule sets have no errors");
         let beside = ["tests/", "sample/", "templates/", "directory", "calendars/", "../", "lang/"];
-        let is_rule = |path: &&String| !beside.iter().any(|start| path.starts_with(start)) && !path.ends_with(".txt");
+        let is_rule =
+            |path: &&String| !beside.iter().any(|start| path.starts_with(start)) && !path.ends_with(".txt") && !path.ends_with(".html");
         let mut rules: Vec<String> = files.keys().filter(is_rule).cloned().collect();
         rules.sort();
         let names = set.workflows.values().flat_map(|rules| names(&rules.setting.workflow)).collect();

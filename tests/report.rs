@@ -382,7 +382,7 @@ fn csv_has_every_cell_and_no_formula() {
 }
 
 /// The elements of a page or picture with their texts; it has to be well formed.
-fn elements(text: &str) -> Vec<(String, String)> {
+pub fn elements(text: &str) -> Vec<(String, String)> {
     let mut reader = quick_xml::Reader::from_str(text);
     let (mut open, mut all): (Vec<usize>, Vec<(String, String)>) = (Vec::new(), Vec::new());
     loop {

@@ -30,6 +30,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
             ],
         ),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
+        ("kernel/form", &["kernel/decide", "kernel/access", "kernel/rules", "kernel/render", "kernel/words"]),
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/words"]),
         (
             "kernel/plan",

@@ -9,6 +9,7 @@ pub mod client;
 mod doers;
 mod escalation;
 mod explain;
+mod forms;
 mod health;
 mod imports;
 mod items;
@@ -81,6 +82,7 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(items::list))
         .routes(routes!(items::show))
         .routes(routes!(items::actions))
+        .routes(routes!(forms::show))
         .routes(routes!(explain::action, act::one))
         .routes(routes!(act::many))
         .routes(routes!(explain::dues))

@@ -85,7 +85,7 @@ impl App {
 }
 
 impl Look {
-    fn reader(&self) -> Reader<'_> {
+    pub(super) fn reader(&self) -> Reader<'_> {
         Reader { rules: &self.rules, item: &self.item, facts: &self.facts, person: self.person.as_ref(), day: self.item.today }
     }
 

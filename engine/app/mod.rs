@@ -12,6 +12,7 @@ mod doctor;
 mod errands;
 mod export;
 mod foresee;
+mod forms;
 pub mod import;
 mod letters;
 pub mod list;

@@ -24,6 +24,7 @@ pub mod office;
 pub mod offices;
 pub mod outbox;
 pub mod plan;
+pub mod print;
 pub mod problems;
 pub mod progress;
 pub mod publish;
@@ -163,6 +164,8 @@ pub enum Command {
     Outbox(outbox::OutboxArgs),
     /// What edited rules would do to the open items: dates, overdue, what they stand on; kept as a file for publish
     Plan(plan::PlanArgs),
+    /// A form of the rules filled from an item, as a page that prints on A4
+    Print(print::PrintArgs),
     /// Put rules into use as a plan says: all of it in one transaction, also while a server runs
     Publish(publish::PublishArgs),
     /// Items that were set aside: why, and trying them again
@@ -326,6 +329,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Offices(args) => offices::run(&args, context),
         Command::Outbox(args) => outbox::run(&args, context),
         Command::Plan(args) => plan::run(&args, context),
+        Command::Print(args) => print::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),
         Command::Quarantine(args) => quarantine::run(&args, context),
         Command::Report(args) => report::run(&args, context),

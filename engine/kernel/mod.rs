@@ -7,6 +7,7 @@ pub mod check;
 pub mod decide;
 pub mod derive;
 pub mod explain;
+pub mod form;
 pub mod model;
 pub mod plan;
 pub mod read;

@@ -20,7 +20,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut IndexMap<String, String>) {
         let name = format!("{prefix}{}", path.file_name().unwrap().to_string_lossy());
         if path.is_dir() {
             collect(&path, &format!("{name}/"), files);
-        } else if let Some("yaml" | "rhai" | "txt") = path.extension().and_then(|extension| extension.to_str()) {
+        } else if let Some("yaml" | "rhai" | "txt" | "html") = path.extension().and_then(|extension| extension.to_str()) {
             files.insert(name, std::fs::read_to_string(&path).unwrap());
         }
     }

@@ -3,6 +3,7 @@
 use super::clauses::{self, Clause, Kind, Row};
 use super::speaker::Speaker;
 use crate::kernel::model::Name;
+use crate::kernel::model::definition::Form;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::words::{Lang, say};
 use indexmap::{IndexMap, IndexSet};
@@ -318,7 +319,7 @@ fn templates(old: &RuleSet, new: &RuleSet, found: &mut Vec<Difference>) {
         };
         found.push(Difference {
             workflow: None,
-            kind: Kind::Notice,
+            kind: if Form::stem(name).is_some() { Kind::Form } else { Kind::Notice },
             branch: None,
             name: name.clone(),
             title: Both { zh: name.to_string(), en: name.to_string() },

@@ -19,7 +19,7 @@ pub struct Checked<'a> {
     pub workflow: &'a Workflow,
     pub places: &'a Places,
     pub directory: &'a Directory,
-    /// The wording of notices: stem of the file → text.
+    /// The wording of notices: stem of the file → text. That of forms is called `forms/NAME.html`.
     pub templates: &'a IndexMap<Name, String>,
     /// Function files: name → text.
     pub functions: &'a IndexMap<String, String>,

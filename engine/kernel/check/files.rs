@@ -1,6 +1,7 @@
 //! The files of a rule set by what they are, and the hash that names them. What stands in them is left to `read`.
 
 use crate::kernel::model::Name;
+use crate::kernel::model::definition::Form;
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -23,7 +24,7 @@ impl<'f> Files<'f> {
             let is_yaml = is_yaml(name);
             let read = match folder {
                 ".." | "tests" | "sample" | "lang" => false,
-                "templates" => name.ends_with(".txt"),
+                "templates" => name.ends_with(".txt") || Form::stem(name).is_some(),
                 "calendars" => is_yaml,
                 "directory" => is_yaml && !name.contains('/'),
                 _ => !name.contains('/') && (is_yaml || name.ends_with(".rhai")),
@@ -45,9 +46,13 @@ impl<'f> Files<'f> {
         self.own.iter().filter(|(path, _)| is_directory(path)).map(|(path, text)| (*path, *text))
     }
 
-    /// Stem of the file → text.
+    /// Of notices, stem of the file → text; those of forms are called as [`Form::file`] says.
     pub fn templates(&self) -> IndexMap<Name, String> {
-        let texts = self.own.iter().filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.strip_suffix(".txt")?, text)));
+        let name = |path: &'f str| {
+            let inside = path.strip_prefix("templates/")?;
+            if Form::stem(inside).is_some() { Some(inside) } else { inside.strip_suffix(".txt") }
+        };
+        let texts = self.own.iter().filter_map(|(path, text)| Some((name(path)?, text)));
         texts.map(|(name, text)| (name.into(), text.to_string())).collect()
     }
 

@@ -346,13 +346,18 @@ fn renamed(text: &str, place: &Place, name: &str, near: &str) -> String {
     text.split_inclusive('\n').enumerate().map(line).collect()
 }
 
-/// Notes which names the wording of each notice reads. A wording that cannot be read has been reported, and may read anything.
+/// Notes which names the wording of each notice and each form reads. A wording that cannot be read has been reported, and may read anything.
 fn with_reads(mut workflow: Workflow, templates: &IndexMap<Name, String>) -> Workflow {
     for notice in workflow.notices.values_mut() {
         let body = templates.get(&notice.template).map_or(Ok(Vec::new()), |text| render::names_read(text));
         if let (Ok(mut names), Ok(of_subject)) = (body, render::names_read(&notice.subject)) {
             names.extend(of_subject);
             notice.reads = Reads::only(names.into_iter().map(|read| read.name).collect());
+        }
+    }
+    for form in workflow.forms.values_mut() {
+        if let Some(Ok(names)) = templates.get(form.file().as_str()).map(|text| render::names_read(text)) {
+            form.reads = Reads::only(names.into_iter().map(|read| read.name).collect());
         }
     }
     workflow

@@ -1,5 +1,5 @@
 //! What people are told: every notice is sent by something and reaches somebody, and its wording reads only what is there
-//! (E405, W601 to E607, E611, W612). The sentences of refusals are read here too.
+//! (E405, W601 to E607, E611, W612). Forms and the sentences of refusals are read here too.
 
 use super::at::{Checked, list, nearest};
 use super::placeholders::{Place, Seen};
@@ -16,6 +16,9 @@ pub fn check(at: &Checked) -> Vec<Problem> {
     let mut look = Look { at, problems: Vec::new(), told: HashSet::new() };
     for (name, notice) in &at.workflow.notices {
         look.notice(name, notice);
+    }
+    for (name, form) in &at.workflow.forms {
+        look.form(name, form);
     }
     look.sentences();
     look.problems
@@ -76,9 +79,10 @@ impl<'a> Look<'_, 'a> {
         }
         let subject = at.place(&path("subject"));
         self.wording(&notice.subject, &subject, None, &places);
-        match at.templates.get(&notice.template) {
+        match at.templates.get(&notice.template).filter(|_| Form::stem(&notice.template).is_none()) {
             None => {
-                let problem = at.unknown("E607", &path("template"), &notice.template, at.templates.keys().map(|name| &**name));
+                let known = at.templates.keys().map(|name| &**name).filter(|name| Form::stem(name).is_none());
+                let problem = at.unknown("E607", &path("template"), &notice.template, known);
                 self.problems.push(problem.with("notice", name));
             }
             Some(text) => {
@@ -91,6 +95,26 @@ impl<'a> Look<'_, 'a> {
                 self.wording(text, &place, Some(text), &places);
             }
         }
+    }
+
+    fn form(&mut self, name: &'a Name, form: &'a Form) {
+        let at = self.at;
+        let Some(text) = at.templates.get(form.file().as_str()) else {
+            let known = at.templates.keys().filter_map(|name| Form::stem(name));
+            let path = format!("forms.{name}.template");
+            let path = if at.places.find(&path).is_some() { path } else { format!("forms.{name}@") };
+            let problem = at.unknown("E607", &path, &form.template, known);
+            let variant = if problem.variant.is_some() { "form_near" } else { "form" };
+            self.problems.push(problem.variant(variant).with("form", name));
+            return;
+        };
+        let file: Name = format!("templates/{}", form.file()).into();
+        let place = problem::Place { file, line: 1, column: 1, length: 1 };
+        if text.trim().is_empty() {
+            self.problems.push(Problem::new("E611", place.clone()).variant("form").with("template", form.file()));
+        }
+        let here = Place { branch: form.of.as_ref(), form: true, ..Place::default() };
+        self.wording(text, &place, Some(text), std::slice::from_ref(&here));
     }
 
     /// E602, E603, E405. With `text`, the place of a name is looked for in it.
@@ -124,6 +148,9 @@ impl<'a> Look<'_, 'a> {
                 continue;
             }
             self.problems.push(match seen {
+                Seen::Secret if places.iter().any(|place| place.form) => {
+                    Problem::new("E405", place).variant("form").with("name", written_or(written, name))
+                }
                 Seen::Secret => Problem::new("E405", place).with("name", written_or(written, name)),
                 Seen::NotHere(why) => Problem::new("E603", place).variant(why).with("name", written_or(written, name)),
                 Seen::Unknown(known) => {
@@ -156,7 +183,7 @@ impl<'a> Look<'_, 'a> {
         for (name, deadline) in &at.workflow.deadlines {
             for (action, sentence) in &deadline.closes {
                 let act = at.acts().iter().find(|act| act.branch == deadline.branch.as_ref() && act.name == action).cloned();
-                let place = Place { branch: deadline.branch.as_ref(), act, deadline: None, sentence: true };
+                let place = Place { branch: deadline.branch.as_ref(), act, sentence: true, ..Place::default() };
                 self.wording(sentence, &at.place(&format!("deadlines.{name}.closes.{action}")), None, std::slice::from_ref(&place));
             }
         }

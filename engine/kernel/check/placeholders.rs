@@ -1,5 +1,5 @@
-//! Which names a template may read at the place where it is filled in: in a mail told by an action, a rung or a sweep, or in a
-//! sentence of refusal. It mirrors what `decide::capture` captures.
+//! Which names a template may read at the place where it is filled in: in a mail told by an action, a rung or a sweep, in a
+//! sentence of refusal, or on a form. It mirrors what `decide::capture` captures.
 
 use super::at::{Act, Checked};
 use crate::kernel::model::Name;
@@ -25,6 +25,8 @@ pub struct Place<'a> {
     pub deadline: Option<(&'a Name, &'a Deadline)>,
     /// A sentence of refusal is read by whoever asks: no addressee, no fact yet.
     pub sentence: bool,
+    /// A form is printed by whoever asks, whenever that is: no addressee, no fact, no rung.
+    pub form: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +64,9 @@ impl<'a> Place<'a> {
             "item" => field(workflow, (&workflow.fields, None), OF_ITEM, view, &rest),
             "task" => match self.branch.and_then(|kind| workflow.branches.get(kind)) {
                 Some(branch) => field(workflow, (&branch.fields, branch.one_per), OF_BRANCH, view, &rest),
-                None => Seen::NotHere("task"),
+                None => Seen::NotHere(if self.form { "form_task" } else { "task" }),
             },
+            "input" | "actor" | "to" | "copy_of" | "copy_of[]" | "fact" if self.form => Seen::NotHere("form"),
             "input" => self.input(at, &rest),
             "due" => self.due(at, &rest),
             "branches" => branches(workflow, &rest),
@@ -77,6 +80,9 @@ impl<'a> Place<'a> {
             "copy_of" | "copy_of[]" | "today" | "lang" => Seen::Unknown(Vec::new()),
             "request" => self.request(at, &rest),
             "each" => Seen::NotHere("rules"),
+            _ if self.form => {
+                Seen::Unknown(["item", "task", "due", "branches", "param", "request", "letter", "today"].map(String::from).to_vec())
+            }
             _ => Seen::Unknown(
                 ["item", "task", "input", "due", "branches", "param", "request", "letter", "actor", "to", "copy_of", "fact", "today"]
                     .map(String::from)
@@ -141,6 +147,9 @@ impl<'a> Place<'a> {
             _ => Seen::Yes,
         };
         if *name == "this" {
+            if self.form {
+                return Seen::NotHere("form");
+            }
             return if self.deadline.is_some() { known([OF_DUE, OF_THIS_DUE].concat()) } else { Seen::NotHere("this") };
         }
         match at.workflow.deadlines.get(*name) {

@@ -152,6 +152,7 @@ fn branches(at: &Checked, problems: &mut Vec<Problem>) {
         .iter()
         .for_each(|(name, notice)| notice.one_mail_per.iter().for_each(|kind| branch(kind, &format!("notices.{name}.one_mail_per"))));
     at.workflow.sweeps.iter().for_each(|(name, sweep)| sweep.over.iter().for_each(|kind| branch(kind, &format!("sweeps.{name}.over"))));
+    at.workflow.forms.iter().for_each(|(name, form)| form.of.iter().for_each(|kind| branch(kind, &format!("forms.{name}.of"))));
     at.workflow.reports.iter().for_each(|(name, report)| report.over.iter().for_each(|kind| branch(kind, &format!("reports.{name}.over"))));
 }
 

@@ -13,7 +13,7 @@ mod sweep;
 mod wake;
 pub mod who;
 
-pub use addressing::{find, is_known, unknown_action};
+pub use addressing::{branch, find, is_known, unknown_action};
 pub use amend::{AMEND, amend, is_amend};
 pub use notices::recipients;
 pub use perform::{Counter, sentence, windows_open};

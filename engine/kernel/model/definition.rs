@@ -47,6 +47,7 @@ pub struct Workflow {
     pub sweeps: Section<Sweep>,
     pub always: Vec<Require>,
     pub reports: Section<Report>,
+    pub forms: Section<Form>,
     pub imports: Section<Import>,
     pub changes: Vec<Change>,
     /// The changes of all versions, put together.
@@ -610,6 +611,34 @@ pub struct Notice {
     /// The dotted names that its subject and its template read; what nobody reads is not captured. Filled in when the rule set is loaded.
     pub reads: Reads,
 }
+
+/// A paper that is filled from an item, to be printed and signed.
+#[derive(Clone, Debug)]
+pub struct Form {
+    pub title: String,
+    /// Branch kind: it is filled from one branch of it.
+    pub of: Option<Name>,
+    /// The template file's stem under `templates/forms/`; the form's own name unless it says otherwise.
+    pub template: Name,
+    /// The dotted names that its template reads. Filled in when the rule set is loaded.
+    pub reads: Reads,
+}
+
+impl Form {
+    /// What its template is called among the templates of the rule set.
+    pub fn file(&self) -> String {
+        format!("{FORMS}{}{FORM_ENDING}", self.template)
+    }
+
+    /// The name under which `file` is asked for by forms, when it is one of theirs.
+    pub fn stem(file: &str) -> Option<&str> {
+        file.strip_prefix(FORMS)?.strip_suffix(FORM_ENDING)
+    }
+}
+
+/// Where the templates of forms stand under `templates/`, and how their names end.
+const FORMS: &str = "forms/";
+const FORM_ENDING: &str = ".html";
 
 /// Which values a wording reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

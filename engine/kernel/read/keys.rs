@@ -19,7 +19,7 @@ pub const HEAD: [&str; 13] = [
 /// How a version of the rules comes into use.
 pub const PUBLISH: [&str; 1] = ["second_person"];
 
-pub const SECTIONS: [&str; 17] = [
+pub const SECTIONS: [&str; 18] = [
     "roles",
     "fields",
     "states",
@@ -35,6 +35,7 @@ pub const SECTIONS: [&str; 17] = [
     "sweeps",
     "always",
     "reports",
+    "forms",
     "imports",
     "changes",
 ];
@@ -119,6 +120,8 @@ pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do"
 pub const CREATES: [&str; 3] = ["do", "id", "with"];
 pub const REPORT: [&str; 9] = ["title", "over", "when", "by", "share", "columns", "total", "list", "order"];
 pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
+
+pub const FORM: [&str; 3] = ["title", "of", "template"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
 pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];

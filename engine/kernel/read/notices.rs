@@ -1,11 +1,11 @@
-//! `notices` and `sweeps`: what people are told, and regular rounds.
+//! `notices`, `forms` and `sweeps`: what people are told, what they print, and regular rounds.
 
 use super::actions;
 use super::keys;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Creates, ForEach, IfMissed, Notice, NoticeKind, Reads, Recipient, Scope, Sweep};
+use crate::kernel::model::definition::{Creates, ForEach, Form, IfMissed, Notice, NoticeKind, Reads, Recipient, Scope, Sweep};
 use crate::kernel::model::value::Type;
 
 const KINDS: [(&str, NoticeKind); 3] =
@@ -24,6 +24,16 @@ pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
         one_mail_per: row.get("one_mail_per").and_then(|node| reader.name(node)),
         bundle: row.get("bundle").and_then(|node| reader.word(node, &[("per_person_per_day", true)])).unwrap_or(false),
         list: reader.yes(row, "list"),
+        reads: Reads::default(),
+    })
+}
+
+pub fn form(reader: &mut Reader, name: &Name, node: &Node) -> Option<Form> {
+    let row = reader.row(node, &keys::FORM)?;
+    Some(Form {
+        title: reader.need_text(row, "title"),
+        of: row.get("of").and_then(|node| reader.name(node)),
+        template: row.get("template").and_then(|node| reader.name(node)).unwrap_or_else(|| name.clone()),
         reads: Reads::default(),
     })
 }

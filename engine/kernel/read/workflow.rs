@@ -166,6 +166,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     let all_notices = section(reader, sections, "notices", notices::notice);
     let sweeps = section(reader, sections, "sweeps", notices::sweep);
     let reports = section(reader, sections, "reports", |reader, _, node| reports::read(reader, node));
+    let forms = section(reader, sections, "forms", notices::form);
     let all_imports = section(reader, sections, "imports", |reader, _, node| imports::read(reader, world, node));
     unused_ladders(reader, world, sections);
     let always = sections.nodes("always").iter().flat_map(|node| actions::require(reader, node, &Scope::default())).collect();
@@ -198,6 +199,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         sweeps,
         always,
         reports,
+        forms,
         imports: all_imports,
         renames: Renames::of(&changes),
         changes,

@@ -26,10 +26,21 @@ pub fn lang_of(state: &State) -> Lang {
     }
 }
 
+/// What stands on a form in place of a value that its reader may not see.
+pub const NOT_SHOWN: &str = "—";
+
+/// How a value is printed that is empty or may not be seen; nothing when it is there.
+fn not_there(value: &Value) -> Option<&'static str> {
+    match value.kind() {
+        ValueKind::None => Some(""),
+        _ => (value.as_str() == Some(NOT_SHOWN)).then_some(NOT_SHOWN),
+    }
+}
+
 /// A civil date in words; nothing for an empty field.
 fn dated(state: &State, value: &Value, key: &str) -> Result<String, Error> {
-    if value.kind() == ValueKind::None {
-        return Ok(String::new());
+    if let Some(as_it_is) = not_there(value) {
+        return Ok(as_it_is.to_string());
     }
     let date: Date = value
         .as_str()
@@ -48,8 +59,8 @@ fn dated(state: &State, value: &Value, key: &str) -> Result<String, Error> {
 
 /// Groups thousands: 12,345.
 fn number(value: &Value) -> Result<String, Error> {
-    if value.kind() == ValueKind::None {
-        return Ok(String::new());
+    if let Some(as_it_is) = not_there(value) {
+        return Ok(as_it_is.to_string());
     }
     let number = whole(value)?;
     let digits = number.unsigned_abs().to_string();
@@ -65,6 +76,9 @@ fn number(value: &Value) -> Result<String, Error> {
 
 /// Fills with zeros on the left: `{{ 87 | pad(3) }}` is 087.
 fn pad(value: &Value, width: usize) -> Result<String, Error> {
+    if value.as_str() == Some(NOT_SHOWN) {
+        return Ok(NOT_SHOWN.to_string());
+    }
     let number = whole(value)?;
     let width = width.min(20);
     Ok(format!("{number:0width$}"))

@@ -10,6 +10,7 @@ mod reading;
 mod scan;
 
 pub use blocks::{Block, Fact, Line, Run, blocks};
+pub use filters::NOT_SHOWN;
 pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
 pub use reading::NameRead;
 pub use scan::{Printed, printed};
@@ -72,6 +73,12 @@ pub fn line_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result
 pub fn text_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
     scan::scan(template, wording(lang))?;
     render(wording(lang).template_from_named_str("wording.txt", template), Value::from(Serde(values)))
+}
+
+/// Fills a template of HTML (a form): what stands in the values is escaped.
+pub fn html_in(lang: Lang, template: &str, values: &serde_json::Value) -> Result<String, RenderError> {
+    scan::scan(template, wording(lang))?;
+    render(wording(lang).template_from_named_str("wording.html", template), Value::from(Serde(values)))
 }
 
 /// What a template reads, such as `item.number`, sorted; or why it cannot be read. A misspelt filter or test, and statements that wording

@@ -37,7 +37,7 @@ pub struct RuleSet {
     pub hash: Name,
     pub workflows: IndexMap<Name, Arc<Rules>>,
     pub directory: Arc<Directory>,
-    /// The wording of notices: stem of the file → text.
+    /// The wording of notices: stem of the file → text. That of forms is called `forms/NAME.html`.
     pub templates: IndexMap<Name, String>,
     /// Every file it was read from (path inside the folder → text), for storing and for excerpts in reports.
     pub files: IndexMap<String, String>,

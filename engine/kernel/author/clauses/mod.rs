@@ -33,6 +33,7 @@ pub enum Kind {
     Sweep,
     Always,
     Report,
+    Form,
     Import,
     /// A unit or a person.
     Directory,
@@ -41,7 +42,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds in the order in which a rule set is read.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Workflow,
         Kind::Role,
         Kind::Field,
@@ -58,6 +59,7 @@ impl Kind {
         Kind::Sweep,
         Kind::Always,
         Kind::Report,
+        Kind::Form,
         Kind::Import,
         Kind::Directory,
         Kind::Calendar,
@@ -82,6 +84,7 @@ impl Kind {
             Kind::Sweep => "sweep",
             Kind::Always => "always",
             Kind::Report => "report",
+            Kind::Form => "form",
             Kind::Import => "import",
             Kind::Directory => "directory",
             Kind::Calendar => "calendar",
@@ -137,6 +140,7 @@ pub fn rows(speaker: &Speaker) -> Vec<Row> {
     told::sweeps(speaker, &mut rows);
     rows.extend(flow::always(speaker));
     told::reports(speaker, &mut rows);
+    told::forms(speaker, &mut rows);
     told::imports(speaker, &mut rows);
     rows
 }

@@ -1,4 +1,4 @@
-//! The head, functions, notices, sweeps, reports and imports.
+//! The head, functions, notices, sweeps, reports, forms and imports.
 
 use super::time::day_off_key;
 use super::{Clauses, Kind, Row, sorted};
@@ -191,6 +191,17 @@ impl Speaker<'_> {
                 (format!("{part} of {whole}"), self.say("measure.share", &[("part", &title(part)), ("whole", &title(whole))]))
             }
         }
+    }
+}
+
+pub fn forms(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, form) in &speaker.workflow.forms {
+        let mut clauses = Clauses::titled(speaker, &form.title);
+        if let Some(branch) = &form.of {
+            clauses.add("form_of", &**branch, speaker.branch(branch));
+        }
+        clauses.wording("template", "", &form.template);
+        rows.push(clauses.row(Kind::Form, None, name, &form.title));
     }
 }
 

@@ -92,6 +92,7 @@ impl<'w> Names<'w> {
             "sweeps" => named(self.sweep()),
             "always" => list(self.require()),
             "reports" => named(self.report()),
+            "forms" => named(row(&keys::FORM, &["title"], |key| if key == "of" { one_of(&self.branches) } else { text() })),
             "imports" => named(self.import()),
             "changes" => list(row(&keys::CHANGE, &["version", "because"], |key| match key {
                 "version" => count(),
