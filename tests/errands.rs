@@ -24,6 +24,8 @@ stories!(
     every_item_that_a_field_names_is_asked,
     a_sweep_makes_each_item_once,
     figures_are_frozen_as_of_the_day,
+    items_that_ask_each_other_in_a_circle_come_to_an_end,
+    an_item_of_another_workflow_is_not_the_one_that_is_meant,
 );
 told!(postgres_of_many over crate::support::ground::Ground::server().await; several_processes_do_it_once);
 told!(model_of_many over crate::support::ground::Ground::model_of_many(); several_processes_do_it_once);
@@ -193,4 +195,33 @@ async fn figures_are_frozen_as_of_the_day(ground: Ground) {
     assert_eq!((field(&app, "m2", "made").await, field(&app, "m2", "share").await), (Value::Number(2), Value::Number(6_667)));
     assert_eq!(field(&app, "m1", "made").await, Value::Number(1), "what was frozen stays");
     sound(&app).await;
+}
+
+async fn items_that_ask_each_other_in_a_circle_come_to_an_end(ground: Ground) {
+    let app = open(&ground).await;
+    note(&app, "m1").await;
+    app.act(&command("m1", "look", "ann", [])).await.unwrap();
+    app.act(&command("m1", "start", "ann", [])).await.unwrap();
+    tick_all(&app).await;
+    let (one, other) = (names(&app, "m1").await, names(&app, "m1-2").await);
+    let bounced = |names: &[String]| names.iter().filter(|name| *name == "bounce").count();
+    assert_eq!(bounced(&one) + bounced(&other), 12);
+    let refused = [one, other].concat().iter().filter(|name| *name == "errand_refused").count();
+    assert_eq!(refused, 1, "and that is on record");
+    assert!(app.item("m1").await.unwrap().unwrap().errands.is_empty());
+    sound(&app).await;
+}
+
+async fn an_item_of_another_workflow_is_not_the_one_that_is_meant(ground: Ground) {
+    let app = open(&ground).await;
+    for matter in ["m1", "m2"] {
+        note(&app, matter).await;
+    }
+    app.act(&command("m2", "group", "ann", [("visits", Value::List(vec![Value::text("m1")]))])).await.unwrap();
+    assert_eq!(names(&app, "m1").await, ["note"]);
+    assert_eq!(names(&app, "m2").await, ["note", "group", "errand_refused"]);
+    let nowhere = Command { input: [("title".into(), Value::text("No bureau"))].into(), ..command("m3", "note", "ann", []) };
+    app.act(&nowhere).await.unwrap();
+    let refused = app.act(&command("m3", "count", "ann", [])).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("MissingInput"), "there is no row to count: {refused:?}");
 }

@@ -136,17 +136,13 @@ impl App {
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let asks = answer.is_ok() && self.desk().get(&item).is_some_and(|held| !held.item.errands.is_empty());
-        if asks {
-            self.run_errands_at_once(&item).await;
-        }
-        answer
-    }
-
-    /// What was done asks something of other items; the scheduler does it when it cannot be done now.
-    pub(super) async fn run_errands_at_once(&self, item: &str) {
-        if let Err(error) = self.run_errands(item, self.now()).await {
-            tracing::warn!(item, %error, "what an item asks of others waits");
+        let asks = self.desk().get(&item).is_some_and(|held| !held.item.errands.is_empty());
+        match answer {
+            Ok(done) if asks => {
+                let rev = self.run_errands_at_once(&item).await.unwrap_or(done.rev);
+                Ok(Done { rev, ..done })
+            }
+            answer => answer,
         }
     }
 

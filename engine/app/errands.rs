@@ -24,18 +24,43 @@ const MOST: usize = 100;
 impl App {
     /// Does what an item asks of others, and what these ask in turn.
     pub(super) async fn run_errands(&self, item: &str, now: Instant) -> Result<(), LoadError> {
-        let mut waiting = vec![name(item)];
-        for _ in 0..MOST {
-            let Some(id) = waiting.pop() else { return Ok(()) };
-            waiting.extend(self.run_its_errands(&id, now).await?);
-        }
+        let (waiting, _) = self.run_its_errands(&name(item), now).await?;
+        self.run_errands_of(waiting, now).await;
         Ok(())
     }
 
-    /// Gives the items that were asked.
-    async fn run_its_errands(&self, id: &Name, now: Instant) -> Result<Vec<Name>, LoadError> {
+    /// The same at once, after a command on the item; gives the item's revision when it has moved by it.
+    pub(super) async fn run_errands_at_once(&self, item: &Name) -> Option<u64> {
+        let now = self.now();
+        match self.run_its_errands(item, now).await {
+            Ok((waiting, rev)) => {
+                self.run_errands_of(waiting, now).await;
+                rev
+            }
+            Err(error) => {
+                tracing::warn!(%item, %error, "what an item asks of others waits");
+                None
+            }
+        }
+    }
+
+    /// What was asked may ask in turn. Each has a moment of its own, at which it is tried again or set aside.
+    async fn run_errands_of(&self, mut waiting: Vec<Name>, now: Instant) {
+        for _ in 0..MOST {
+            let Some(id) = waiting.pop() else { return };
+            match self.run_its_errands(&id, now).await {
+                Ok((more, _)) => waiting.extend(more),
+                Err(error) => tracing::warn!(item = %id, %error, "what an item asks of others waits"),
+            }
+        }
+    }
+
+    /// Gives the items that were asked, and the revision at which the answers are recorded.
+    async fn run_its_errands(&self, id: &Name, now: Instant) -> Result<(Vec<Name>, Option<u64>), LoadError> {
         for _ in 0..ATTEMPTS {
-            let Some(held) = self.held(id, now).await?.filter(|held| !held.item.errands.is_empty()) else { return Ok(Vec::new()) };
+            let Some(held) = self.held(id, now).await?.filter(|held| !held.item.errands.is_empty()) else {
+                return Ok((Vec::new(), None));
+            };
             let mut answers = Vec::with_capacity(held.item.errands.len());
             for errand in &held.item.errands {
                 let refused = self.run_errand(id, errand, now).await?;
@@ -48,11 +73,12 @@ impl App {
                 .map_err(|refusal| LoadError::Refused(reason(&refusal)))?;
             let queued = self.queue(Lane::Background, id, Some(&held), &held.rules, accepted, None, None, now);
             let Some(queued) = queued.map_err(QueueError::into_load)? else { continue };
+            let rev = queued.item.rev;
             match self.written(queued).await {
-                // Somebody else has recorded it.
+                // Or somebody else has recorded it.
                 Ok(_) | Err(NotSaved::CauseRecorded(_)) => {
                     self.desk().forget(id);
-                    return Ok(answers.into_iter().map(|answer| answer.errand.item.clone()).collect());
+                    return Ok((answers.into_iter().map(|answer| answer.errand.item.clone()).collect(), Some(rev)));
                 }
                 Err(NotSaved::Moved { .. }) => {}
                 Err(NotSaved::Store(error)) => return Err(error.into()),
@@ -70,15 +96,22 @@ impl App {
         };
         for _ in 0..ATTEMPTS {
             let base = self.held(&errand.item, now).await?;
-            let rules = base.as_ref().map_or(&rules, |held| &held.rules);
             let item = base.as_ref().map(|held| &held.item);
-            let decision = self.counting(|counter| errands::arrive(rules, item, errand, from, now, counter)).await?;
+            let decision = self.counting(|counter| errands::arrive(&rules, item, errand, from, now, counter)).await?;
             let accepted = match decision {
                 Ok(accepted) if accepted.facts.is_empty() => return Ok(None),
                 Ok(accepted) => accepted,
-                Err(refusal) => return Ok(Some(refusal)),
+                Err(refusal) => {
+                    // Another process may have brought it meanwhile to where it is allowed.
+                    if let Some(held) = &base {
+                        if self.has_moved(held).await? {
+                            continue;
+                        }
+                    }
+                    return Ok(Some(refusal));
+                }
             };
-            let queued = self.queue(Lane::Background, &errand.item, base.as_ref(), rules, accepted, None, None, now);
+            let queued = self.queue(Lane::Background, &errand.item, base.as_ref(), &rules, accepted, None, None, now);
             let Some(queued) = queued.map_err(QueueError::into_load)? else { continue };
             match self.written(queued).await {
                 Ok(_) | Err(NotSaved::CauseRecorded(_)) => return Ok(None),
@@ -94,19 +127,27 @@ impl App {
         Err(LoadError::Refused(format!("`{}` kept moving while it was asked", errand.item)))
     }
 
-    /// Makes an item for a sweep, unless it is there; gives the numbers of its facts and notices.
-    pub(super) async fn make_item(&self, rules: &Arc<Rules>, made: &ToMake, on: Date, now: Instant) -> Result<(usize, usize), LoadError> {
+    /// Makes an item for a sweep, unless it is there; gives the numbers of its facts and notices, or the refusal of the rules.
+    pub(super) async fn make_item(
+        &self,
+        rules: &Arc<Rules>,
+        made: &ToMake,
+        on: Date,
+        now: Instant,
+    ) -> Result<Result<(usize, usize), Refusal>, LoadError> {
         for _ in 0..ATTEMPTS {
             if self.held(&made.id, now).await?.is_some() {
-                return Ok((0, 0));
+                return Ok(Ok((0, 0)));
             }
-            let decision = self.counting(|counter| decide::errands::make(rules, made, on, now, counter)).await?;
-            let accepted = decision.map_err(|refusal| LoadError::Refused(reason(&refusal)))?;
+            let accepted = match self.counting(|counter| decide::errands::make(rules, made, on, now, counter)).await? {
+                Ok(accepted) => accepted,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
             let counts = (accepted.facts.len(), accepted.notices.len());
             let queued = self.queue(Lane::Background, &made.id, None, rules, accepted, None, None, now);
             let Some(queued) = queued.map_err(QueueError::into_load)? else { continue };
             match self.written(queued).await {
-                Ok(_) => return Ok(counts),
+                Ok(_) => return Ok(Ok(counts)),
                 Err(NotSaved::Moved { .. } | NotSaved::CounterMoved { .. } | NotSaved::CauseRecorded(_)) => {}
                 Err(NotSaved::Store(error)) => return Err(error.into()),
                 Err(error) => return Err(LoadError::Refused(error.to_string())),

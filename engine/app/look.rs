@@ -161,6 +161,11 @@ impl Look {
             Cause::Rung { key, skipped: Some(why), .. } => {
                 say(lang, "show.rung_skipped", &[("deadline", &title), ("rung", &key.rung), ("why", why)])
             }
+            Cause::Answer { item, refused: None, .. } => say(lang, "show.errand_done", &[("item", item)]),
+            Cause::Answer { item, refused: Some(refusal), .. } => {
+                let sentence = crate::kernel::words::refusal(lang, refusal);
+                say(lang, "show.errand_refused", &[("item", item), ("sentence", &sentence)])
+            }
             Cause::Amend { seq, what, value, .. } => {
                 let what = match what {
                     Amended::EffectiveOn => "effective_on",

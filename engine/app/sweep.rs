@@ -189,8 +189,13 @@ impl App {
         let mut whole = true;
         for made in made {
             match self.make_item(rules, &made, round.on, round.now).await {
-                Ok((0, _)) => {}
-                Ok((facts, notices)) => {
+                Ok(Ok((0, _))) => {}
+                // The rules say no to this one: asking again would not change that.
+                Ok(Err(refusal)) => {
+                    let reason = reason(&refusal);
+                    tracing::error!(item = %made.id, sweep = round.sweep, reason, "the rules refuse an item that a sweep makes");
+                }
+                Ok(Ok((facts, notices))) => {
                     swept.items += 1;
                     swept.facts += facts;
                     swept.notices += notices;

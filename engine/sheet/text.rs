@@ -13,9 +13,13 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Grid, Error> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let mut rows: BTreeMap<u32, BTreeMap<u32, Cell>> = BTreeMap::new();
-    let mut cells = 0;
-    for (number, record) in (1_u32..).zip(reader.records()) {
+    let (mut cells, mut inside) = (0, 0);
+    for record in reader.records() {
         let record = record.map_err(|error| Error::Damaged { reason: error.to_string() })?;
+        // As a spreadsheet counts: blank lines are rows, line breaks inside cells are not.
+        let line = record.position().map_or(1, csv::Position::line);
+        let number = u32::try_from(line.saturating_sub(inside)).unwrap_or(u32::MAX);
+        inside += record.iter().flat_map(str::chars).filter(|sign| *sign == '\n').count() as u64;
         let row: BTreeMap<u32, Cell> = (1_u32..).zip(record.iter()).filter_map(|(column, text)| Some((column, cell(text)?))).collect();
         cells += row.len();
         if !row.is_empty() {

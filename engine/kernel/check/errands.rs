@@ -1,7 +1,7 @@
 //! What workflows ask of each other, sweeps make and actions freeze: the other workflow is there (E115), its action is one of the system that
 //! begins an item or moves one, and gets what it asks for (E321), its report has what is frozen (E323). It is looked at when all workflows of the rule set have been read.
 
-use super::at::{Act, Checked, Surroundings};
+use super::at::{Act, Checked, Surroundings, words};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
@@ -37,11 +37,24 @@ pub fn check(workflows: &IndexMap<Name, Rules>, whole: bool) -> Vec<Problem> {
         };
         let at = Checked::new(&setting.workflow, around);
         named_fields(&at, &mut problems);
+        for errand in at.acts().iter().flat_map(Act::effects).flat_map(|(effects, _)| &effects.errands) {
+            if let ErrandTo::New { id, .. } = &errand.to {
+                id_form(&at, id, &format!("{}.id", errand.path), false, &mut problems);
+            }
+        }
+        for (name, sweep) in &setting.workflow.sweeps {
+            if let Some(creates) = &sweep.creates {
+                id_form(&at, &creates.id, &format!("sweeps.{name}.creates.id"), true, &mut problems);
+            }
+        }
         frozen(&at, workflows, whole, &mut problems);
         let mut wanted = Vec::new();
         for asked in all(&at) {
             match workflows.get(asked.workflow) {
-                Some(other) => received(&at, &asked, &other.setting.workflow, &mut wanted, &mut problems),
+                Some(other) => {
+                    received(&at, &asked, &other.setting.workflow, &mut wanted, &mut problems);
+                    secret_sent(&at, &asked, &other.setting.workflow, &mut problems);
+                }
                 None if whole => {
                     let known = workflows.keys().map(|name| &**name);
                     problems.push(at.unknown("E115", &format!("{}.workflow", asked.path), asked.workflow, known));
@@ -168,6 +181,37 @@ fn frozen(at: &Checked, workflows: &IndexMap<Name, Rules>, whole: bool, problems
                     problems.push(if problem.variant.is_none() { problem.variant("report") } else { problem.variant("report_near") });
                 }
             }
+        }
+    }
+}
+
+/// E321: the form of an id makes another id for each item that is made.
+fn id_form(at: &Checked, form: &str, path: &str, of_sweep: bool, problems: &mut Vec<Problem>) {
+    let known: &[&str] = if of_sweep { &["each", "year"] } else { &["id", "seq", "year"] };
+    let needed = if of_sweep { "each" } else { "id" };
+    let names: Vec<&str> = form.split('{').skip(1).map(|part| part.split('}').next().unwrap_or_default()).collect();
+    let unknown = names.iter().any(|name| !known.contains(name));
+    let tells_apart = names.contains(&needed) && (of_sweep || form.trim() != "{id}");
+    if unknown || !tells_apart {
+        let known = known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
+        problems.push(at.problem("E321", path).variant("id").with("name", format!("{{{needed}}}")).with("known", known));
+    }
+}
+
+/// E405: what is kept out of mails here must be so there.
+fn secret_sent(at: &Checked, asked: &Asked, other: &Workflow, problems: &mut Vec<Problem>) {
+    const HOLDERS: [&str; 6] = ["item", "task", "input", "件", "任务", "输入"];
+    let secret = |source: &str| {
+        let all: Vec<&str> = words(source).collect();
+        let fields = at.levels().into_iter().flat_map(|level| at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten());
+        let read = |name: &Name| all.windows(2).any(|pair| HOLDERS.contains(&pair[0]) && pair[1] == &**name);
+        fields.filter(|(name, field)| field.secret && read(name)).map(|(name, _)| name.clone()).next()
+    };
+    for (name, expr) in asked.with {
+        let kept = other.fields.get(name).is_some_and(|field| field.secret);
+        if let Some(field) = secret(&expr.source).filter(|_| !kept) {
+            problems
+                .push(at.problem("E405", &format!("{}.with.{name}", asked.path)).variant("sent").with("name", field).with("other", name));
         }
     }
 }

@@ -167,10 +167,12 @@ fn asks_for_people(problem: &Problem) -> bool {
     matches!(problem.code, "E112" | "W113" | "W114" | "E527")
 }
 
-/// It is said of a kind of unit, of which more may stand in a file of the directory that cannot be read.
+/// It is said of a kind of unit or a group, of which more may stand in a file of the directory that cannot be read.
 fn asks_for_a_kind(problem: &Problem, kinds: &HashSet<&str>) -> bool {
     let known = problem.values.iter().find(|(name, _)| *name == "known").map(|(_, known)| known);
-    problem.code == "E216" && known.is_some_and(|known| known.split_whitespace().all(|word| kinds.contains(word.trim_matches('`'))))
+    let of_groups = problem.values.iter().any(|(name, value)| *name == "of" && value == "@type.groups");
+    problem.code == "E216"
+        && (of_groups || known.is_some_and(|known| known.split_whitespace().all(|word| kinds.contains(word.trim_matches('`')))))
 }
 
 fn parse(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {

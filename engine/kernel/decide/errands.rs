@@ -75,7 +75,13 @@ pub fn asked(
             }
         };
         for item in items {
-            outcomes.push(Outcome::Errand { workflow: errand.workflow.clone(), item, action: errand.action.clone(), input: input.clone() });
+            outcomes.push(Outcome::Errand {
+                workflow: errand.workflow.clone(),
+                item,
+                action: errand.action.clone(),
+                input: input.clone(),
+                depth: work.asked_before,
+            });
         }
     }
     Ok(())
@@ -83,19 +89,46 @@ pub fn asked(
 
 /// The id of a new item: `{id}` is the item that asks, `{seq}` its fact, `{year}` the year, `{each}` the entry that a sweep is at.
 pub fn id_of(form: &str, id: &str, seq: u64, on: Date, each: &str) -> Name {
-    let parts = [("{id}", id), ("{seq}", &seq.to_string()), ("{year}", &on.year().to_string()), ("{each}", each)];
-    parts.iter().fold(form.to_string(), |text, (name, value)| text.replace(name, value)).into()
+    let (mut out, mut rest) = (String::new(), form);
+    while let Some(open) = rest.find('{') {
+        out.push_str(&rest[..open]);
+        let Some(close) = rest[open..].find('}').map(|at| open + at) else {
+            rest = &rest[open..];
+            break;
+        };
+        match &rest[open + 1..close] {
+            "id" => out.push_str(id),
+            "seq" => out += &seq.to_string(),
+            "year" => out += &on.year().to_string(),
+            "each" => out.push_str(each),
+            _ => out.push_str(&rest[open..=close]),
+        }
+        rest = &rest[close + 1..];
+    }
+    out.push_str(rest);
+    out.into()
 }
+
+/// Items that ask each other end here, as actions of one item do that follow each other.
+const DEEPEST: u32 = 12;
 
 /// Does on an item what `from` asked of it; `item` is empty when it is to be made. Without facts when it has been done before.
 pub fn arrive(rules: &Rules, item: Option<&Arc<Item>>, errand: &Errand, from: &Name, now: Instant, counter: Counter) -> Decision {
     let cause = Cause::Errand { item: from.clone(), seq: errand.seq, no: errand.no };
     if let Some(item) = item {
+        if item.workflow != errand.workflow {
+            return Err(refusal(RefusalCode::UnknownItem, &[("item", &errand.item)]));
+        }
         if item.arrived.contains(&(from.clone(), errand.seq, errand.no)) {
             return Ok(Accepted { wake_up: super::next_moment(item), ..Accepted::default() });
         }
     }
-    by_itself(rules, item, &errand.item, &errand.action, &errand.input, errand.on, cause, now, counter)
+    if errand.depth >= DEEPEST {
+        let what = "items ask each other without end";
+        return Err(refusal(RefusalCode::RuleFailed, &[("rule", &errand.action), ("what", what)]));
+    }
+    let asked = Asked { id: &errand.item, action: &errand.action, input: &errand.input, on: errand.on, cause, depth: errand.depth + 1 };
+    by_itself(rules, item, asked, now, counter)
 }
 
 /// An item that a sweep is to make.
@@ -109,21 +142,23 @@ pub struct ToMake {
 
 /// Makes an item for a sweep, as of the day of its slot. Whoever asks knows that it is not there.
 pub fn make(rules: &Rules, made: &ToMake, on: Date, now: Instant, counter: Counter) -> Decision {
-    by_itself(rules, None, &made.id, &made.action, &made.input, on, made.cause.clone(), now, counter)
+    let asked = Asked { id: &made.id, action: &made.action, input: &made.input, on, cause: made.cause.clone(), depth: 0 };
+    by_itself(rules, None, asked, now, counter)
+}
+
+/// What the engine itself is to do.
+struct Asked<'a> {
+    id: &'a Name,
+    action: &'a Name,
+    input: &'a Fields,
+    on: Date,
+    cause: Cause,
+    depth: u32,
 }
 
 /// A system action with values handed in, on an item or as its beginning.
-fn by_itself(
-    rules: &Rules,
-    item: Option<&Arc<Item>>,
-    id: &Name,
-    action: &Name,
-    given: &Fields,
-    on: Date,
-    cause: Cause,
-    now: Instant,
-    counter: Counter,
-) -> Decision {
+fn by_itself(rules: &Rules, item: Option<&Arc<Item>>, asked: Asked, now: Instant, counter: Counter) -> Decision {
+    let Asked { id, action, input: given, on, cause, depth } = asked;
     let Some(declared) = rules.setting.workflow.actions.get(action) else {
         return Err(super::unknown_action(rules, action));
     };
@@ -144,6 +179,7 @@ fn by_itself(
     let system_does = By { role: crate::kernel::derive::roles::SYSTEM.into(), when: None, on_behalf_of: None, ask: Vec::new() };
     let input = input::read(rules, &item, declared, &system_does, given)?;
     let mut work = Work::new(rules, item, now, counter);
+    work.asked_before = depth;
     work.perform(Doing { action: declared, task: None, actor: system(), input, on, cause })?;
     work.finish()
 }

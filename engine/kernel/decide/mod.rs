@@ -62,7 +62,8 @@ pub fn figures_asked(rules: &Rules, item: Option<&Arc<Item>>, command: &Command,
         row: item.field(&freeze.row.field).as_text().map(|text| text.to_string()).unwrap_or_default(),
         set: freeze.set.clone(),
     };
-    action.freeze.iter().map(asked).collect()
+    let is_there = |freeze: &&Freeze| !item.field(&freeze.row.field).is_empty();
+    action.freeze.iter().filter(is_there).map(asked).collect()
 }
 
 /// The same with the figures that [`figures_asked`] named, by field.
@@ -125,6 +126,11 @@ fn person_acts(work: &mut Work, command: &Command, task: Option<u32>, name: &Nam
         }
     };
     let (by, mut actor) = who::may(work.rules, &seen, name, action, task, &command.by, on)?;
+    if let Some(freeze) = action.freeze.iter().find(|freeze| work.item.field(&freeze.row.field).is_empty()) {
+        let field = &freeze.row.field;
+        let title = work.rules.setting.workflow.fields.get(field).map_or_else(|| field.to_string(), |field| field.title.clone());
+        return Err(refusal(RefusalCode::MissingInput, &[("action", &action.title), ("input", field), ("title", &title)]));
+    }
     actor.via = command.via.clone();
     let input = input::read(work.rules, &work.item, action, by, &command.input)?;
     work.perform(Doing { action, task, actor, input, on, cause: Cause::Command { id: command.id.clone() } })?;

@@ -36,6 +36,8 @@ pub struct Work<'a> {
     pub captures: bool,
     /// The figures that the action at hand freezes, by field.
     pub figures: Fields,
+    /// How many items asked each other before this decision.
+    pub asked_before: u32,
     numbers: Vec<Number>,
     unique: Vec<(Name, Value)>,
     counter: Counter<'a>,
@@ -64,6 +66,7 @@ impl<'a> Work<'a> {
             tells: Vec::new(),
             captures: true,
             figures: Fields::new(),
+            asked_before: 0,
             numbers: Vec::new(),
             unique: Vec::new(),
             counter,
@@ -100,9 +103,10 @@ impl<'a> Work<'a> {
                 self.sets(&effects.set, &view, doing.task, &mut outcomes)?;
             }
             let frozen = doing.action.freeze.iter().flat_map(|freeze| &freeze.set);
-            outcomes.extend(frozen.map(|(field, _)| {
-                let value = self.figures.get(field).cloned().unwrap_or_default();
-                Outcome::Set { field: field.clone(), value }
+            // What the report does not say leaves the field as it is.
+            outcomes.extend(frozen.filter_map(|(field, _)| {
+                let value = self.figures.get(field)?.clone();
+                Some(Outcome::Set { field: field.clone(), value })
             }));
             sequence::give(self, &doing, &mut outcomes);
             self.moves(&doing, to, &mut outcomes);

@@ -106,7 +106,7 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
                 record(item, Some(*branch), field.clone(), value.clone());
                 moved.fields.push((Some(*branch), field.clone()));
             }
-            Outcome::Errand { workflow, item: asked, action, input } => item.errands.push(Arc::new(Errand {
+            Outcome::Errand { workflow, item: asked, action, input, depth } => item.errands.push(Arc::new(Errand {
                 seq: fact.seq,
                 no,
                 workflow: workflow.clone(),
@@ -115,6 +115,7 @@ pub fn outcomes(rules: &Rules, item: &mut Item, fact: &Fact) -> Moved {
                 input: input.clone(),
                 on: fact.effective_on,
                 at: fact.recorded_at,
+                depth: *depth,
             })),
         }
     }

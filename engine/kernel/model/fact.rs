@@ -169,5 +169,12 @@ pub enum Outcome {
         action: Name,
         #[serde(default, skip_serializing_if = "Fields::is_empty")]
         input: Fields,
+        /// How many items asked each other before this.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        depth: u32,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -52,6 +52,9 @@ pub struct Errand {
     pub on: Date,
     /// When it was asked.
     pub at: Instant,
+    /// How many items asked each other before this.
+    #[serde(skip)]
+    pub depth: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]

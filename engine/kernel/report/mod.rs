@@ -136,13 +136,17 @@ pub fn table<'a>(
 }
 
 impl Table {
-    /// What columns say on its last day in the row of a value, by the field that takes each; a row that is not there says nothing.
+    /// What columns say on its last day in the row of a value, by the field that takes each. A row that is not there counts nothing, and has
+    /// neither shares nor days.
     pub fn frozen(&self, row: &str, set: &[(Name, Name)]) -> Fields {
         let found = self.rows.iter().find(|found| found.keys.first().is_some_and(|key| key.value == row));
         let cells = found.and_then(|row| row.cells.last());
         let value = |column: &Name| {
             let place = self.columns.iter().position(|known| known.name == *column)?;
-            Some(match cells?.get(place)? {
+            let Some(cells) = cells else {
+                return matches!(self.columns[place].kind, ColumnKind::Count | ColumnKind::Sum).then_some(Value::Number(0));
+            };
+            Some(match cells.get(place)? {
                 Cell::Number(number) => Value::Number(*number),
                 Cell::Share(hundredths) => Value::Number(i64::try_from(*hundredths).ok()?),
                 Cell::Day(day) => Value::Date(*day),

@@ -160,6 +160,10 @@ impl World {
                 self.quarantine(&id, &refusal);
             }
         }
+        // Depth ends a circle; what is left over all the same would be woken for it without end.
+        if let Some(id) = waiting.pop() {
+            self.quarantine(&id, &decide::refusal(RefusalCode::OwesNothing, &[("item", &id), ("at", &self.now.to_rfc3339())]));
+        }
     }
 
     fn run_errand(&mut self, from: &Name, errand: &Errand) -> Result<(), Refusal> {
