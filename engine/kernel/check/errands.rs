@@ -7,7 +7,7 @@ use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::report::Shape;
 use crate::kernel::model::value::Type;
-use crate::kernel::rules::{Rules, Scripts};
+use crate::kernel::rules::{Rules, Scripts, spellings_of};
 use indexmap::IndexMap;
 use std::collections::HashSet;
 
@@ -200,11 +200,11 @@ fn id_form(at: &Checked, form: &str, path: &str, of_sweep: bool, problems: &mut 
 
 /// E405: what is kept out of mails here must be so there.
 fn secret_sent(at: &Checked, asked: &Asked, other: &Workflow, problems: &mut Vec<Problem>) {
-    const HOLDERS: [&str; 6] = ["item", "task", "input", "件", "任务", "输入"];
+    let of_a_holder = |word: &str| ["item", "task", "input"].iter().any(|view| spellings_of(view).contains(&word));
     let secret = |source: &str| {
         let all: Vec<&str> = words(source).collect();
         let fields = at.levels().into_iter().flat_map(|level| at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten());
-        let read = |name: &Name| all.windows(2).any(|pair| HOLDERS.contains(&pair[0]) && pair[1] == &**name);
+        let read = |name: &Name| all.windows(2).any(|pair| of_a_holder(pair[0]) && pair[1] == &**name);
         fields.filter(|(name, field)| field.secret && read(name)).map(|(name, _)| name.clone()).next()
     };
     for (name, expr) in asked.with {
