@@ -6,7 +6,6 @@
 use super::desk::QueueError;
 use super::{App, LoadError, deciding, name, reason};
 use crate::kernel::decide::errands::{self, Answer, ToMake};
-use crate::kernel::decide::{self};
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::model::item::Errand;
@@ -139,7 +138,7 @@ impl App {
             if self.held(&made.id, now).await?.is_some() {
                 return Ok(Ok((0, 0)));
             }
-            let accepted = match self.counting(|counter| decide::errands::make(rules, made, on, now, counter)).await? {
+            let accepted = match self.counting(|counter| errands::make(rules, made, on, now, counter)).await? {
                 Ok(accepted) => accepted,
                 Err(refusal) => return Ok(Err(refusal)),
             };

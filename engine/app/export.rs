@@ -4,6 +4,7 @@ use super::App;
 use super::report::{PORTION, ReportError};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
+use crate::kernel::words::Lang;
 use crate::sheet::list::List;
 use crate::sheet::write::Cell;
 use crate::store::StoreError;
@@ -25,7 +26,7 @@ impl App {
             let known: Vec<&str> = workflow.imports.keys().map(|name| &**name).collect();
             return Err(ReportError::Unknown { name: import.to_string(), known: known.join(", ") });
         };
-        let list = List::new(declared, &workflow.fields, &rules.setting.directory);
+        let list = List::new(declared, &workflow.fields, &rules.setting.directory, Lang::of(&workflow.languages));
         let mut exported = Exported { headings: list.headings(), ..Exported::default() };
         let counts = self.store.count_by_state().await?;
         let all = counts.iter().filter(|(of, ..)| **of == *workflow.name).map(|(.., count)| count).sum();

@@ -265,10 +265,7 @@ fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now
         post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
     }
 
-    let lang = match setting.workflow.languages.first() {
-        Some(lang) if lang.starts_with("en") => Lang::En,
-        _ => Lang::Zh,
-    };
+    let lang = Lang::of(&setting.workflow.languages);
     let head = &setting.workflow.letter;
     let sender = Sender {
         name: head.get("sender").cloned().unwrap_or_default(),

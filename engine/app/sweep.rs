@@ -13,6 +13,7 @@ use crate::store::save::NotSaved;
 use crate::store::slots::Slot;
 use crate::store::{Lane, StoreError};
 use chrono::TimeDelta;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Items that are read at once.
@@ -186,8 +187,13 @@ impl App {
             }
             Err(error) => return Err(StoreError::NotDone(error.to_string())),
         };
+        // Most of them are there when a slot is gone through again; whoever comes in between is met one by one.
+        let mut there = HashMap::new();
+        for some in made.chunks(PAGE as usize) {
+            there.extend(self.store.revisions(&some.iter().map(|made| &*made.id).collect::<Vec<_>>()).await?);
+        }
         let mut whole = true;
-        for made in made {
+        for made in made.into_iter().filter(|made| !there.contains_key(&*made.id)) {
             match self.make_item(rules, &made, round.on, round.now).await {
                 Ok(Ok((0, _))) => {}
                 // The rules say no to this one: asking again would not change that.

@@ -108,10 +108,7 @@ fn called(rules: &Rules, branch: &Branch) -> String {
 /// The page: `wording` is the template of the form, `frame` that of the page (`templates/form/page.html`).
 pub fn page(reader: &Reader, form: &Form, task: Option<u32>, wording: &str, frame: &str) -> Result<String, FormError> {
     let rules = reader.rules;
-    let lang = match rules.setting.workflow.languages.first() {
-        Some(lang) if lang.starts_with("en") => Lang::En,
-        _ => Lang::Zh,
-    };
+    let lang = Lang::of(&rules.setting.workflow.languages);
     let body = render::html_in(lang, wording, &values(reader, form, task)?).map_err(FormError::Wording)?;
     let hash: String = rules.hash.chars().take(SHORT_HASH).collect();
     let who = reader.person.map_or_else(|| say(lang, "form.nobody", &[]), |person| capture::title(rules, person));

@@ -19,15 +19,17 @@ pub struct List<'r> {
     import: &'r Import,
     fields: &'r Section<Field>,
     directory: &'r Directory,
+    /// Of the words for yes and no.
+    lang: Lang,
     /// Titles that several units, or several persons, have: these go by their ids.
     ambiguous: (Vec<&'r str>, Vec<&'r str>),
 }
 
 impl<'r> List<'r> {
-    pub fn new(import: &'r Import, fields: &'r Section<Field>, directory: &'r Directory) -> List<'r> {
+    pub fn new(import: &'r Import, fields: &'r Section<Field>, directory: &'r Directory, lang: Lang) -> List<'r> {
         let units = directory.units.values().flat_map(|unit| std::iter::once(&unit.title).chain(&unit.also)).map(String::as_str);
         let persons = directory.persons.values().map(|person| person.title.as_str());
-        List { import, fields, directory, ambiguous: (several(units), several(persons)) }
+        List { import, fields, directory, lang, ambiguous: (several(units), several(persons)) }
     }
 
     /// The usual heading of each column.
@@ -79,7 +81,7 @@ impl<'r> List<'r> {
                 list.iter().map(|value| self.text(name, column, kind, value)).collect::<Vec<_>>().join(BETWEEN)
             }
             (Type::YesNo, Value::Bool(yes)) => {
-                let words = say(Lang::Zh, if *yes { "sheet.words_for_yes" } else { "sheet.words_for_no" }, &[]);
+                let words = say(self.lang, if *yes { "sheet.words_for_yes" } else { "sheet.words_for_no" }, &[]);
                 words.split_whitespace().next().unwrap_or_default().to_string()
             }
             (Type::Choice(_), Value::Text(option)) => {

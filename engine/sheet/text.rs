@@ -10,16 +10,20 @@ use std::collections::BTreeMap;
 /// Reads the text of a file called `name`.
 pub fn read(bytes: &[u8], name: &str) -> Result<Grid, Error> {
     let text = decoded(bytes).ok_or(Error::NotText)?;
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows: BTreeMap<u32, BTreeMap<u32, Cell>> = BTreeMap::new();
-    let (mut cells, mut inside) = (0, 0);
+    let (mut cells, mut seen, mut lines, mut inside, mut number) = (0, 0, 0, 0, 0_u32);
     for record in reader.records() {
         let record = record.map_err(|error| Error::Damaged { reason: error.to_string() })?;
-        // As a spreadsheet counts: blank lines are rows, line breaks inside cells are not.
-        let line = record.position().map_or(1, csv::Position::line);
-        let number = u32::try_from(line.saturating_sub(inside)).unwrap_or(u32::MAX);
-        inside += record.iter().flat_map(str::chars).filter(|sign| *sign == '\n').count() as u64;
+        // As a spreadsheet counts: blank lines are rows, line breaks inside cells are not. The reader's own count of lines is behind
+        // where lines end with two signs, so they are counted here, up to where the record's text begins.
+        let begins = record.position().map_or(seen, |place| place.byte() as usize);
+        let blank = text[begins..].len() - text[begins..].trim_start_matches(['\r', '\n']).len();
+        lines += text[seen..begins + blank].matches('\n').count();
+        seen = begins + blank;
+        number = u32::try_from(lines - inside).unwrap_or(u32::MAX).saturating_add(1).max(number.saturating_add(1));
+        inside += record.iter().flat_map(str::chars).filter(|sign| *sign == '\n').count();
         let row: BTreeMap<u32, Cell> = (1_u32..).zip(record.iter()).filter_map(|(column, text)| Some((column, cell(text)?))).collect();
         cells += row.len();
         if !row.is_empty() {

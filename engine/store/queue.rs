@@ -1,7 +1,7 @@
 //! What waits to be written, and which of it may be written now.
 //!
-//! Where the database bears it, several connections write at the same time. What touches the same item or counter keeps the order in which
-//! it was queued: it waits until what goes before it is written.
+//! Where the database bears it, several connections write at the same time. What touches the same item, counter or field of unique values
+//! keeps the order in which it was queued: it waits until what goes before it is written.
 
 use super::save::{Failed, Save, Saved, Unit};
 use super::writer::Work;
@@ -33,7 +33,7 @@ impl Job {
     }
 }
 
-/// An item or a counter of a jurisdiction.
+/// An item, a counter or a field of unique values, of a jurisdiction.
 type Key = (Arc<str>, String);
 
 /// What waits for all connections that write.
@@ -60,7 +60,7 @@ pub(super) struct Group<'a> {
     pub hold: Hold<'a>,
 }
 
-/// Items and counters that are being written.
+/// Items, counters and fields that are being written.
 pub(super) struct Hold<'a> {
     queue: &'a Queue,
     keys: HashSet<Key>,
@@ -155,5 +155,7 @@ impl Drop for Hold<'_> {
 
 fn keys(save: &Save) -> impl Iterator<Item = Key> {
     let counters = save.accepted.numbers.iter().map(|number| number.counter.clone());
-    counters.chain([save.item.clone()]).map(|key| (save.here().clone(), key))
+    // The field, not the value: which value an item gives up stands in the database.
+    let fields = save.accepted.unique.iter().map(|(field, _)| field.to_string());
+    counters.chain(fields).chain([save.item.clone()]).map(|key| (save.here().clone(), key))
 }

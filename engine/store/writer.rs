@@ -121,8 +121,8 @@ impl Writer {
         &self.shared.name
     }
 
-    /// Queues decisions that stand or fall together; the answer comes after their commit. Those that touch the same item or counter are
-    /// written in the order of the calls.
+    /// Queues decisions that stand or fall together; the answer comes after their commit. Those that touch the same item, counter
+    /// or field of unique values are written in the order of the calls.
     pub fn save(&self, lane: Lane, unit: Unit) -> Result<oneshot::Receiver<Result<Vec<Saved>, Failed>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(lane, Job::Save(unit, reply))?;

@@ -88,6 +88,11 @@ impl<'a> Checked<'a> {
         self.known.get_or_init(|| Known::of(self))
     }
 
+    /// A field of the item, or of a kind of branch, that is kept out of mails.
+    pub fn is_secret(&self, kind: Option<&Name>, field: &str) -> bool {
+        self.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(field)).is_some_and(|field| field.secret)
+    }
+
     /// Somebody has the duty in the unit, without an end.
     pub fn has_duty(&self, duty: &str, unit: &str) -> bool {
         self.lasting_duties.contains(&(duty, unit))

@@ -21,6 +21,32 @@ struct Asked<'a> {
     path: String,
 }
 
+/// E405: what is kept out of mails does not leave the item either. It is looked at with the workflow itself, where it is known what its
+/// expressions read.
+pub fn secrets(at: &Checked) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for act in at.acts() {
+        let asked_for = |ask: &&Ask| match ask.records {
+            Some(Holder::Task) => at.is_secret(act.branch, &ask.name),
+            Some(_) => at.is_secret(None, &ask.name),
+            None => false,
+        };
+        let entered: Vec<&Name> = act.action.ask.iter().filter(asked_for).map(|ask| &ask.name).collect();
+        for errand in act.effects().into_iter().flat_map(|(effects, _)| &effects.errands) {
+            for (name, expr) in &errand.with {
+                let recorded =
+                    at.reads(expr).fields.iter().find(|(kind, field)| at.is_secret(kind.as_ref(), field)).map(|(_, field)| field);
+                let read: Vec<&str> = words(&expr.source).collect();
+                let of_input = |field: &Name| read.windows(2).any(|pair| spellings_of("input").contains(&pair[0]) && pair[1] == &**field);
+                if let Some(field) = recorded.or_else(|| entered.iter().copied().find(|field| of_input(field))) {
+                    problems.push(at.problem("E405", &format!("{}.with.{name}", errand.path)).variant("sent").with("name", field));
+                }
+            }
+        }
+    }
+    problems
+}
+
 /// `workflows` by name; those that could not be read are missing, and `whole` says whether none is.
 pub fn check(workflows: &IndexMap<Name, Rules>, whole: bool) -> Vec<Problem> {
     let (templates, functions) = (IndexMap::new(), IndexMap::new());
@@ -51,10 +77,7 @@ pub fn check(workflows: &IndexMap<Name, Rules>, whole: bool) -> Vec<Problem> {
         let mut wanted = Vec::new();
         for asked in all(&at) {
             match workflows.get(asked.workflow) {
-                Some(other) => {
-                    received(&at, &asked, &other.setting.workflow, &mut wanted, &mut problems);
-                    secret_sent(&at, &asked, &other.setting.workflow, &mut problems);
-                }
+                Some(other) => received(&at, &asked, &other.setting.workflow, &mut wanted, &mut problems),
                 None if whole => {
                     let known = workflows.keys().map(|name| &**name);
                     problems.push(at.unknown("E115", &format!("{}.workflow", asked.path), asked.workflow, known));
@@ -195,24 +218,6 @@ fn id_form(at: &Checked, form: &str, path: &str, of_sweep: bool, problems: &mut 
     if unknown || !tells_apart {
         let known = known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
         problems.push(at.problem("E321", path).variant("id").with("name", format!("{{{needed}}}")).with("known", known));
-    }
-}
-
-/// E405: what is kept out of mails here must be so there.
-fn secret_sent(at: &Checked, asked: &Asked, other: &Workflow, problems: &mut Vec<Problem>) {
-    let of_a_holder = |word: &str| ["item", "task", "input"].iter().any(|view| spellings_of(view).contains(&word));
-    let secret = |source: &str| {
-        let all: Vec<&str> = words(source).collect();
-        let fields = at.levels().into_iter().flat_map(|level| at.workflow.fields_of(level.map(|name| &**name)).into_iter().flatten());
-        let read = |name: &Name| all.windows(2).any(|pair| of_a_holder(pair[0]) && pair[1] == &**name);
-        fields.filter(|(name, field)| field.secret && read(name)).map(|(name, _)| name.clone()).next()
-    };
-    for (name, expr) in asked.with {
-        let kept = other.fields.get(name).is_some_and(|field| field.secret);
-        if let Some(field) = secret(&expr.source).filter(|_| !kept) {
-            problems
-                .push(at.problem("E405", &format!("{}.with.{name}", asked.path)).variant("sent").with("name", field).with("other", name));
-        }
     }
 }
 

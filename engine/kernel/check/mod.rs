@@ -386,6 +386,7 @@ fn families(at: &Checked) -> Vec<Problem> {
         passing::check,
         conditions::check,
         sweeps::check,
+        errands::secrets,
         reports::check,
         changes::check,
     ];

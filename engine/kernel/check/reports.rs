@@ -60,11 +60,8 @@ fn counted(at: &Checked, name: &Name, report: &Report, problems: &mut Vec<Proble
 
 /// E405: what a report prints goes as far as a mail.
 fn secret(at: &Checked, report: &Report, problems: &mut Vec<Problem>) {
-    let is_secret = |kind: Option<&Name>, field: &Name| {
-        at.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(field)).is_some_and(|field| field.secret)
-    };
     for (key, field) in report.keys().iter().filter_map(|key| Some((key, bare(key)?))) {
-        if is_secret(None, field) {
+        if at.is_secret(None, field) {
             problems.push(at.problem("E405", &key.path).variant("report").with("name", field));
         }
     }
@@ -73,7 +70,7 @@ fn secret(at: &Checked, report: &Report, problems: &mut Vec<Problem>) {
         _ => report.keys().iter().filter_map(|key| key.expr.as_ref()).collect::<Vec<_>>(),
     };
     for expr in listed {
-        if let Some((_, field)) = at.reads(expr).fields.iter().find(|(kind, field)| is_secret(kind.as_ref(), field)) {
+        if let Some((_, field)) = at.reads(expr).fields.iter().find(|(kind, field)| at.is_secret(kind.as_ref(), field)) {
             problems.push(at.problem("E405", &expr.path).variant("report").with("name", field));
         }
     }

@@ -35,8 +35,7 @@ pub fn title(rules: &Rules) -> String {
 
 /// The title of a fact of the engine's own.
 pub fn built_in(rules: &Rules, name: &str) -> String {
-    let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
-    words::say(if english { Lang::En } else { Lang::Zh }, &format!("fact.{name}"), &[])
+    words::say(Lang::of(&rules.setting.workflow.languages), &format!("fact.{name}"), &[])
 }
 
 /// Decides an amendment on all facts of the item.

@@ -1,7 +1,7 @@
 //! What one item asks of another: it is recorded with the fact that asks it, done there as a system action, and its answer recorded here.
 //! Nothing reads another item: what is asked carries its values with it.
 
-use super::perform::{Counter, Doing, Work};
+use super::perform::{Counter, DEEPEST, Doing, Work};
 use super::{follows, input, not_there_yet, refusal, system, who};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::derive::fold;
@@ -109,9 +109,6 @@ pub fn id_of(form: &str, id: &str, seq: u64, on: Date, each: &str) -> Name {
     out.into()
 }
 
-/// Items that ask each other end here, as actions of one item do that follow each other.
-const DEEPEST: u32 = 12;
-
 /// Does on an item what `from` asked of it; `item` is empty when it is to be made. Without facts when it has been done before.
 pub fn arrive(rules: &Rules, item: Option<&Arc<Item>>, errand: &Errand, from: &Name, now: Instant, counter: Counter) -> Decision {
     let cause = Cause::Errand { item: from.clone(), seq: errand.seq, no: errand.no };
@@ -123,6 +120,7 @@ pub fn arrive(rules: &Rules, item: Option<&Arc<Item>>, errand: &Errand, from: &N
             return Ok(Accepted { wake_up: super::next_moment(item), ..Accepted::default() });
         }
     }
+    // As actions of one item that follow each other.
     if errand.depth >= DEEPEST {
         let what = "items ask each other without end";
         return Err(refusal(RefusalCode::RuleFailed, &[("rule", &errand.action), ("what", what)]));

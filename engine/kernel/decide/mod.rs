@@ -50,11 +50,15 @@ pub struct FiguresAsked {
     pub set: Vec<(Name, Name)>,
 }
 
-/// What has to be counted before a command is decided; mostly nothing.
+/// What has to be counted before a command is decided; mostly nothing, and nothing for whoever may not do it. Actions of branches freeze
+/// no figures.
 pub fn figures_asked(rules: &Rules, item: Option<&Arc<Item>>, command: &Command, now: Instant) -> Vec<FiguresAsked> {
-    let action = rules.setting.workflow.actions.get(&command.action).filter(|_| command.branch.is_none());
-    let (Some(action), Some(item)) = (action, item) else { return Vec::new() };
+    let action = rules.setting.workflow.actions.get_key_value(&command.action).filter(|_| command.branch.is_none());
+    let (Some((name, action)), Some(item)) = (action.filter(|(_, action)| !action.freeze.is_empty()), item) else { return Vec::new() };
     let on = command.effective_on.unwrap_or_else(|| day_of(now, rules.setting.workflow.timezone));
+    if offer(rules, item, name, action, None, &command.by, on).is_err() {
+        return Vec::new();
+    }
     let asked = |freeze: &Freeze| FiguresAsked {
         workflow: freeze.workflow.clone(),
         report: freeze.report.clone(),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub type Counter<'a> = &'a dyn Fn(&str) -> i64;
 
 /// `then_try`, `do_on` and `do` may follow each other so deep; a circle ends here.
-const DEEPEST: usize = 12;
+pub(super) const DEEPEST: u32 = 12;
 
 /// The fact that cancels what is left of an ended item.
 pub const ITEM_ENDED: &str = "item_ended";
@@ -41,7 +41,7 @@ pub struct Work<'a> {
     numbers: Vec<Number>,
     unique: Vec<(Name, Value)>,
     counter: Counter<'a>,
-    depth: usize,
+    depth: u32,
 }
 
 /// One action about to be done.

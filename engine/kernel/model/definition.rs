@@ -9,6 +9,7 @@ use crate::kernel::time::{Date, Length};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
 pub use super::report::{Figure, Measure, Report, RowKey, Shape, Shown};
 
 /// The rows of a section in the order of the file.
@@ -284,27 +285,6 @@ pub struct Effects {
     pub errands: Vec<Errand>,
 }
 
-/// What an action asks of another item: to come into being, or to do a system action of its workflow.
-#[derive(Clone, Debug)]
-pub struct Errand {
-    pub workflow: Name,
-    /// A system action of that workflow.
-    pub action: Name,
-    pub to: ErrandTo,
-    /// What that action asks for, from the values of this item.
-    pub with: Vec<(Name, Expr)>,
-    pub when: Option<Expr>,
-    pub path: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ErrandTo {
-    /// `opens`: a new item with an id of this form; a field of type `item` takes the id.
-    New { id: String, link: Option<(Holder, Name)> },
-    /// `sends`: the item, or each of the items, that a field names.
-    Named(FieldRef),
-}
-
 #[derive(Clone, Debug)]
 pub struct Set {
     /// `Holder::Task` when the action belongs to a branch that declares the field, else `Holder::Item`.
@@ -368,19 +348,6 @@ pub struct Choose {
     /// `None` is `otherwise`.
     pub when: Option<Expr>,
     pub effects: Effects,
-}
-
-/// `freeze: [{ report, row, set }]`: what one row of a report says on the action's day becomes fields of the item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Freeze {
-    /// The workflow that declares the report.
-    pub workflow: Name,
-    pub report: Name,
-    /// The row is the one of this value.
-    pub row: FieldRef,
-    /// Field → column.
-    pub set: Vec<(Name, Name)>,
-    pub path: Name,
 }
 
 /// `sequence: { number: "{year}-{n:03}", per: session }`
@@ -701,24 +668,6 @@ pub struct Sweep {
     pub if_missed: IfMissed,
     /// At most so many items a run.
     pub limit: Option<u32>,
-}
-
-/// The items that a sweep makes, one for each entry of the directory.
-#[derive(Clone, Debug)]
-pub struct Creates {
-    pub for_each: ForEach,
-    /// A system action with `creates`.
-    pub action: Name,
-    /// The form of the item's id: `{each}` is the unit or person, `{year}` the year of the slot.
-    pub id: String,
-    /// What the action asks for; `each` is the unit or person.
-    pub with: Vec<(Name, Expr)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForEach {
-    Units,
-    Persons,
 }
 
 /// How an office's list (a workbook) becomes items.

@@ -6,6 +6,7 @@ pub mod definition;
 pub mod directory;
 pub mod fact;
 pub mod item;
+pub mod links;
 pub mod problem;
 pub mod renames;
 pub mod report;

@@ -90,6 +90,11 @@ pub fn names_read(template: &str) -> Result<Vec<NameRead>, RenderError> {
     Ok(reading::reads(&parsed, &globals))
 }
 
+/// A text inside markup that is put together by hand.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// Fills a page of the engine's own, as long as it gets: what stands in it is escaped, and the frame is no author's.
 pub fn page(frame: &str, values: &serde_json::Value) -> Result<String, RenderError> {
     let mut environment = strict_environment();

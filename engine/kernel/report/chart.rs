@@ -2,6 +2,7 @@
 //! apart by patterns and words as well as by colour, and said in words for those who cannot see it.
 
 use super::{Cell, ColumnKind, Table, hundredths_of_percent};
+use crate::kernel::render::escaped;
 use crate::kernel::words::width::{width, wrapped};
 use crate::kernel::words::{Lang, say};
 use std::fmt::Write;
@@ -279,8 +280,4 @@ fn pieces(table: &Table, column: usize, lang: Lang) -> Vec<Piece> {
     }
     kept.push(left);
     kept
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -77,8 +77,7 @@ pub fn run(
     file: &StoryFile,
     reader: Lang,
 ) -> (Vec<Outcomes>, BTreeMap<Name, Coverage>) {
-    let english = rules.setting.workflow.languages.first().is_some_and(|language| language.starts_with("en"));
-    let lang = if english { Lang::En } else { Lang::Zh };
+    let lang = Lang::of(&rules.setting.workflow.languages);
     let (mut coverage, mut covered) = (Coverage::default(), BTreeMap::<Name, Coverage>::new());
     let others = workflows.iter().filter(|(name, _)| **name != rules.setting.workflow.name);
     let others: BTreeMap<Name, Arc<Rules>> = others.map(|(name, other)| (name.clone(), with_people(other, file))).collect();

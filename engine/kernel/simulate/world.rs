@@ -104,7 +104,10 @@ impl World {
                 self.others.values().find(makes).filter(|_| !makes(&&self.rules)).unwrap_or(&self.rules).clone()
             }
         };
-        let item = self.item(&command.item);
+        let item = match self.items.get(&command.item) {
+            Some(kept) => Some(derive::settle(&rules, (*kept.item).clone(), self.today())?),
+            None => None,
+        };
         let decision = match self.items.get(&command.item).filter(|_| decide::is_amend(&rules, command)) {
             Some(kept) => decide::amend(&rules, &kept.facts, command, self.now),
             None => {

@@ -17,6 +17,13 @@ pub enum Lang {
     En,
 }
 
+impl Lang {
+    /// The first language of a rule set.
+    pub fn of(languages: &[String]) -> Lang {
+        if languages.first().is_some_and(|language| language.starts_with("en")) { Lang::En } else { Lang::Zh }
+    }
+}
+
 /// Stands between the entries of a list in a refusal's values; each language has its own mark for it.
 pub const LIST: &str = "\u{1f}";
 

@@ -3,6 +3,7 @@
 use super::picture::{self, LINE, Picture, SMALL};
 use super::{Clock, Graph, Part};
 use crate::kernel::model::definition::StateKind;
+use crate::kernel::render::escaped;
 use crate::kernel::words::width::{width, wrapped};
 use std::fmt::Write;
 
@@ -181,8 +182,4 @@ impl Page {
         }
         high
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,6 +1,7 @@
 //! The document as a page that prints on A4, with a place for signatures. It needs nothing beside itself.
 
 use super::Document;
+use crate::kernel::render::escaped;
 use crate::kernel::words::{Lang, say};
 use std::fmt::Write;
 
@@ -39,8 +40,4 @@ pub fn html(document: &Document, lang: Lang) -> String {
     let places = signed.split('|').map(|place| format!("<span>{}</span>", escaped(place))).collect::<String>();
     push(format!("<footer>{places}</footer>\n</body>\n</html>"));
     out
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
