@@ -616,7 +616,7 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
         ("work?from=2026-01-31", "half_series"),
         ("work?each=month", "half_series"),
         ("work?from=2026-04-30&each=month&as_of=2026-03-31", "bad_series"),
-        ("each?from=2026-01-31&each=month", "list_of_days"),
+        ("each?from=2026-01-31&each=month", "of_one_day"),
         ("each?format=svg", "no_chart"),
     ] {
         server.get(&format!("/reports/{query}"), "ann").await.problem(422, code);

@@ -280,8 +280,29 @@ fn reports_are_handed_in(desk: &Desk) {
     let sheet = calamine::Reader::worksheet_range_at(&mut book, 0).unwrap().unwrap();
     assert_eq!(sheet.get_value((0, 0)).unwrap().to_string(), "重点督办建议一览表");
 
+    // Of one unit or person alone, and several reports as one document.
+    let unit = desk.json(&["report", "by_unit", "--of", "市住房和城乡建设局", "--as-of", "2024-12-31"]);
+    assert_eq!((&unit["of"]["value"], unit["rows"].as_array().unwrap().len()), (&Json::from("市住建局"), 1), "{unit}");
+    assert_eq!(unit["total"][0], unit["rows"][0]["figures"][0]);
+    let record = desk.json(&["report", "代表履职档案", "--of", "赵爱泽", "--as-of", "2024-12-31"]);
+    let led = &record["parts"][0]["report"];
+    assert_eq!((&record["of"]["title"], &led["of"]), (&Json::from("赵爱泽"), &record["of"]), "{record}");
+    assert!(led["rows"].as_array().unwrap().iter().any(|row| row["编号"] == "2024-001") && led["total"].as_u64().unwrap() < 20, "{led}");
+    let yearly = desk.run(&["report", "yearly", "--as-of", "2024-12-31"]).out;
+    assert!(yearly.contains("已交办代表建议432件") && yearly.contains("九、B、C类台账未销号事项"), "{yearly}");
+    let page = desk.run(&["report", "yearly", "--as-of", "2024-12-31", "--format", "html"]).out;
+    assert!(page.matches("<table>").count() == 12 && page.contains("<h2>一、总体情况</h2>"), "{page}");
+    desk.run(&["report", "yearly", "--as-of", "2024-12-31", "--format", "xlsx", "--out", "yearly.xlsx"]);
+    let book: calamine::Xlsx<_> = calamine::open_workbook(desk.folder.path().join("yearly.xlsx")).unwrap();
+    let sheets = calamine::Reader::sheet_names(&book);
+    assert_eq!((sheets.len(), sheets[0].as_str()), (12, "一、总体情况"));
+
     for (arguments, words) in [
-        (&["report", "by_topic", "--format", "xlsx"][..], "--out"),
+        (&["report", "yearly", "--format", "csv"][..], "html"),
+        (&["report", "yearly", "--from", "2024-01-31", "--each", "month", "--as-of", "2024-03-31"], "办理工作情况报告"),
+        (&["report", "by_topic", "--of", "市住建局"], "--of"),
+        (&["report", "by_unit", "--of", "市住健局"], "市住建局"),
+        (&["report", "by_topic", "--format", "xlsx"], "--out"),
         (&["report", "key_list", "--format", "svg"], "重点督办建议一览表"),
         (&["report", "key_list", "--from", "2024-01-31", "--each", "month", "--as-of", "2024-03-31"], "一览表"),
         (&["report", "by_topic", "--from", "2025-01-31", "--each", "month", "--as-of", "2024-03-31"], "2025-01-31"),

@@ -13,6 +13,7 @@ mod crash;
 mod damage;
 mod defects;
 mod descriptors;
+mod directory;
 mod docs;
 mod edits;
 mod errands;

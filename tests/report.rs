@@ -3,13 +3,14 @@
 
 use crate::support::rule_set::files_of;
 use calamine::{Data, Reader, Xlsx};
-use duban::app::{Format, FormatError};
+use duban::app::{Format, FormatError, Made};
 use duban::cli::problems;
 use duban::cli::test::stories;
 use duban::kernel::check;
 use duban::kernel::model::problem::Problem;
 use duban::kernel::report::days::{self, Each};
-use duban::kernel::report::{Cell, Column, ColumnKind, Key, KeyColumn, Kind, Row, Table};
+use duban::kernel::report::document::Part;
+use duban::kernel::report::{Cell, Column, ColumnKind, Filled, Key, KeyColumn, Kind, Of, Row, Table};
 use duban::kernel::words::{self, Lang};
 use indexmap::IndexMap;
 use quick_xml::events::Event;
@@ -133,6 +134,9 @@ fn what_differs_from_a_story_is_told_by_row_and_column() {
 fn what_a_report_may_not_ask_is_told_with_what_is_near() {
     let figures = |by: &str, columns: &str| format!("reports:\n  r:\n    title: R\n    by: {by}\n    columns:\n{columns}");
     let one = "      k: { title: N, count: all }\n";
+    let document = |part: &str| {
+        format!("reports:\n  kinds: {{ title: Kinds, by: kind, share: large }}\ndocuments:\n  d: {{ title: D, parts: [{part}] }}\n")
+    };
     let table: &[(String, &str, &str)] = &[
         (figures("item.knd", one), "E210", "kind"),
         (figures("kindd", one), "E107", "kind"),
@@ -172,6 +176,22 @@ fn what_a_report_may_not_ask_is_told_with_what_is_near() {
         ("reports:\n  r: { title: R, list: { A: item.heading }, order: item.rating }\n".into(), "E409", "rating"),
         ("reports:\n  r: { title: R, list: { A: item.income } }\n".into(), "E405", "income"),
         (figures("income", one), "E405", "income"),
+        // Whose it can be is one field that everybody may see.
+        (format!("{}    of: item.size + 1\n", figures("kind", one)), "E708", "one field"),
+        (format!("{}    of: item.hearing_on\n", figures("kind", one)), "E705", "hearing_on"),
+        (format!("{}    of: item.rating\n", figures("kind", one)), "E409", "rating"),
+        (format!("{}    of: item.income\n", figures("kind", one)), "E405", "income"),
+        // Documents: their reports, and what their words read.
+        (document("{ report: kids }"), "E710", "`kinds`"),
+        (document("{ report: permits.kinds }"), "E710", "`permit`"),
+        (document("{ heading: Nothing }"), "E710", "neither"),
+        (document("{ report: kinds, text: 'All {{ kinds.cuonted }}' }"), "E710", "`kinds.cuonted`"),
+        (document("{ report: kinds, text: '{{ kinds.rows.lrge.count }}' }"), "E710", "`lrge.count`"),
+        (document("{ report: kinds, text: '{{ others.counted }}' }"), "E710", "others"),
+        (document("{ report: kinds, text: '{{ kinds.counted | dat }}' }"), "E710", "dat"),
+        (document("{ report: kinds }").replace("  d:", "  kinds:"), "E710", "another name"),
+        ("documents:\n  d: { title: D }\n".into(), "E006", "parts"),
+        (document("{ reprot: kinds }"), "E005", "report"),
     ];
     let mut wrong = Vec::new();
     for (reports, code, part) in table {
@@ -228,6 +248,7 @@ fn table(days: usize) -> Table {
         report: "by_unit".into(),
         title: "各承办单位办理情况 <&> \"A/B\"".into(),
         kind: Kind::Figures,
+        of: None,
         days: ["2024-09-30", "2024-12-31"][2 - days..].iter().map(|day| day.parse().unwrap()).collect(),
         keys: vec![KeyColumn { source: "task.unit".into(), title: "承办单位".into(), given: None }],
         columns: vec![
@@ -272,6 +293,7 @@ fn list() -> Table {
         report: "key_list".into(),
         title: "一览表".into(),
         kind: Kind::List,
+        of: None,
         days: vec!["2024-12-31".parse().unwrap()],
         keys: Vec::new(),
         columns: ["编号", "标题", "重点", "代表"].map(column).to_vec(),
@@ -283,6 +305,32 @@ fn list() -> Table {
     }
 }
 
+fn made(table: Table) -> Made {
+    Made::Table(table)
+}
+
+/// Words, a table, a list and words alone, of one unit.
+fn document() -> Made {
+    let of = Some(Of { value: "roads".into(), title: "市<住建>局".into() });
+    let part = |heading: &str, text: &str, table: Option<Table>| Part {
+        heading: (!heading.is_empty()).then(|| heading.into()),
+        text: (!text.is_empty()).then(|| text.into()),
+        table: table.map(|table| Table { of: of.clone(), ..table }),
+    };
+    Made::Document(Filled {
+        name: "yearly".into(),
+        title: "办理情况报告".into(),
+        day: "2024-12-31".parse().unwrap(),
+        of: of.clone(),
+        parts: vec![
+            part("一、总体情况", "全年交办16件。\n\n<b>其中</b>14件按期。", Some(table(1))),
+            part("二、重点督办", "", Some(list())),
+            part("", "", Some(list())),
+            part("三、下一步", "继续办理。", None),
+        ],
+    })
+}
+
 fn part(book: &[u8], name: &str) -> String {
     let mut text = String::new();
     zip::ZipArchive::new(Cursor::new(book)).unwrap().by_name(name).unwrap().read_to_string(&mut text).unwrap();
@@ -292,7 +340,7 @@ fn part(book: &[u8], name: &str) -> String {
 #[test]
 fn a_workbook_is_as_an_office_prints_it_and_its_numbers_are_numbers() {
     let remark = "只计到2025-01-05为止已记录的内容。".to_string();
-    let bytes = Format::Xlsx.write(&table(1), std::slice::from_ref(&remark), Lang::Zh).unwrap();
+    let bytes = Format::Xlsx.write(&made(table(1)), std::slice::from_ref(&remark), Lang::Zh).unwrap();
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes.clone())).unwrap();
     let name = book.sheet_names()[0].clone();
     assert_eq!(name, "各承办单位办理情况 <&> \"AB\"", "without what a sheet may not be called");
@@ -324,7 +372,7 @@ fn a_workbook_is_as_an_office_prints_it_and_its_numbers_are_numbers() {
     assert!(styles.contains("方正小标宋简体") && styles.contains("formatCode=\"0.00%\""), "{styles}");
     assert!(whole.contains("_xlnm.Print_Titles") && whole.contains("$3:$3"), "{whole}");
 
-    let series = Format::Xlsx.write(&table(2), &[], Lang::Zh).unwrap();
+    let series = Format::Xlsx.write(&made(table(2)), &[], Lang::Zh).unwrap();
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(series.clone())).unwrap();
     let sheet = book.worksheet_range_at(0).unwrap().unwrap();
     assert_eq!(sheet.get_value((1, 0)), Some(&Data::String("2024-09-30至2024-12-31".into())));
@@ -334,7 +382,7 @@ fn a_workbook_is_as_an_office_prints_it_and_its_numbers_are_numbers() {
     );
     assert!(part(&series, "xl/worksheets/sheet1.xml").contains("orientation=\"landscape\""), "nine columns are laid across");
 
-    let bytes = Format::Xlsx.write(&list(), &[], Lang::Zh).unwrap();
+    let bytes = Format::Xlsx.write(&made(list()), &[], Lang::Zh).unwrap();
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
     let sheet = book.worksheet_range_at(0).unwrap().unwrap();
     assert_eq!(sheet.get_value((3, 0)), Some(&Data::String("0012".into())), "a number of an item stays a text");
@@ -342,6 +390,38 @@ fn a_workbook_is_as_an_office_prints_it_and_its_numbers_are_numbers() {
         (sheet.get_value((3, 2)), sheet.get_value((3, 3))),
         (Some(&Data::String("是".into())), Some(&Data::String("甲、乙".into())))
     );
+}
+
+#[test]
+fn a_document_has_all_its_parts_in_one_workbook_and_on_one_page() {
+    let bytes = Format::Xlsx.write(&document(), &[], Lang::Zh).unwrap();
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
+    assert_eq!(book.sheet_names(), ["一、总体情况", "二、重点督办", "一览表", "三、下一步"]);
+    let sheet = book.worksheet_range_at(0).unwrap().unwrap();
+    let text = |row: u32| sheet.get_value((row, 0)).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(
+        (text(1), text(8), text(10)),
+        ("市<住建>局 · 截至2024-12-31".into(), "全年交办16件。".into(), "<b>其中</b>14件按期。".into())
+    );
+    let words = book.worksheet_range_at(3).unwrap().unwrap();
+    assert_eq!(words.get_value((2, 0)), Some(&Data::String("继续办理。".into())));
+
+    let page = String::from_utf8(Format::Html.write(&document(), &[], Lang::Zh).unwrap()).unwrap();
+    let all = elements(&page);
+    let of = |name: &str| all.iter().filter(|(element, _)| element == name).map(|(_, text)| text.as_str()).collect::<Vec<_>>();
+    assert_eq!((of("h1"), of("h2")), (vec!["办理情况报告"], vec!["一、总体情况", "二、重点督办", "三、下一步"]));
+    assert_eq!((of("table").len(), of("svg").len()), (3, 1), "a list has no chart");
+    assert!(of("p").contains(&"<b>其中</b>14件按期。") && page.contains("市&lt;住建&gt;局 · 截至2024-12-31"), "{page}");
+    let mut ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "each id stands once");
+
+    for (form, refused) in [(Format::Csv, "NoCsv"), (Format::Svg, "NoChart")] {
+        let error = form.write(&document(), &[], Lang::Zh).unwrap_err();
+        assert!(format!("{error:?}").starts_with(refused), "{error:?}");
+    }
 }
 
 /// CSV by RFC 4180.
@@ -367,7 +447,7 @@ fn parsed(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn csv_has_every_cell_and_no_formula() {
-    let bytes = Format::Csv.write(&table(2), &[], Lang::Zh).unwrap();
+    let bytes = Format::Csv.write(&made(table(2)), &[], Lang::Zh).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let rows = parsed(text.strip_prefix('\u{feff}').expect("spreadsheets need the mark"));
     assert_eq!(rows.len(), 6);
@@ -377,7 +457,7 @@ fn csv_has_every_cell_and_no_formula() {
     assert_eq!(rows[2][0], "'=cmd|'/c calc'!A1");
     assert_eq!(rows[3][0], "a,\"b\" <b>\nc");
     assert_eq!((rows[4][0].as_str(), rows[5][0].as_str(), rows[5][3].as_str()), ("（无）", "合计", "87.50%"));
-    let rows = parsed(String::from_utf8(Format::Csv.write(&list(), &[], Lang::Zh).unwrap()).unwrap().trim_start_matches('\u{feff}'));
+    let rows = parsed(String::from_utf8(Format::Csv.write(&made(list()), &[], Lang::Zh).unwrap()).unwrap().trim_start_matches('\u{feff}'));
     assert_eq!(rows[2], ["2024-010", "'-1", "是", "甲、乙"]);
 }
 
@@ -418,7 +498,7 @@ pub fn elements(text: &str) -> Vec<(String, String)> {
 #[test]
 fn a_picture_says_in_words_what_it_shows_and_runs_nothing() {
     for (days, bars) in [(1, 5), (2, 2 * 3)] {
-        let text = String::from_utf8(Format::Svg.write(&table(days), &[], Lang::Zh).unwrap()).unwrap();
+        let text = String::from_utf8(Format::Svg.write(&made(table(days)), &[], Lang::Zh).unwrap()).unwrap();
         let all = elements(&text);
         let of = |name: &str| all.iter().filter(|(known, _)| known == name).map(|(_, text)| text.as_str()).collect::<Vec<_>>();
         assert_eq!(of("title")[0], "各承办单位办理情况 <&> \"A/B\"");
@@ -431,7 +511,7 @@ fn a_picture_says_in_words_what_it_shows_and_runs_nothing() {
         assert_eq!(of("title").len() - 1, bars + legend, "{:?}", of("title"));
         assert!(of("pattern").len() >= 8, "told apart without colour");
     }
-    assert!(matches!(Format::Svg.write(&list(), &[], Lang::Zh), Err(FormatError::NoChart(_))), "a list has no chart");
+    assert!(matches!(Format::Svg.write(&made(list()), &[], Lang::Zh), Err(FormatError::NoChart(_))), "a list has no chart");
 }
 
 #[test]
@@ -443,7 +523,7 @@ fn what_is_too_small_to_tell_apart_is_put_together() {
         cells: vec![cells([place, place], None); 2],
     };
     many.rows = (1..=20).map(row).collect();
-    let text = String::from_utf8(Format::Svg.write(&many, &[], Lang::Zh).unwrap()).unwrap();
+    let text = String::from_utf8(Format::Svg.write(&made(many.clone()), &[], Lang::Zh).unwrap()).unwrap();
     let all = elements(&text);
     let desc = all.iter().find(|(name, _)| name == "desc").unwrap();
     // 20 down to 14 stand by themselves; 13 + … + 1 = 91 of 210.
@@ -453,7 +533,7 @@ fn what_is_too_small_to_tell_apart_is_put_together() {
 #[test]
 fn a_page_stands_alone_and_prints_on_a4() {
     for (shown, across) in [(table(1), false), (table(2), true), (list(), false)] {
-        let text = String::from_utf8(Format::Html.write(&shown, &["<未完>".to_string()], Lang::Zh).unwrap()).unwrap();
+        let text = String::from_utf8(Format::Html.write(&made(shown.clone()), &["<未完>".to_string()], Lang::Zh).unwrap()).unwrap();
         let all = elements(&text);
         let of = |name: &str| all.iter().filter(|(known, _)| known == name).map(|(_, text)| text.as_str()).collect::<Vec<_>>();
         assert_eq!(of("h1"), [shown.title.as_str()]);

@@ -75,8 +75,10 @@ fn directory() -> Directory {
         title: title.into(),
         also: also.iter().map(|text| text.to_string()).collect(),
         kind: None,
-        parent: None,
-        committee: None,
+        parent: Vec::new(),
+        committee: Vec::new(),
+        formerly: Vec::new(),
+        merged_into: None,
         phone: None,
     };
     let person = |title: &str| Person { title: title.into(), mail: None, phone: None, groups: vec![], duties: vec![], stand_in: vec![] };

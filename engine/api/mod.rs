@@ -24,6 +24,7 @@ mod unreadable;
 mod why;
 
 pub use caller::{Tokens, TokensNow};
+pub use problem::nearest;
 pub use request::BodyLimits;
 
 use crate::app::Offices;

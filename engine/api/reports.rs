@@ -1,12 +1,13 @@
-//! Reports for programs: figures and lists of the rule set as of any day or several, as JSON or as the file that an office hands in.
+//! Reports and documents for programs: figures and lists of the rule set as of any day or several, as JSON or as the file that an office
+//! hands in.
 
 use super::problem::{Failure, nearest};
 use super::request::{Asked, Named, Params, check_day};
-use crate::app::{Format, FormatError, ReportError, Wanted};
+use crate::app::{Format, FormatError, Made, ReportError, Wanted, titles};
 use crate::kernel::calendar::window::{day_of, start_of_day};
 use crate::kernel::report::cell::percent;
 use crate::kernel::report::days::{self, Each};
-use crate::kernel::report::{Cell, ColumnKind, Figures, Kind, Table, hundredths_of_percent};
+use crate::kernel::report::{Cell, ColumnKind, Figures, Filled, Kind, NotOf, Table, hundredths_of_percent};
 use crate::kernel::words::{Lang, say};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -29,18 +30,18 @@ pub struct ReportName {
     workflow: String,
 }
 
-/// The reports of the rule set
+/// The reports and documents of the rule set
 #[utoipa::path(get, path = "/reports", tag = "reports", responses((status = 200, body = Reports)))]
 pub async fn list(asked: Asked) -> Json<Reports> {
     let rules = asked.app.rules();
     let of_workflow = |rules: &Arc<crate::kernel::rules::Rules>| {
-        let workflow = &rules.setting.workflow;
-        let name = |(name, report): (&crate::kernel::model::Name, &crate::kernel::model::definition::Report)| ReportName {
+        let workflow = rules.setting.workflow.name.to_string();
+        let name = |(name, title): (&crate::kernel::model::Name, &str)| ReportName {
             report: name.to_string(),
-            title: report.title.clone(),
-            workflow: workflow.name.to_string(),
+            title: title.to_string(),
+            workflow: workflow.clone(),
         };
-        workflow.reports.iter().map(name).collect::<Vec<_>>()
+        titles(rules).map(name).collect::<Vec<_>>()
     };
     Json(Reports { reports: rules.workflows.values().flat_map(of_workflow).collect() })
 }
@@ -51,13 +52,16 @@ pub async fn list(asked: Asked) -> Json<Reports> {
 pub struct ReportParams {
     /// As it was at the end of this day; today without it.
     as_of: Option<NaiveDate>,
+    /// Only what is of this unit, person or option, by its id or title, where the report can be of one.
+    #[param(min_length = 1, max_length = 200)]
+    of: Option<String>,
     /// By what had been recorded by the end of this day.
     known_on: Option<NaiveDate>,
     /// A series: the first of several days, the last of which is `as_of`. With `each`.
     from: Option<NaiveDate>,
     /// How often in a series.
     each: Option<Every>,
-    /// `json` without it. `html` has table and chart, `svg` the chart.
+    /// `json` without it. `html` has table and chart, `svg` the chart. A document has no `csv` and no `svg`.
     format: Option<Form>,
 }
 
@@ -79,13 +83,51 @@ pub enum Form {
     Svg,
 }
 
-/// What a report says: items counted by one field on one day, figures on one day or several, or a list.
+/// What a report says, or a document of several.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReportAnswer {
+    Report(TableView),
+    Document(DocumentView),
+}
+
+/// Items counted by one field on one day, figures on one day or several, or a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum TableView {
     Counts(ReportView),
     Figures(FiguresView),
     List(ListView),
+}
+
+/// Reports of one day under one title, with the words between them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DocumentView {
+    document: String,
+    title: String,
+    as_of: NaiveDate,
+    #[schema(required)]
+    known_on: Option<NaiveDate>,
+    #[schema(required)]
+    of: Option<OfView>,
+    parts: Vec<PartView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartView {
+    #[schema(required)]
+    heading: Option<String>,
+    #[schema(required)]
+    text: Option<String>,
+    #[schema(required)]
+    report: Option<TableView>,
+}
+
+/// Whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfView {
+    value: String,
+    title: String,
 }
 
 /// Items counted by one field as of a day.
@@ -94,6 +136,8 @@ pub struct ReportView {
     report: String,
     title: String,
     as_of: NaiveDate,
+    #[schema(required)]
+    of: Option<OfView>,
     #[schema(required)]
     known_on: Option<NaiveDate>,
     total: u64,
@@ -124,6 +168,8 @@ pub struct FiguresView {
     as_of: NaiveDate,
     /// In order, the last is `as_of`.
     days: Vec<NaiveDate>,
+    #[schema(required)]
+    of: Option<OfView>,
     #[schema(required)]
     known_on: Option<NaiveDate>,
     /// What rows are told apart by.
@@ -195,6 +241,8 @@ pub struct ListView {
     title: String,
     as_of: NaiveDate,
     #[schema(required)]
+    of: Option<OfView>,
+    #[schema(required)]
     known_on: Option<NaiveDate>,
     /// In their order.
     columns: Vec<String>,
@@ -229,10 +277,10 @@ pub async fn show(asked: Asked, Named(name): Named<String>, Params(params): Para
             return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "half_series").at(missing, None));
         }
     };
-    let table = asked.app.report(&Wanted { report: found.to_string(), days, known_by }, |_, _| {}).await.map_err(failure)?;
+    let made = asked.app.report(&Wanted { report: found.to_string(), of: params.of, days, known_by }, |_, _| {}).await.map_err(failure)?;
     let lang = asked.lang;
-    let Some(format) = params.format.and_then(Form::file) else { return Ok(Json(answer(&table, known_on, lang)).into_response()) };
-    let written = tokio::task::spawn_blocking(move || format.write(&table, &remarks(known_on, lang), lang));
+    let Some(format) = params.format.and_then(Form::file) else { return Ok(Json(answer(&made, known_on, lang)).into_response()) };
+    let written = tokio::task::spawn_blocking(move || format.write(&made, &remarks(known_on, lang), lang));
     let bytes =
         written.await.map_err(|error| Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "no_form").with("what", error))?.map_err(no_form)?;
     let file = format!("attachment; filename=\"{}-{as_of}.{}\"", ascii(&found), format.word());
@@ -279,23 +327,55 @@ pub fn remarks(known_on: Option<NaiveDate>, lang: Lang) -> Vec<String> {
     known_on.map(|day| say(lang, "report.known_on", &[("day", &day.to_string())])).into_iter().collect()
 }
 
-/// A report as JSON.
-pub fn answer(table: &Table, known_on: Option<NaiveDate>, lang: Lang) -> ReportAnswer {
+/// A report or a document as JSON.
+pub fn answer(made: &Made, known_on: Option<NaiveDate>, lang: Lang) -> ReportAnswer {
+    match made {
+        Made::Table(table) => ReportAnswer::Report(view(table, known_on, lang)),
+        Made::Document(document) => ReportAnswer::Document(whole(document, known_on, lang)),
+    }
+}
+
+fn whole(document: &Filled, known_on: Option<NaiveDate>, lang: Lang) -> DocumentView {
+    let part = |part: &crate::kernel::report::document::Part| PartView {
+        heading: part.heading.clone(),
+        text: part.text.clone(),
+        report: part.table.as_ref().map(|table| view(table, known_on, lang)),
+    };
+    DocumentView {
+        document: document.name.to_string(),
+        title: document.title.clone(),
+        as_of: document.day,
+        known_on,
+        of: document.of.as_ref().map(OfView::of),
+        parts: document.parts.iter().map(part).collect(),
+    }
+}
+
+impl OfView {
+    fn of(of: &crate::kernel::report::Of) -> OfView {
+        OfView { value: of.value.to_string(), title: of.title.clone() }
+    }
+}
+
+fn view(table: &Table, known_on: Option<NaiveDate>, lang: Lang) -> TableView {
+    let of = table.of.as_ref().map(OfView::of);
     match (table.kind, table.figures(0)) {
-        (Kind::Counts, Some(figures)) if !table.is_series() => ReportAnswer::Counts(counts(figures, known_on)),
-        (Kind::List, _) => ReportAnswer::List(ListView {
+        (Kind::Counts, Some(figures)) if !table.is_series() => TableView::Counts(counts(figures, of, known_on)),
+        (Kind::List, _) => TableView::List(ListView {
             report: table.report.to_string(),
             title: table.title.clone(),
             as_of: table.as_of().unwrap_or_default(),
+            of,
             known_on,
             columns: table.columns.iter().map(|column| column.title.clone()).collect(),
             total: table.rows.len() as u64,
             rows: table.rows.iter().flat_map(|row| figures(table, &row.cells, lang)).collect(),
         }),
-        _ => ReportAnswer::Figures(FiguresView {
+        _ => TableView::Figures(FiguresView {
             report: table.report.to_string(),
             title: table.title.clone(),
             as_of: table.as_of().unwrap_or_default(),
+            of,
             days: table.days.clone(),
             known_on,
             by: table.keys.iter().map(|key| KeyView { by: key.source.to_string(), title: table.key_heading(key, lang) }).collect(),
@@ -329,7 +409,7 @@ pub fn answer(table: &Table, known_on: Option<NaiveDate>, lang: Lang) -> ReportA
     }
 }
 
-fn counts(figures: Figures, known_on: Option<NaiveDate>) -> ReportView {
+fn counts(figures: Figures, of: Option<OfView>, known_on: Option<NaiveDate>) -> ReportView {
     let rows = figures.rows.into_iter().map(|row| ReportRow {
         percent: percent(hundredths_of_percent(row.count, figures.total)),
         value: row.value,
@@ -341,6 +421,7 @@ fn counts(figures: Figures, known_on: Option<NaiveDate>) -> ReportView {
         report: figures.report.to_string(),
         title: figures.title,
         as_of: figures.as_of,
+        of,
         known_on,
         total: figures.total,
         share_of: figures.share_of.map(|option| option.to_string()),
@@ -367,6 +448,7 @@ fn figures(table: &Table, cells: &[Vec<Cell>], lang: Lang) -> Vec<BTreeMap<Strin
 
 fn no_form(error: FormatError) -> Failure {
     match error {
+        FormatError::NoCsv(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_csv").with("title", title).at("format", None),
         FormatError::NoChart(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_chart").with("title", title).at("format", None),
         error => {
             tracing::error!(%error, "a report cannot be written");
@@ -381,8 +463,20 @@ fn failure(error: ReportError) -> Failure {
             let near = nearest(&name, known.split(", "));
             Failure::of(StatusCode::NOT_FOUND, "no_report").with("report", &name).with("known", &known).at("report", near)
         }
-        ReportError::ListOfDays(title) => {
-            Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "list_of_days").with("title", title).at("from", None)
+        ReportError::OfOneDay(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_one_day").with("title", title).at("from", None),
+        ReportError::NotOf(NotOf::Nobody(title)) => {
+            Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_nobody").with("title", title).at("of", None)
+        }
+        ReportError::NotOf(NotOf::Unknown { text, known }) => {
+            let near = nearest(&text, known.iter().map(String::as_str));
+            Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_unknown").with("text", text).at("of", near)
+        }
+        ReportError::NotOf(NotOf::Several { text, ids }) => {
+            Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_several").with("text", text).with("ids", ids.join(", ")).at("of", None)
+        }
+        ReportError::Text(error) => {
+            tracing::error!(%error, "a document cannot be filled");
+            Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "no_form").with("what", error)
         }
         ReportError::Store(error) => error.into(),
         ReportError::Eval(error) => error.into(),

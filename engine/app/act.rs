@@ -247,7 +247,7 @@ impl App {
         let mut figures = Fields::new();
         for asked in decide::figures_asked(rules, item, command, now) {
             let of = self.workflow(&asked.workflow)?;
-            let table = self.count(&of, &asked.report, &[asked.on], None, |_, _| {}).await.map_err(|error| match error {
+            let table = self.table(&of, &asked.report, asked.on).await.map_err(|error| match error {
                 ReportError::Store(error) => LoadError::Store(error),
                 ReportError::Eval(error) => LoadError::Eval(error),
                 error => LoadError::Refused(error.to_string()),

@@ -42,7 +42,7 @@ pub use outbox::{Batch, excess_values};
 pub use plan::PlanWishes;
 pub use publish::{NotPublished, Proposal, Proposed, Publication, PublishError, Published, Publisher};
 pub use replay::ReplayedItem;
-pub use report::{Format, FormatError, ReportError, Wanted};
+pub use report::{Format, FormatError, Made, ReportError, Wanted, titles};
 pub use rules::{RulesError, rules_in_use, rules_to_look};
 pub use sweep::{SLOT_LEASE, Swept};
 pub use together::{Caused, Group, GroupAnswer, How};

@@ -1,9 +1,22 @@
-//! A report as a table for people.
+//! A report as a table for people, and a document as several.
 
-use crate::kernel::report::{Cell, Kind, Table as Report, chart};
+use crate::kernel::report::{Cell, Filled, Kind, Table as Report, chart};
 use crate::kernel::words::{Lang, say};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+
+/// The parts of a document one below the other.
+pub fn document(document: &Filled, lang: Lang) -> String {
+    let day = say(lang, "report.as_of", &[("day", &document.day.to_string())]);
+    let mut out = format!("{}（{}）\n", document.title, chart::whose(document.of.as_ref(), day));
+    for part in &document.parts {
+        out.push('\n');
+        let lines = part.heading.iter().map(String::as_str).chain(part.text.iter().flat_map(|text| text.lines()));
+        lines.for_each(|line| out.extend([line, "\n"]));
+        out.extend(part.table.as_ref().map(|of| table(&of.title, of, lang)));
+    }
+    out
+}
 
 /// Title and day, the rows, and the total.
 pub fn table(title: &str, report: &Report, lang: Lang) -> String {

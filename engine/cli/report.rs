@@ -2,10 +2,11 @@
 
 use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, list, progress, table};
+use crate::api::nearest;
 use crate::api::reports::{answer, remarks};
-use crate::app::{Format, FormatError, ReportError, Wanted};
+use crate::app::{Format, FormatError, Made, ReportError, Wanted, titles};
 use crate::kernel::calendar::window::start_of_day;
-use crate::kernel::report::Table;
+use crate::kernel::report::NotOf;
 use crate::kernel::report::days::{self, Each};
 use crate::kernel::time::Date;
 use crate::kernel::words::{Lang, say};
@@ -17,13 +18,17 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: duban report ledger --as-of 2024-09-30
          duban report ledger --from 2024-09-30 --each quarter --format svg > ledger.svg
-         duban report by_unit --format xlsx --out by_unit.xlsx")]
+         duban report by_unit --format xlsx --out by_unit.xlsx
+         duban report by_unit --of UNIT")]
 pub struct ReportArgs {
-    /// A report by its name or title; without one, the reports of the rule set
+    /// A report or document by its name or title; without one, those of the rule set
     pub report: Option<String>,
     /// As it was at the end of this day (default: today)
     #[arg(long, value_name = "DAY")]
     pub as_of: Option<Date>,
+    /// Only what is of this unit, person or option, by id or title
+    #[arg(long, value_name = "WHOSE")]
+    pub of: Option<String>,
     /// By what had been recorded by the end of this day
     #[arg(long, value_name = "DAY")]
     pub known_on: Option<Date>,
@@ -49,14 +54,14 @@ pub fn run(args: &ReportArgs, context: &Context) -> anyhow::Result<i32> {
             Some(report) => one(&office, report, args, context).await?,
             None => {
                 let rules = office.app.rules();
-                let reports: Vec<_> = rules.workflows.values().flat_map(|rules| &rules.setting.workflow.reports).collect();
+                let reports: Vec<_> = rules.workflows.values().flat_map(|rules| titles(rules)).collect();
                 if context.json {
-                    let rows = reports.iter().map(|(name, report)| json!({ "report": name, "title": report.title }));
+                    let rows = reports.iter().map(|(name, title)| json!({ "report": name, "title": title }));
                     anstream::println!("{}", json!({ "reports": rows.collect::<Vec<_>>() }));
                 } else {
                     anstream::print!(
                         "{}",
-                        table::columns(reports.iter().map(|(name, report)| [name.to_string(), report.title.clone()]), 0, &[])
+                        table::columns(reports.iter().map(|(name, title)| [name.to_string(), title.to_string()]), 0, &[])
                     );
                     anstream::eprintln!("{}", say(lang, "report.how", &[]));
                 }
@@ -86,7 +91,7 @@ async fn one(office: &Office, name: &str, args: &ReportArgs, context: &Context) 
     };
     let bar = progress::bar(context, progress::COUNT);
     bar.set_prefix(say(lang, "report.counting", &[]));
-    let wanted = Wanted { report: found.to_string(), days, known_by };
+    let wanted = Wanted { report: found.to_string(), of: args.of.clone(), days, known_by };
     let made = office.app.report(&wanted, progress::moves(&bar)).await;
     bar.finish_and_clear();
     let bytes = written(&made.map_err(|error| stop(error, lang))?, format, args, context)?;
@@ -100,18 +105,22 @@ async fn one(office: &Office, name: &str, args: &ReportArgs, context: &Context) 
     Ok(exit::DONE)
 }
 
-fn written(table: &Table, format: Option<Format>, args: &ReportArgs, context: &Context) -> anyhow::Result<Vec<u8>> {
+fn written(made: &Made, format: Option<Format>, args: &ReportArgs, context: &Context) -> anyhow::Result<Vec<u8>> {
     let lang = context.lang;
     if let Some(format) = format.filter(|_| !context.json) {
-        return format.write(table, &remarks(args.known_on, lang), lang).map_err(|error| match error {
+        return format.write(made, &remarks(args.known_on, lang), lang).map_err(|error| match error {
             FormatError::NoChart(title) => Stop::usage(lang, "report.no_chart", &[("title", &title)]).into(),
+            FormatError::NoCsv(title) => Stop::usage(lang, "report.no_csv", &[("title", &title)]).into(),
             error => anyhow::Error::from(error),
         });
     }
     let text = match context.json || args.format == "json" {
-        true => serde_json::to_string(&answer(table, args.known_on, lang))? + "\n",
+        true => serde_json::to_string(&answer(made, args.known_on, lang))? + "\n",
         false => {
-            let mut text = super::figures::table(&table.title, table, lang);
+            let mut text = match made {
+                Made::Table(table) => super::figures::table(&table.title, table, lang),
+                Made::Document(document) => super::figures::document(document, lang),
+            };
             remarks(args.known_on, lang).iter().for_each(|remark| text.extend([remark, "\n"]));
             text
         }
@@ -122,7 +131,19 @@ fn written(table: &Table, format: Option<Format>, args: &ReportArgs, context: &C
 fn stop(error: ReportError, lang: Lang) -> Stop {
     match error {
         ReportError::Unknown { name, known } => Stop::usage(lang, "report.unknown", &[("name", &name), ("known", &known)]),
-        ReportError::ListOfDays(title) => Stop::usage(lang, "report.list_of_days", &[("title", &title)]),
+        ReportError::OfOneDay(title) => Stop::usage(lang, "report.of_one_day", &[("title", &title)]),
+        ReportError::NotOf(NotOf::Nobody(title)) => Stop::usage(lang, "report.of_nobody", &[("title", &title)]),
+        ReportError::NotOf(NotOf::Unknown { text, known }) => {
+            let near = nearest(&text, known.iter().map(String::as_str));
+            match near {
+                Some(near) => Stop::usage(lang, "report.of_unknown.near", &[("text", &text), ("near", &near)]),
+                None => Stop::usage(lang, "report.of_unknown", &[("text", &text)]),
+            }
+        }
+        ReportError::NotOf(NotOf::Several { text, ids }) => {
+            Stop::usage(lang, "report.of_several", &[("text", &text), ("ids", &ids.join(", "))])
+        }
+        ReportError::Text(error) => Stop::new(exit::ENVIRONMENT, lang, "report.text_fails", &[("what", &error.to_string())]),
         ReportError::Store(error) => Stop::store(lang, &error),
         ReportError::Eval(error) => Stop::new(exit::ENVIRONMENT, lang, "office.item_fails", &[("what", &error.to_string())]),
     }

@@ -1,7 +1,7 @@
-//! A report as a workbook that an office prints and files, and as CSV.
+//! A report, or a document of several, as a workbook that an office prints and files; a report also as CSV.
 
 use super::write::{Cell as Written, WriteError, csv_to};
-use crate::kernel::report::{Cell, Column, ColumnKind, Kind, Row, Table, chart};
+use crate::kernel::report::{Cell, Column, ColumnKind, Filled, Kind, Row, Table, chart};
 use crate::kernel::words::width::width;
 use crate::kernel::words::{Lang, say};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, FormatPattern, Workbook, Worksheet, XlsxError};
@@ -20,8 +20,41 @@ const SHEET_NAME: usize = 31;
 /// A workbook with one sheet: title, day, headings that stay and are repeated on every page, numbers as numbers, shares as percentages.
 pub fn workbook(table: &Table, remarks: &[String], lang: Lang) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
-    let mut sheet = book.add_worksheet();
-    sheet.set_name(sheet_name(&table.title))?;
+    lay_out(book.add_worksheet(), table, &sheet_name(&table.title), remarks, lang)?;
+    book.save_to_buffer()
+}
+
+/// A sheet for each table, with the words of its part below it; a sheet of their own for words that have none.
+pub fn document(document: &Filled, remarks: &[String], lang: Lang) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let mut names: Vec<String> = Vec::new();
+    for (place, part) in (1..).zip(&document.parts) {
+        let title = part.heading.as_deref().or(part.table.as_ref().map(|table| table.title.as_str())).unwrap_or(&document.title);
+        let mut name = sheet_name(title);
+        if names.contains(&name) {
+            let kept: String = name.chars().take(SHEET_NAME - 4).collect();
+            name = format!("{kept} {place}");
+        }
+        names.push(name.clone());
+        let words: Vec<String> = part.text.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_string()).collect();
+        let sheet = book.add_worksheet();
+        match &part.table {
+            Some(table) => lay_out(sheet, table, &name, &[words.as_slice(), remarks].concat(), lang)?,
+            None => {
+                let forms = Forms::new(lang);
+                sheet.set_name(name)?.set_column_width(0, UPRIGHT)?.set_paper_size(A4);
+                sheet.write_string_with_format(0, 0, title, &forms.title)?;
+                for (row, line) in (ABOVE..).zip(&words) {
+                    sheet.write_string_with_format(row, 0, line, &forms.words)?;
+                }
+            }
+        }
+    }
+    book.save_to_buffer()
+}
+
+fn lay_out(sheet: &mut Worksheet, table: &Table, name: &str, remarks: &[String], lang: Lang) -> Result<(), XlsxError> {
+    sheet.set_name(name)?;
     let forms = Forms::new(lang);
     let widths = widths(table, lang);
     for (place, wide) in (0..).zip(&widths) {
@@ -63,12 +96,12 @@ pub fn workbook(table: &Table, remarks: &[String], lang: Lang) -> Result<Vec<u8>
     sheet.set_repeat_rows(ABOVE, body - 1)?;
     sheet.set_footer(say(lang, "report.footer", &[]));
     if widths.iter().sum::<f64>() > UPRIGHT {
-        sheet = sheet.set_landscape();
+        sheet.set_landscape();
     }
     if table.kind == Kind::List && !table.rows.is_empty() {
         sheet.autofilter(body - 1, 0, at - 1 - u32::try_from(remarks.len()).unwrap_or_default(), last)?;
     }
-    book.save_to_buffer()
+    Ok(())
 }
 
 /// The same as CSV: headings, rows, and the total where people see it.
@@ -168,6 +201,8 @@ struct Forms {
     day: [Format; 2],
     centred: [Format; 2],
     remark: Format,
+    /// Of a document.
+    words: Format,
 }
 
 impl Forms {
@@ -198,6 +233,7 @@ impl Forms {
             day: both(cell().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Center)),
             centred: both(cell().set_align(FormatAlign::Center)),
             remark: plain().set_font_size(10),
+            words: plain().set_text_wrap(),
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! `DUBAN_BENCH=short` takes 500 items.
 
-use duban::app::{App, Wanted};
+use duban::app::{App, Made, Wanted};
 use duban::clock::Clock;
 use duban::files;
 use duban::generate::{self, Wish};
@@ -42,8 +42,8 @@ async fn run() -> Result<(), Error> {
             // The twin stands beside each reading, so that both meet the same load.
             read.push(twin(&app, &rules, today, items).await?);
             let begun = std::time::Instant::now();
-            let wanted = Wanted { report: REPORT.into(), days: days.clone(), known_by: None };
-            let table = app.report(&wanted, |_, _| {}).await?;
+            let wanted = Wanted { report: REPORT.into(), of: None, days: days.clone(), known_by: None };
+            let Made::Table(table) = app.report(&wanted, |_, _| {}).await? else { return Err("a report".into()) };
             seconds.push(begun.elapsed().as_secs_f64());
             assert!(table.counted.is_sorted() && (what != "today" || table.counted[0] > 0), "{:?}", table.counted);
             counted.clone_from(&table.counted);

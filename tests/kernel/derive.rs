@@ -92,7 +92,7 @@ fn assigned() -> World {
         .units
         .iter()
         .filter(|(id, unit)| {
-            unit.kind.is_some() && unit.committee.is_some() && !directory.duty("case_officer", id, begin().date_naive()).is_empty()
+            unit.kind.is_some() && !unit.committee.is_empty() && !directory.duty("case_officer", id, begin().date_naive()).is_empty()
         })
         .map(|(id, _)| Value::Text(id.clone()))
         .collect();

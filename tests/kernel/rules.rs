@@ -3,7 +3,7 @@
 use crate::support::expressions::{Compiled, VIEWS, branch, clock, compile, compile_in, day, fields, in_assignment, in_reply, item, view};
 use duban::kernel::model::definition::{Function, Scope};
 use duban::kernel::model::fact::Actor;
-use duban::kernel::model::item::{Asked, ClockEnd, ClockEndHow, Item};
+use duban::kernel::model::item::{Asked, ClockEnd, ClockEndHow, Fired, Item};
 use duban::kernel::model::problem::Problem;
 use duban::kernel::model::value::{Fields, Type, Value};
 use duban::kernel::rules::{Derived, EvalError, NEVER, View};
@@ -43,7 +43,10 @@ fn sample() -> Item {
     ];
     let mut done_late = clock("opinion", Some(2), Some(day("2024-03-01")));
     done_late.end = Some(ClockEnd { seq: 2, on: day("2024-03-05"), how: ClockEndHow::Done });
-    let clocks = [clock("reply", None, Some(day("2024-09-20"))), clock("opinion", Some(1), Some(day("2024-10-08"))), done_late];
+    let mut late = clock("reply", None, Some(day("2024-09-20")));
+    late.fired = vec![Fired { rung: "late".into(), occurrence: 1, on: day("2024-09-21"), skipped: None }];
+    done_late.fired = vec![Fired { rung: "late".into(), occurrence: 1, on: day("2024-03-02"), skipped: Some("when".into()) }];
+    let clocks = [late, clock("opinion", Some(1), Some(day("2024-10-08"))), done_late];
     item.clocks = clocks.into_iter().map(Arc::new).collect();
     item.requests = vec![Arc::new(Asked {
         request: "longer".into(),
@@ -107,6 +110,7 @@ fn conditions_hold_on_what_the_views_show() {
         "due.reply.days_left == -10 && due.reply.days_late == 10 && due.reply.working_days_late == 7",
         r#"item.any_late("reply") && item.any_late("statutory") && item.was_late("opinion") && !item.any_late("opinion")"#,
         "期限.reply.逾期天数 == 10",
+        r#"due.reply.fired("late") && 期限.reply.到过("late")"#,
         // branches; cancelled ones count only by name
         "branches.assignment.count == 2 && branches.assignment.count_open == 1 && branches.assignment.any",
         r#"branches.assignment.open_units == ["u1"] && branches.assignment.units == ["u1", "u2"]"#,
@@ -139,6 +143,8 @@ fn conditions_hold_on_what_the_views_show() {
         r#"task.unit.kind == "gov" && task.unit in branches.assignment.open_units"#,
         "due.opinion.days_left == 8 && due.opinion.working_days_left == 1",
         r#"!task.any_late("opinion") && !task.was_late("opinion") && task.after.was_late("opinion")"#,
+        // a rung that was passed over told nobody
+        r#"!due.opinion.fired("late")"#,
     ] {
         assert_eq!(run(source, &in_assignment()), Ok(Value::Bool(true)), "{source}");
     }
@@ -283,6 +289,8 @@ fn mistakes_are_told_with_their_place() {
         ("branches.ballot.open_units.len > 0", &[("E210", "", 17, 10)]),
         (r#"branches.assignment.any_late("opinon")"#, &[("E210", "near", 30, 8)]),
         ("due.opinion.was_late", &[("E210", "of_branch", 5, 7)]),
+        (r#"due.reply.fired("latee")"#, &[("E210", "near", 17, 7)]),
+        (r#"item.fired("late")"#, &[("E215", "method", 6, 5)]),
         ("due.reply.date > today", &[("E214", "", 11, 4)]),
         ("item.close()", &[("E215", "method", 6, 5)]),
         ("item.co_units[0] == item.host_unit", &[("E215", "index", 14, 1)]),

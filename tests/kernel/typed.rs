@@ -115,6 +115,7 @@ const CONDITIONS: &[&str] = &[
     r#"task.was_late("opinion")"#,
     "due.reply.running",
     "due.opinion.was_late",
+    r#"due.opinion.fired("late")"#,
     "may_reply(item, input, branches, today)",
     r#"starts_with(item.number, "20")"#,
     "contains(item.co_units, item.host_unit)",

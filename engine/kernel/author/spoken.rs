@@ -242,6 +242,9 @@ impl Speaker<'_> {
                 let word = if question == "was_late" { "was_late" } else { "is_late" };
                 Some(self.say(&key(word), &[("deadline", &self.deadline(deadline))]))
             }
+            (Seen::Clock(deadline), "fired", [Term::Text(rung)]) => {
+                Some(self.say(&key("fired"), &[("deadline", &self.deadline(&deadline)), ("rung", rung)]))
+            }
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
 use crate::kernel::model::value::Type;
 use crate::kernel::render::{self, NameRead, RenderError};
-use crate::kernel::rules::Reading;
+use crate::kernel::rules::{Reading, Rules};
 use indexmap::IndexMap;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -45,6 +45,13 @@ pub struct Surroundings<'a> {
     pub functions: &'a IndexMap<String, String>,
     pub reads: &'a [Reading],
     pub calendar: Option<&'a Calendar>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// A workflow that has been read, among others.
+    pub fn of(rules: &'a Rules, templates: &'a IndexMap<Name, String>, functions: &'a IndexMap<String, String>) -> Surroundings<'a> {
+        Surroundings { places: &rules.places, directory: &rules.setting.directory, templates, functions, reads: &[], calendar: None }
+    }
 }
 
 /// An action with where it belongs and where it stands. The three actions of a request stand under `requests`.

@@ -7,6 +7,7 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
+use crate::kernel::time::Date;
 use std::collections::BTreeSet;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -91,9 +92,12 @@ pub fn in_itself(directory: &Directory, places: &Places) -> Vec<Problem> {
     };
     let units = || directory.units.keys().collect::<Vec<_>>();
     for (id, unit) in &directory.units {
-        unit.parent.iter().for_each(|parent| unknown(format!("units.{id}.parent"), parent, units()));
-        unit.committee.iter().for_each(|committee| unknown(format!("units.{id}.committee"), committee, units()));
+        unit.parent.iter().for_each(|row| unknown(format!("units.{id}.parent"), &row.value, units()));
+        unit.committee.iter().for_each(|row| unknown(format!("units.{id}.committee"), &row.value, units()));
+        unit.merged_into.iter().for_each(|row| unknown(format!("units.{id}.merged_into.unit"), &row.value, units()));
     }
+    let last = |id: &Name| directory.units.get(directory.successor(id, Date::MAX)).is_some_and(|unit| unit.merged_into.is_some());
+    let circles: Vec<&Name> = directory.units.keys().filter(|id| last(id)).collect();
     for (id, person) in &directory.persons {
         for (index, row) in person.duties.iter().enumerate() {
             unknown(format!("persons.{id}.duties[{index}].unit"), &row.value.unit, units());
@@ -102,5 +106,7 @@ pub fn in_itself(directory: &Directory, places: &Places) -> Vec<Problem> {
             unknown(format!("persons.{id}.stand_in[{index}].person"), &row.value, directory.persons.keys().collect());
         }
     }
+    let circle = |id: &&Name| Problem::new("E112", place(&format!("units.{id}.merged_into"))).variant("circle").with("name", id);
+    problems.extend(circles.iter().map(circle));
     problems
 }

@@ -53,15 +53,7 @@ pub fn check(workflows: &IndexMap<Name, Rules>, whole: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for rules in workflows.values() {
         let setting = &rules.setting;
-        let around = Surroundings {
-            places: &rules.places,
-            directory: &setting.directory,
-            templates: &templates,
-            functions: &functions,
-            reads: &[],
-            calendar: None,
-        };
-        let at = Checked::new(&setting.workflow, around);
+        let at = Checked::new(&setting.workflow, Surroundings::of(rules, &templates, &functions));
         named_fields(&at, &mut problems);
         for errand in at.acts().iter().flat_map(Act::effects).flat_map(|(effects, _)| &effects.errands) {
             if let ErrandTo::New { id, .. } = &errand.to {

@@ -6,7 +6,8 @@ use super::fields::field_of;
 use super::graph::{Graph, sets};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
-use crate::kernel::model::directory::{Directory, Unit};
+use crate::kernel::model::directory::{Dated, Directory, Unit};
+use crate::kernel::time::Date;
 use std::collections::{BTreeSet, HashSet};
 
 /// Why a role may be held by nobody.
@@ -92,9 +93,11 @@ impl Staff<'_, '_> {
 
     fn duty_gaps(&self, duty: &str, path: &UnitPath) -> Vec<Nobody> {
         let mut gaps = Vec::new();
-        let units = self.units_at(path, &mut gaps);
-        let lacking: Vec<Name> =
-            units.into_iter().filter(|id| self.directory().units.contains_key(id) && !self.at.has_duty(duty, id)).collect();
+        let units: Vec<Name> = self.units_at(path, &mut gaps);
+        let lacking: Vec<Name> = units
+            .into_iter()
+            .filter(|id| self.directory().units.contains_key(id) && !self.at.has_duty(duty, self.directory().successor(id, Date::MAX)))
+            .collect();
         if !lacking.is_empty() {
             gaps.push(Nobody::Duty(duty.into(), lacking));
         }
@@ -107,8 +110,8 @@ impl Staff<'_, '_> {
         let units = &self.directory().units;
         match path {
             UnitPath::Named(unit) => vec![unit.clone()],
-            UnitPath::CommitteeOf(of) => self.related(of, |unit| unit.committee.as_ref(), gaps),
-            UnitPath::ParentOf(of) => self.related(of, |unit| unit.parent.as_ref(), gaps),
+            UnitPath::CommitteeOf(of) => self.related(of, |unit| &unit.committee, gaps),
+            UnitPath::ParentOf(of) => self.related(of, |unit| &unit.parent, gaps),
             UnitPath::Field(_) => {
                 let cases = self.at.workflow.roles.values().flat_map(|role| &role.who);
                 let duties: BTreeSet<&Name> = cases
@@ -123,16 +126,19 @@ impl Staff<'_, '_> {
         }
     }
 
-    fn related(&self, from: &UnitPath, relation: fn(&Unit) -> Option<&Name>, gaps: &mut Vec<Nobody>) -> Vec<Name> {
+    fn related(&self, from: &UnitPath, relation: fn(&Unit) -> &Vec<Dated<Name>>, gaps: &mut Vec<Nobody>) -> Vec<Name> {
         let units = &self.directory().units;
         let from = self.units_at(from, gaps);
-        let with: HashSet<Option<&Name>> = units.values().filter(|unit| relation(unit).is_some()).map(|unit| unit.kind.as_ref()).collect();
-        let lacks = |id: &&Name| units.get(*id).is_some_and(|unit| relation(unit).is_none() && with.contains(&unit.kind.as_ref()));
+        let with: HashSet<Option<&Name>> =
+            units.values().filter(|unit| !relation(unit).is_empty()).map(|unit| unit.kind.as_ref()).collect();
+        let lasts = |unit: &Unit| relation(unit).iter().any(|row| row.to.is_none());
+        let lacks = |id: &&Name| units.get(*id).is_some_and(|unit| !lasts(unit) && with.contains(&unit.kind.as_ref()));
         let lacking: Vec<Name> = from.iter().filter(lacks).cloned().collect();
         if !lacking.is_empty() {
             gaps.push(Nobody::Relation(lacking));
         }
-        let reached: BTreeSet<Name> = from.iter().filter_map(|id| relation(units.get(id)?).cloned()).collect();
+        let reached: BTreeSet<Name> =
+            from.iter().filter_map(|id| units.get(id)).flat_map(|unit| relation(unit).iter().map(|row| row.value.clone())).collect();
         units.keys().filter(|id| reached.contains(*id)).cloned().collect()
     }
 }

@@ -8,6 +8,7 @@ mod changes;
 mod conditions;
 mod cover;
 mod directory;
+mod documents;
 mod errands;
 mod fields;
 mod files;
@@ -100,7 +101,9 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
         let kinds: HashSet<&str> = directory.units.values().filter_map(|unit| unit.kind.as_deref()).collect();
         problems.retain(|problem| !asks_for_people(problem) && !asks_for_a_kind(problem, &kinds));
     }
-    problems.extend(errands::check(&workflows, workflows.len() == sorted.workflows.len()));
+    let all_read = workflows.len() == sorted.workflows.len();
+    problems.extend(errands::check(&workflows, all_read));
+    problems.extend(documents::check(&workflows, all_read));
     let started = started_by_others(&workflows);
     // What starts it may stand in a workflow that cannot be read.
     let others_missing = sorted.workflows.len() > 1 && workflows.len() < sorted.workflows.len();

@@ -128,6 +128,7 @@ fn allowed(at: &Checked, problems: &mut Vec<Problem>) {
             look(&format!("reports.{name}.columns"), columns.keys().collect(), false);
         }
     }
+    look("documents", workflow.documents.keys().collect(), false);
     look("forms", workflow.forms.keys().collect(), false);
     look("imports", workflow.imports.keys().collect(), false);
     look("fields", workflow.fields.keys().collect(), true);

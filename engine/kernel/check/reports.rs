@@ -18,6 +18,13 @@ pub fn check(at: &Checked) -> Vec<Problem> {
 
 fn counted(at: &Checked, name: &Name, report: &Report, problems: &mut Vec<Problem>) {
     let path = |rest: &str| format!("reports.{name}.{rest}");
+    if let Some((of, field)) = report.of.as_ref().and_then(|of| Some((of, of.field.as_ref()?))) {
+        let kind = report.over.as_ref().filter(|_| field.of == Holder::Task);
+        let declared = at.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(&field.field));
+        if declared.is_some_and(|field| !countable(&field.kind)) {
+            problems.push(at.problem("E705", &path("of")).with("field", &of.expr.source));
+        }
+    }
     match &report.shape {
         Shape::Counts { by, share } => {
             let Some(field) = bare(by).and_then(|name| at.workflow.fields.get(name)) else { return };
@@ -69,7 +76,7 @@ fn secret(at: &Checked, report: &Report, problems: &mut Vec<Problem>) {
         Shape::List { columns, .. } => columns.values().map(|shown| &shown.expr).collect(),
         _ => report.keys().iter().filter_map(|key| key.expr.as_ref()).collect::<Vec<_>>(),
     };
-    for expr in listed {
+    for expr in listed.into_iter().chain(report.of.as_ref().map(|of| &of.expr)) {
         if let Some((_, field)) = at.reads(expr).fields.iter().find(|(kind, field)| at.is_secret(kind.as_ref(), field)) {
             problems.push(at.problem("E405", &expr.path).variant("report").with("name", field));
         }

@@ -3,6 +3,7 @@
 use super::view;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{FieldRef, Holder, UnitPath, Who};
+use crate::kernel::model::directory::Unit;
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::{EvalError, Rules, View};
@@ -68,7 +69,7 @@ fn persons(rules: &Rules, item: &Item, who: &Who, task: Option<u32>, day: Date) 
         Who::Person(field) => texts(read(item, task, field)),
         Who::Duty(duty, path) => {
             let mut out: Vec<Name> = Vec::new();
-            for unit in units(rules, item, path, task) {
+            for unit in units(rules, item, path, task, day) {
                 for person in directory.duty(duty, &unit, day) {
                     if !out.contains(&person) {
                         out.push(person);
@@ -80,18 +81,19 @@ fn persons(rules: &Rules, item: &Item, who: &Who, task: Option<u32>, day: Date) 
     }
 }
 
-/// The units that a path leads to.
-pub fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>) -> Vec<Name> {
+/// The units that a path leads to on a day; the committee of one that was merged into another is that of the other.
+pub fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>, day: Date) -> Vec<Name> {
     let directory = &rules.setting.directory;
-    let up = |path: &UnitPath, step: fn(&crate::kernel::model::directory::Unit) -> Option<&Name>| {
-        let below = units(rules, item, path, task);
-        below.iter().filter_map(|unit| directory.units.get(unit).and_then(step).cloned()).collect()
+    let up = |path: &UnitPath, step: fn(&Unit, Date) -> Option<&Name>| {
+        let below = units(rules, item, path, task, day);
+        let step = |unit: &Name| step(directory.units.get(directory.successor(unit, day))?, day).cloned();
+        below.iter().filter_map(step).collect()
     };
     match path {
         UnitPath::Named(unit) => vec![unit.clone()],
         UnitPath::Field(field) => texts(read(item, task, field)),
-        UnitPath::CommitteeOf(path) => up(path, |unit| unit.committee.as_ref()),
-        UnitPath::ParentOf(path) => up(path, |unit| unit.parent.as_ref()),
+        UnitPath::CommitteeOf(path) => up(path, Unit::committee_on),
+        UnitPath::ParentOf(path) => up(path, Unit::parent_on),
     }
 }
 

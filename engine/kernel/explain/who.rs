@@ -113,9 +113,10 @@ fn held(rules: &Rules, item: &Item, who: Option<&Who>, task: Option<u32>, person
     let row = known.and_then(|known| match who {
         Some(Who::Group(group)) => known.groups.iter().find(|row| row.value == *group && row.holds_on(day)).map(|row| (row.from, row.to)),
         Some(Who::Duty(duty, path)) => {
-            let units = roles::units(rules, item, path, task);
+            let units = roles::units(rules, item, path, task, day);
             let fits = |row: &&crate::kernel::model::directory::Dated<crate::kernel::model::directory::DutyIn>| {
-                row.value.duty == *duty && units.contains(&row.value.unit) && row.holds_on(day)
+                let there = units.iter().any(|unit| directory.successor(unit, day) == &*row.value.unit);
+                row.value.duty == *duty && there && row.holds_on(day)
             };
             known.duties.iter().find(fits).map(|row| (row.from, row.to))
         }
@@ -140,7 +141,7 @@ fn way(rules: &Rules, item: &Item, who: &Who, task: Option<u32>) -> Vec<(String,
     let mut out = Vec::new();
     let mut next = Some(path);
     while let Some(path) = next {
-        let units = roles::units(rules, item, path, task);
+        let units = roles::units(rules, item, path, task, item.today);
         out.push((path_phrase(path), units.iter().map(|unit| capture::title(rules, unit)).collect()));
         next = match path {
             UnitPath::CommitteeOf(below) | UnitPath::ParentOf(below) => Some(below),

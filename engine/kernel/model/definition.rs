@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
-pub use super::report::{Figure, Measure, Report, RowKey, Shape, Shown};
+pub use super::report::{Document, Figure, Measure, Part, Report, RowKey, Shape, Shown};
 
 /// The rows of a section in the order of the file.
 pub type Section<T> = IndexMap<Name, T>;
@@ -48,6 +48,7 @@ pub struct Workflow {
     pub sweeps: Section<Sweep>,
     pub always: Vec<Require>,
     pub reports: Section<Report>,
+    pub documents: Section<Document>,
     pub forms: Section<Form>,
     pub imports: Section<Import>,
     pub changes: Vec<Change>,

@@ -20,9 +20,13 @@ pub struct Unit {
     pub also: Vec<String>,
     /// A word of the rule set, such as `gov` or `committee`.
     pub kind: Option<Name>,
-    pub parent: Option<Name>,
+    pub parent: Vec<Dated<Name>>,
     /// The committee that supervises it.
-    pub committee: Option<Name>,
+    pub committee: Vec<Dated<Name>>,
+    /// What it was called, each title up to its day, the oldest first.
+    pub formerly: Vec<Dated<String>>,
+    /// The unit that has its duties from a day on.
+    pub merged_into: Option<Dated<Name>>,
     /// Telephone of the contact, shown in mails.
     pub phone: Option<String>,
 }
@@ -62,14 +66,43 @@ impl<T> Dated<T> {
     }
 }
 
+impl Unit {
+    pub fn parent_on(&self, day: Date) -> Option<&Name> {
+        self.parent.iter().find(|row| row.holds_on(day)).map(|row| &row.value)
+    }
+
+    pub fn committee_on(&self, day: Date) -> Option<&Name> {
+        self.committee.iter().find(|row| row.holds_on(day)).map(|row| &row.value)
+    }
+
+    /// What it was called on a day.
+    pub fn title_on(&self, day: Date) -> &str {
+        self.formerly.iter().find(|row| row.holds_on(day)).map_or(&self.title, |row| &row.value)
+    }
+}
+
 impl Directory {
+    /// The unit that has a unit's duties on a day: itself, or what it was merged into.
+    pub fn successor<'d>(&'d self, unit: &'d str, day: Date) -> &'d str {
+        let mut now = unit;
+        // No more steps than there are units: a circle has been told by the checks.
+        for _ in 0..self.units.len() {
+            match self.units.get(now).and_then(|unit| unit.merged_into.as_ref()).filter(|row| row.holds_on(day)) {
+                Some(row) => now = &row.value,
+                None => break,
+            }
+        }
+        now
+    }
+
     /// Everybody in a group on a day, in the order of the file.
     pub fn group(&self, group: &str, day: Date) -> Vec<Name> {
         self.who(|person| person.groups.iter().any(|row| &*row.value == group && row.holds_on(day)))
     }
 
-    /// Everybody with a duty in a unit on a day.
+    /// Everybody with a duty on a day in a unit, or in what it was merged into.
     pub fn duty(&self, duty: &str, unit: &str, day: Date) -> Vec<Name> {
+        let unit = self.successor(unit, day);
         self.who(|person| person.duties.iter().any(|row| &*row.value.duty == duty && &*row.value.unit == unit && row.holds_on(day)))
     }
 

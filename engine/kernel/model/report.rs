@@ -1,4 +1,5 @@
-//! Reports as an author declared them: what is counted, what rows are told apart by, and what each column says.
+//! Reports as an author declared them: what is counted, what rows are told apart by, and what each column says; and documents, which put
+//! several of them together.
 
 use super::Name;
 use super::definition::{Expr, FieldRef, Section};
@@ -11,7 +12,27 @@ pub struct Report {
     /// Branches of this kind are looked at instead of items; `task` is the one at hand. Cancelled ones do not count.
     pub over: Option<Name>,
     pub when: Option<Expr>,
+    /// By which field it can be asked for one unit, person or option alone.
+    pub of: Option<Shown>,
     pub shape: Shape,
+}
+
+/// Reports one below the other, under headings and with words that cite their figures.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub title: String,
+    pub parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub heading: Option<String>,
+    /// A template that reads figures of all parts.
+    pub text: Option<String>,
+    /// The workflow, where it is another one, and the report.
+    pub report: Option<(Option<Name>, Name)>,
+    /// Where it stands.
+    pub path: Name,
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +92,7 @@ pub enum Measure {
 impl Report {
     /// Every expression in it, in the order of its keys.
     pub fn expressions(&self) -> Vec<&Expr> {
-        let mut all: Vec<&Expr> = self.when.iter().collect();
+        let mut all: Vec<&Expr> = self.when.iter().chain(self.of.as_ref().map(|of| &of.expr)).collect();
         match &self.shape {
             Shape::Counts { by, .. } => all.extend(&by.expr),
             Shape::Figures { by, columns, .. } => {

@@ -139,3 +139,13 @@ pub enum Type {
     ActorView,
     ParamView,
 }
+
+impl Type {
+    /// What one entry is, of a list or of what may be absent; of anything else itself.
+    pub fn entry(&self) -> &Type {
+        match self {
+            Type::List(entry) | Type::Optional(entry) => entry.entry(),
+            other => other,
+        }
+    }
+}

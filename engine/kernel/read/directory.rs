@@ -44,10 +44,60 @@ fn unit(reader: &mut Reader, node: &Node) -> Option<Unit> {
         title: reader.need_text(row, "title"),
         also: also.iter().filter_map(|node| reader.text(node)).collect(),
         kind: name_at(reader, row, "kind"),
-        parent: name_at(reader, row, "parent"),
-        committee: name_at(reader, row, "committee"),
+        parent: relation(reader, row, "parent"),
+        committee: relation(reader, row, "committee"),
+        formerly: formerly(reader, row),
+        merged_into: row.get("merged_into").and_then(|node| merged(reader, node)),
         phone: phone(reader, row),
     })
+}
+
+/// A unit for all days, or rows with their days.
+fn relation(reader: &mut Reader, row: Row, key: &str) -> Vec<Dated<Name>> {
+    let Some(node) = row.get(key) else { return Vec::new() };
+    if !matches!(node.content, Content::List(_)) {
+        return reader.name(node).map(Dated::always).into_iter().collect();
+    }
+    let mut rows: Vec<Dated<Name>> = Vec::new();
+    for node in reader.list(node) {
+        let Some(row) = reader.row(node, &keys::RELATION) else { continue };
+        let (from, to) = days(reader, row);
+        let Some(value) = reader.need(row, "is").and_then(|node| reader.name(node)) else { continue };
+        let twice = |other: &Dated<Name>| {
+            from.unwrap_or(Date::MIN) <= other.to.unwrap_or(Date::MAX) && other.from.unwrap_or(Date::MIN) <= to.unwrap_or(Date::MAX)
+        };
+        if let Some(other) = rows.iter().find(|other| twice(other)) {
+            let problem = Problem::new("E112", node.at.clone()).variant("two_at_once");
+            reader.problems.push(problem.with("name", &value).with("other", &other.value));
+        }
+        rows.push(Dated { value, from, to });
+    }
+    rows
+}
+
+/// Earlier titles, the oldest first: each holds up to its day, from the day after the one before it.
+fn formerly(reader: &mut Reader, row: Row) -> Vec<Dated<String>> {
+    let nodes = row.get("formerly").map(|node| reader.list(node)).unwrap_or_default();
+    let mut rows: Vec<Dated<String>> = Vec::new();
+    for node in nodes {
+        let Some(row) = reader.row(node, &keys::FORMERLY) else { continue };
+        let value = reader.need_text(row, "title");
+        let Some(to) = reader.need(row, "to").and_then(|node| reader.date(node)) else { continue };
+        let before = rows.last().and_then(|row| row.to);
+        if let Some(before) = before.filter(|before| *before >= to) {
+            let problem = Problem::new("E007", node.place.clone()).variant("order");
+            reader.problems.push(problem.with("from", before).with("to", to));
+        }
+        rows.push(Dated { value, from: before.and_then(|day| day.succ_opt()), to: Some(to) });
+    }
+    rows
+}
+
+fn merged(reader: &mut Reader, node: &Node) -> Option<Dated<Name>> {
+    let row = reader.row(node, &keys::MERGED)?;
+    let value = reader.need(row, "unit").and_then(|node| reader.name(node));
+    let from = reader.need(row, "from").and_then(|node| reader.date(node));
+    Some(Dated { value: value?, from: Some(from?), to: None })
 }
 
 fn person(reader: &mut Reader, node: &Node) -> Option<Person> {

@@ -19,7 +19,7 @@ pub const HEAD: [&str; 13] = [
 /// How a version of the rules comes into use.
 pub const PUBLISH: [&str; 1] = ["second_person"];
 
-pub const SECTIONS: [&str; 18] = [
+pub const SECTIONS: [&str; 19] = [
     "roles",
     "fields",
     "states",
@@ -35,6 +35,7 @@ pub const SECTIONS: [&str; 18] = [
     "sweeps",
     "always",
     "reports",
+    "documents",
     "forms",
     "imports",
     "changes",
@@ -118,8 +119,10 @@ pub const RECIPIENT: [&str; 2] = ["role", "or"];
 pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do", "creates", "tell", "if_missed", "limit"];
 /// What a sweep makes for each unit or person.
 pub const CREATES: [&str; 3] = ["do", "id", "with"];
-pub const REPORT: [&str; 9] = ["title", "over", "when", "by", "share", "columns", "total", "list", "order"];
+pub const REPORT: [&str; 10] = ["title", "over", "when", "of", "by", "share", "columns", "total", "list", "order"];
 pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
+pub const DOCUMENT: [&str; 2] = ["title", "parts"];
+pub const PART: [&str; 3] = ["heading", "text", "report"];
 
 pub const FORM: [&str; 3] = ["title", "of", "template"];
 
@@ -145,7 +148,10 @@ pub const CHANGE: [&str; 14] = [
 ];
 
 pub const DIRECTORY: [&str; 2] = ["units", "persons"];
-pub const UNIT: [&str; 6] = ["title", "also", "kind", "parent", "committee", "phone"];
+pub const UNIT: [&str; 8] = ["title", "also", "kind", "parent", "committee", "phone", "formerly", "merged_into"];
+pub const RELATION: [&str; 3] = ["is", "from", "to"];
+pub const FORMERLY: [&str; 2] = ["title", "to"];
+pub const MERGED: [&str; 2] = ["unit", "from"];
 pub const PERSON: [&str; 6] = ["title", "mail", "phone", "groups", "duties", "stand_in"];
 pub const GROUP: [&str; 3] = ["group", "from", "to"];
 pub const DUTY: [&str; 4] = ["duty", "unit", "from", "to"];

@@ -1,10 +1,12 @@
-//! `reports`: tables of figures, and lists, that an office hands in.
+//! `reports`: tables of figures, and lists, that an office hands in; `documents`: several of them together.
 
 use super::keys;
 use super::reader::{Reader, Row};
 use super::tree::{Content, Node};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Expr, FieldRef, Figure, Holder, Measure, Report, RowKey, Scope, Section, Shape, Shown, Wants};
+use crate::kernel::model::definition::{
+    Document, Expr, FieldRef, Figure, Holder, Measure, Part, Report, RowKey, Scope, Section, Shape, Shown, Wants,
+};
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::value::Type;
 use crate::kernel::rules::spellings_of;
@@ -25,7 +27,33 @@ pub fn read(reader: &mut Reader, node: &Node) -> Option<Report> {
         Some(node) => list(reader, row, node, &scope),
         None => figures(reader, row, &scope)?,
     };
-    Some(Report { title, over, when, shape })
+    let of = row.get("of").and_then(|node| {
+        let of = shown(reader, node, &scope)?;
+        if of.field.is_none() {
+            reader.problems.push(Problem::new("E708", node.at.clone()).variant("no_field"));
+        }
+        Some(of)
+    });
+    Some(Report { title, over, when, of, shape })
+}
+
+pub fn document(reader: &mut Reader, node: &Node) -> Option<Document> {
+    let row = reader.row(node, &keys::DOCUMENT)?;
+    let title = reader.need_text(row, "title");
+    let nodes = reader.need(row, "parts").map(|node| reader.list(node)).unwrap_or_default();
+    Some(Document { title, parts: nodes.into_iter().filter_map(|node| part(reader, node)).collect() })
+}
+
+fn part(reader: &mut Reader, node: &Node) -> Option<Part> {
+    let row = reader.row(node, &keys::PART)?;
+    let heading = row.get("heading").and_then(|node| reader.text(node));
+    let text = row.get("text").and_then(|node| reader.text(node));
+    let report = row.get("report").and_then(|node| reader.name(node));
+    let report = report.map(|name| match name.split_once('.') {
+        Some((workflow, report)) => (Some(workflow.into()), report.into()),
+        None => (None, name),
+    });
+    Some(Part { heading, text, report, path: node.path.clone() })
 }
 
 fn list(reader: &mut Reader, row: Row, node: &Node, scope: &Scope) -> Shape {

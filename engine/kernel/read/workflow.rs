@@ -166,6 +166,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     let all_notices = section(reader, sections, "notices", notices::notice);
     let sweeps = section(reader, sections, "sweeps", notices::sweep);
     let reports = section(reader, sections, "reports", |reader, _, node| reports::read(reader, node));
+    let documents = section(reader, sections, "documents", |reader, _, node| reports::document(reader, node));
     let forms = section(reader, sections, "forms", notices::form);
     let all_imports = section(reader, sections, "imports", |reader, _, node| imports::read(reader, world, node));
     unused_ladders(reader, world, sections);
@@ -199,6 +200,7 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         sweeps,
         always,
         reports,
+        documents,
         forms,
         imports: all_imports,
         renames: Renames::of(&changes),

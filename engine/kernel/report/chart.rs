@@ -45,13 +45,19 @@ pub fn draw(table: &Table, lang: Lang) -> Option<String> {
     ))
 }
 
-/// The day, or from which to which.
+/// The day, or from which to which, and whom it is of.
 pub fn when(table: &Table, lang: Lang) -> String {
     let day = |day: Option<&crate::kernel::time::Date>| day.map(ToString::to_string).unwrap_or_default();
-    match table.is_series() {
+    let when = match table.is_series() {
         true => say(lang, "report.from_to", &[("from", &day(table.days.first())), ("to", &day(table.days.last()))]),
         false => say(lang, "report.as_of", &[("day", &day(table.days.last()))]),
-    }
+    };
+    whose(table.of.as_ref(), when)
+}
+
+/// Whom it is of, before the day.
+pub fn whose(of: Option<&super::Of>, when: String) -> String {
+    of.map_or(when.clone(), |of| format!("{} · {when}", of.title))
 }
 
 /// The patterns of the pieces, each of another make; then that of a whole behind its part.

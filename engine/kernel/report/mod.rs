@@ -4,10 +4,14 @@
 pub mod cell;
 pub mod chart;
 pub mod days;
+pub mod document;
+mod of;
 pub mod page;
 mod tally;
 
 pub use cell::Cell;
+pub use document::Filled;
+pub use of::{NotOf, Of, find as find_of};
 pub use tally::Tally;
 
 use crate::kernel::model::Name;
@@ -27,6 +31,8 @@ pub struct Table {
     pub kind: Kind,
     /// In order; the last is the one it is of.
     pub days: Vec<Date>,
+    /// Only what is theirs was counted.
+    pub of: Option<Of>,
     /// What rows are told apart by.
     pub keys: Vec<KeyColumn>,
     pub columns: Vec<Column>,

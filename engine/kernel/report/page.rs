@@ -1,6 +1,6 @@
-//! A report as a page that prints on A4: its table with the chart below, in a frame that the caller hands in.
+//! A report, or a document of several, as a page that prints on A4: tables with their charts below, in a frame that the caller hands in.
 
-use super::{Cell, ColumnKind, Kind, Table, chart};
+use super::{Cell, ColumnKind, Filled, Kind, Table, chart};
 use crate::kernel::render::{self, RenderError};
 use crate::kernel::words::{Lang, say};
 use serde_json::{Value as Json, json};
@@ -10,25 +10,52 @@ const UPRIGHT: usize = 7;
 
 /// Fills the frame (`templates/report/page.html`). `remarks` stand below the table.
 pub fn page(frame: &str, table: &Table, remarks: &[String], lang: Lang) -> Result<String, RenderError> {
-    let wide = table.keys.len() + table.columns.len() * table.days.len() > UPRIGHT;
-    let mut remarks = remarks.to_vec();
-    if table.kind == Kind::List {
-        remarks.insert(0, say(lang, "report.rows", &[("count", &table.rows.len().to_string())]));
-    }
-    render::page(
-        frame,
-        &json!({
-            "lang": if lang == Lang::En { "en" } else { "zh-CN" },
-            "title": table.title,
-            "when": chart::when(table, lang),
-            "wide": wide,
-            "head": head(table, lang),
-            "rows": rows(table, lang),
-            "total": table.shows_total.then(|| total(table, lang)),
-            "chart": chart::draw(table, lang),
-            "remarks": remarks,
-        }),
-    )
+    filled(frame, &table.title, &chart::when(table, lang), is_wide(table), &[part(table, 0, lang)], remarks, lang)
+}
+
+/// Fills the frame with all parts of a document.
+pub fn document(frame: &str, document: &Filled, remarks: &[String], lang: Lang) -> Result<String, RenderError> {
+    let tables = document.parts.iter().filter_map(|part| part.table.as_ref());
+    let wide = tables.clone().any(is_wide);
+    let parts = document.parts.iter().enumerate().map(|(place, of)| {
+        let mut shown = of.table.as_ref().map_or_else(|| json!({}), |table| part(table, place, lang));
+        shown["heading"] = json!(of.heading);
+        shown["title"] = json!(of.table.as_ref().map(|table| table.title.as_str()));
+        shown["text"] =
+            json!(of.text.iter().flat_map(|text| text.split('\n')).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>());
+        shown
+    });
+    let day = say(lang, "report.as_of", &[("day", &document.day.to_string())]);
+    let when = chart::whose(document.of.as_ref(), day);
+    filled(frame, &document.title, &when, wide, &parts.collect::<Vec<_>>(), remarks, lang)
+}
+
+fn filled(frame: &str, title: &str, when: &str, wide: bool, parts: &[Json], remarks: &[String], lang: Lang) -> Result<String, RenderError> {
+    let lang = if lang == Lang::En { "en" } else { "zh-CN" };
+    render::page(frame, &json!({ "lang": lang, "title": title, "when": when, "wide": wide, "parts": parts, "remarks": remarks }))
+}
+
+fn is_wide(table: &Table) -> bool {
+    table.keys.len() + table.columns.len() * table.days.len() > UPRIGHT
+}
+
+/// A table with its chart, the names in which are this one's alone on the page.
+fn part(table: &Table, place: usize, lang: Lang) -> Json {
+    let chart = chart::draw(table, lang).map(|drawn| match place {
+        0 => drawn,
+        place => drawn.replace("chart-title", &format!("chart-{place}-title")).replace("chart-said", &format!("chart-{place}-said")),
+    });
+    let count = (table.kind == Kind::List).then(|| say(lang, "report.rows", &[("count", &table.rows.len().to_string())]));
+    json!({
+        "heading": null,
+        "title": null,
+        "text": [],
+        "head": head(table, lang),
+        "rows": rows(table, lang),
+        "total": table.shows_total.then(|| total(table, lang)),
+        "chart": chart,
+        "count": count,
+    })
 }
 
 /// Lines of headings: of a series the days above what is said of each.

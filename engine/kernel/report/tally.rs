@@ -1,6 +1,6 @@
 //! Counting, item by item: each is derived once a day, and all columns are asked of what was derived.
 
-use super::{Cell, Column, ColumnKind, Key, KeyColumn, Kind, Row, Table, hundredths_of_percent};
+use super::{Cell, Column, ColumnKind, Key, KeyColumn, Kind, Of, Row, Table, hundredths_of_percent, of};
 use crate::kernel::decide::capture;
 use crate::kernel::derive;
 use crate::kernel::model::Name;
@@ -21,6 +21,8 @@ pub struct Tally {
     rules: Arc<Rules>,
     name: Name,
     days: Vec<Date>,
+    /// Only what is theirs counts.
+    of: Option<Of>,
     columns: Vec<Column>,
     rows: Vec<Gathered>,
     /// The row of a combination of keys.
@@ -34,6 +36,7 @@ pub struct Tally {
 struct Looking<'r> {
     rules: &'r Rules,
     report: &'r Report,
+    of: Option<&'r Of>,
     /// Of each column; none of a share, which is made of others at the end.
     measures: Vec<Option<&'r Measure>>,
 }
@@ -58,7 +61,7 @@ static ALL: Measure = Measure::Count(None);
 
 /// Where a value comes from, which says how it is called and in which order it stands.
 #[derive(Clone, Copy)]
-enum Source<'r> {
+pub(super) enum Source<'r> {
     Field(&'r Field),
     State(Option<&'r Name>),
     /// A unit or a person that the engine gives to a branch.
@@ -69,26 +72,40 @@ enum Source<'r> {
 impl Tally {
     /// `days` stand in order. A report that the rules do not have says nothing.
     pub fn new(rules: &Arc<Rules>, name: &Name, days: &[Date]) -> Tally {
-        let (columns, options) = match rules.setting.workflow.reports.get(name) {
-            Some(report) => (columns(report), options(rules, report)),
-            None => (Vec::new(), Vec::new()),
-        };
+        let (columns, rows) = begun(rules, name, days.len());
+        let places = rows.iter().enumerate().map(|(place, row)| (row.keys.iter().map(plain).collect(), place)).collect();
         let all = Gathered::new(Vec::new(), &columns, days.len());
-        let (rows, places) = (Vec::new(), HashMap::new());
-        let mut tally =
-            Tally { rules: rules.clone(), name: name.clone(), days: days.to_vec(), columns, rows, places, all, lines: Vec::new() };
-        for option in options {
-            tally.row(vec![Value::Text(option)]);
-        }
-        tally
+        Tally { rules: rules.clone(), name: name.clone(), days: days.to_vec(), of: None, columns, rows, places, all, lines: Vec::new() }
+    }
+
+    /// Counts only what is theirs.
+    pub fn of(self, of: Option<Of>) -> Tally {
+        Tally { of, ..self }
     }
 
     /// Looks at one item, on every day on which it was there.
     pub fn count(&mut self, id: &str, facts: &[Fact], known_by: Option<Instant>) -> Result<(), EvalError> {
-        let (rules, days) = (self.rules.clone(), self.days.clone());
-        let Some(report) = rules.setting.workflow.reports.get(&self.name) else { return Ok(()) };
-        let looking = Looking { rules: &rules, report, measures: measures(report) };
-        derive::days::on_days(&rules, id, facts, &days, known_by, |day, item| self.on_day(&looking, day, &item))
+        Tally::count_all(std::slice::from_mut(self), id, facts, known_by)
+    }
+
+    /// Looks at one item for several reports of the same workflow and days, which derives it once for all of them.
+    pub fn count_all(tallies: &mut [Tally], id: &str, facts: &[Fact], known_by: Option<Instant>) -> Result<(), EvalError> {
+        let Some(first) = tallies.first() else { return Ok(()) };
+        let (rules, days) = (first.rules.clone(), first.days.clone());
+        let of: Vec<Option<Of>> = tallies.iter().map(|tally| tally.of.clone()).collect();
+        let looking: Vec<Option<Looking>> = tallies
+            .iter()
+            .zip(&of)
+            .map(|(tally, of)| {
+                let report = rules.setting.workflow.reports.get(&tally.name)?;
+                Some(Looking { rules: &rules, report, of: of.as_ref(), measures: measures(report) })
+            })
+            .collect();
+        derive::days::on_days(&rules, id, facts, &days, known_by, |day, item| {
+            let each = tallies.iter_mut().zip(&looking);
+            each.filter_map(|(tally, looking)| Some((tally, looking.as_ref()?)))
+                .try_for_each(|(tally, looking)| tally.on_day(looking, day, &item))
+        })
     }
 
     fn on_day(&mut self, looking: &Looking, day: usize, item: &Arc<Item>) -> Result<(), EvalError> {
@@ -142,54 +159,80 @@ impl Tally {
     }
 
     pub fn table(self) -> Table {
-        let Tally { rules, name, days, columns, mut rows, all, mut lines, .. } = self;
-        let mut table = Table {
-            title: String::new(),
-            kind: Kind::Figures,
-            keys: Vec::new(),
-            rows: Vec::new(),
-            totals: all.cells(&columns, &all),
-            counted: all.counted.clone(),
-            shows_total: false,
-            share_of: None,
-            report: name.clone(),
-            columns,
-            days,
-        };
-        let Some(report) = rules.setting.workflow.reports.get(&name) else { return table };
-        table.title.clone_from(&report.title);
-        let keys: Vec<Source> = report.keys().iter().map(|key| Source::of(&rules, report, key.field.as_ref())).collect();
-        match &report.shape {
-            // What counts by one field keeps the order in which values came up.
-            Shape::Counts { share, .. } => {
-                table.kind = Kind::Counts;
-                table.shows_total = true;
-                table.share_of.clone_from(share);
-            }
-            Shape::Figures { total, .. } => {
-                table.shows_total = *total;
-                rows.sort_by(|one, other| in_order(&rules, &keys, &one.keys, &other.keys));
-            }
-            Shape::List { order, .. } => {
-                table.kind = Kind::List;
-                let sources: Vec<Source> = order.iter().map(|shown| Source::of(&rules, report, shown.field.as_ref())).collect();
-                lines.sort_by(|(one, _), (other, _)| in_order(&rules, &sources, one, other));
-            }
-        }
-        table.keys = report.keys().iter().zip(&keys).map(|(key, source)| source.heading(key)).collect();
-        for row in &rows {
-            let key = |(source, value): (&Source, &Value)| Key { value: plain(value), shown: source.cell(&rules, value) };
-            let keys = keys.iter().zip(&row.keys).map(key).collect();
-            table.rows.push(Row { keys, counted: row.counted.clone(), cells: row.cells(&table.columns, &all) });
-        }
-        table.rows.extend(lines.into_iter().map(|(_, cells)| Row { keys: Vec::new(), counted: vec![1], cells: vec![cells] }));
-        table
+        let Tally { rules, name, days, of, columns, rows, all, lines, .. } = self;
+        laid_out(&rules, Counted { name, days, of, columns, rows, all, lines })
     }
+}
+
+/// What was counted, in any order.
+struct Counted {
+    name: Name,
+    days: Vec<Date>,
+    of: Option<Of>,
+    columns: Vec<Column>,
+    rows: Vec<Gathered>,
+    all: Gathered,
+    lines: Vec<(Vec<Value>, Vec<Cell>)>,
+}
+
+/// A report as it is when nothing has happened yet.
+pub(super) fn blank(rules: &Rules, name: &Name, days: &[Date]) -> Table {
+    let (columns, rows) = begun(rules, name, days.len());
+    let all = Gathered::new(Vec::new(), &columns, days.len());
+    laid_out(rules, Counted { name: name.clone(), days: days.to_vec(), of: None, columns, rows, all, lines: Vec::new() })
+}
+
+fn laid_out(rules: &Rules, counted: Counted) -> Table {
+    let Counted { name, days, of, columns, mut rows, all, mut lines } = counted;
+    let mut table = Table {
+        of,
+        title: String::new(),
+        kind: Kind::Figures,
+        keys: Vec::new(),
+        rows: Vec::new(),
+        totals: all.cells(&columns, &all),
+        counted: all.counted.clone(),
+        shows_total: false,
+        share_of: None,
+        report: name.clone(),
+        columns,
+        days,
+    };
+    let Some(report) = rules.setting.workflow.reports.get(&name) else { return table };
+    table.title.clone_from(&report.title);
+    let keys: Vec<Source> = report.keys().iter().map(|key| Source::of(rules, report, key.field.as_ref())).collect();
+    match &report.shape {
+        // What counts by one field keeps the order in which values came up.
+        Shape::Counts { share, .. } => {
+            table.kind = Kind::Counts;
+            table.shows_total = true;
+            table.share_of.clone_from(share);
+        }
+        Shape::Figures { total, .. } => {
+            table.shows_total = *total;
+            rows.sort_by(|one, other| in_order(rules, &keys, &one.keys, &other.keys));
+        }
+        Shape::List { order, .. } => {
+            table.kind = Kind::List;
+            let sources: Vec<Source> = order.iter().map(|shown| Source::of(rules, report, shown.field.as_ref())).collect();
+            lines.sort_by(|(one, _), (other, _)| in_order(rules, &sources, one, other));
+        }
+    }
+    let last = table.days.last().copied().unwrap_or_default();
+    table.keys = report.keys().iter().zip(&keys).map(|(key, source)| source.heading(key)).collect();
+    for row in &rows {
+        let key = |(source, value): (&Source, &Value)| Key { value: plain(value), shown: source.cell(rules, value, last) };
+        let keys = keys.iter().zip(&row.keys).map(key).collect();
+        table.rows.push(Row { keys, counted: row.counted.clone(), cells: row.cells(&table.columns, &all) });
+    }
+    table.rows.extend(lines.into_iter().map(|(_, cells)| Row { keys: Vec::new(), counted: vec![1], cells: vec![cells] }));
+    table
 }
 
 impl Looking<'_> {
     fn is_meant(&self, view: &View) -> Result<bool, EvalError> {
-        self.report.when.as_ref().map_or(Ok(true), |condition| self.rules.scripts.holds(condition, view))
+        let theirs = self.of.map_or(Ok(true), |of| of::counts(self.rules, self.report, of, view))?;
+        Ok(theirs && self.report.when.as_ref().map_or(Ok(true), |condition| self.rules.scripts.holds(condition, view))?)
     }
 
     /// What each column counts, adds up or looks for.
@@ -241,7 +284,7 @@ impl Looking<'_> {
         let order = order.iter().map(|shown| scripts.eval(&shown.expr, view)).collect::<Result<_, _>>()?;
         let cell = |shown: &Shown| {
             let value = scripts.eval(&shown.expr, view)?;
-            Ok(Source::of(self.rules, self.report, shown.field.as_ref()).cell(self.rules, &value))
+            Ok(Source::of(self.rules, self.report, shown.field.as_ref()).cell(self.rules, &value, view.today))
         };
         Ok((order, columns.values().map(cell).collect::<Result<_, _>>()?))
     }
@@ -255,6 +298,15 @@ fn measures(report: &Report) -> Vec<Option<&Measure>> {
         }
         Shape::List { .. } => Vec::new(),
     }
+}
+
+/// The columns of a report, and the rows that it has before anything is counted.
+fn begun(rules: &Rules, name: &Name, days: usize) -> (Vec<Column>, Vec<Gathered>) {
+    let Some(report) = rules.setting.workflow.reports.get(name) else { return (Vec::new(), Vec::new()) };
+    let columns = columns(report);
+    let row = |option: Name| Gathered::new(vec![Value::Text(option)], &columns, days);
+    let rows = options(rules, report).into_iter().map(row).collect();
+    (columns, rows)
 }
 
 /// Every option of a single key has its row, also when nothing stands under it.
@@ -370,7 +422,7 @@ fn too_large(measure: Option<&Measure>) -> EvalError {
 }
 
 impl<'r> Source<'r> {
-    fn of(rules: &'r Rules, report: &'r Report, field: Option<&FieldRef>) -> Source<'r> {
+    pub(super) fn of(rules: &'r Rules, report: &'r Report, field: Option<&FieldRef>) -> Source<'r> {
         let Some(field) = field else { return Source::Other };
         let kind = report.over.as_ref().filter(|_| field.of == Holder::Task);
         let declared = rules.setting.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(&field.field));
@@ -383,9 +435,9 @@ impl<'r> Source<'r> {
     }
 
     /// The options in their order.
-    fn options(self, rules: &'r Rules) -> Vec<&'r Name> {
+    pub(super) fn options(self, rules: &'r Rules) -> Vec<&'r Name> {
         match self {
-            Source::Field(field) => match of_entry(&field.kind) {
+            Source::Field(field) => match field.kind.entry() {
                 Type::Choice(options) => options.iter().collect(),
                 _ => Vec::new(),
             },
@@ -409,24 +461,29 @@ impl<'r> Source<'r> {
         KeyColumn { source: key.source.clone(), title: key.title.as_ref().map_or(own, |title| title.to_string()), given }
     }
 
-    fn cell(self, rules: &Rules, value: &Value) -> Cell {
+    /// As it was called on the day.
+    fn cell(self, rules: &Rules, value: &Value, day: Date) -> Cell {
         match value {
             Value::Empty => Cell::Empty,
             Value::Bool(yes) => Cell::YesNo(*yes),
             Value::Number(number) => Cell::Number(*number),
             Value::Date(day) => Cell::Day(*day),
             Value::Length(length) => Cell::Text(length.to_string()),
-            Value::List(entries) => Cell::Several(entries.iter().map(|entry| self.cell(rules, entry)).collect()),
+            Value::List(entries) => Cell::Several(entries.iter().map(|entry| self.cell(rules, entry, day)).collect()),
             Value::Record(_) => Cell::Text(plain(value)),
-            Value::Text(text) => Cell::Text(self.title(rules, text)),
+            Value::Text(text) => Cell::Text(self.title(rules, text, day)),
         }
     }
 
-    fn title(self, rules: &Rules, text: &Name) -> String {
+    pub(super) fn title(self, rules: &Rules, text: &Name, day: Date) -> String {
+        let of_directory = || match rules.setting.directory.units.get(text) {
+            Some(unit) => unit.title_on(day).to_string(),
+            None => capture::title(rules, text),
+        };
         match self {
-            Source::Field(field) => match of_entry(&field.kind) {
+            Source::Field(field) => match field.kind.entry() {
                 Type::Choice(_) => field.option_titles.get(text).cloned().unwrap_or_else(|| text.to_string()),
-                Type::Unit | Type::Person => capture::title(rules, text),
+                Type::Unit | Type::Person => of_directory(),
                 _ => text.to_string(),
             },
             Source::State(kind) => {
@@ -434,7 +491,7 @@ impl<'r> Source<'r> {
                 states.and_then(|states| states.get(text)).map_or_else(|| text.to_string(), |state| state.title.clone())
             }
             // What is put together may be a unit or a person.
-            Source::Given | Source::Other => capture::title(rules, text),
+            Source::Given | Source::Other => of_directory(),
         }
     }
 
@@ -454,13 +511,6 @@ impl<'r> Source<'r> {
             }
             Value::Length(_) | Value::List(_) | Value::Record(_) => (1, 0),
         }
-    }
-}
-
-fn of_entry(kind: &Type) -> &Type {
-    match kind {
-        Type::List(entry) | Type::Optional(entry) => of_entry(entry),
-        other => other,
     }
 }
 

@@ -167,6 +167,11 @@ fn register_deadlines(engine: &mut Engine, workflow: &Workflow) {
     each_spelling("was_late", |name| {
         engine.register_get(name, |view: &mut ClockView| ran_late(&view.context.view, &view.deadline, view.branch));
     });
+    each_spelling("fired", |name| {
+        engine.register_fn(name, |view: &mut ClockView, rung: ImmutableString| {
+            has_fired(&view.context.view, &view.deadline, view.branch, &rung)
+        });
+    });
 }
 
 /// What a deadline answers in numbers, from its latest cycle.
@@ -187,6 +192,12 @@ pub(super) fn clock_number(name: &str) -> Option<ClockNumber> {
 /// Whether any cycle of a deadline is, or was, late.
 pub(super) fn ran_late(view: &View, deadline: &Name, branch: Option<u32>) -> bool {
     view.item.clocks.iter().any(|clock| clock.deadline == *deadline && clock.branch == branch && clock.is_late(view.today))
+}
+
+/// Whether a rung of any cycle of a deadline came, and was not passed over.
+pub(super) fn has_fired(view: &View, deadline: &Name, branch: Option<u32>, rung: &str) -> bool {
+    let clocks = view.item.clocks.iter().filter(|clock| clock.deadline == *deadline && clock.branch == branch);
+    clocks.flat_map(|clock| &clock.fired).any(|fired| *fired.rung == *rung && fired.skipped.is_none())
 }
 
 /// The date towards which the deadline runs now.
@@ -349,19 +360,19 @@ pub(super) fn sum<'v>(field: &str, mut branches: impl Iterator<Item = &'v Branch
 
 /// What the directory knows of a unit, read from a field that names one.
 fn register_directory(engine: &mut Engine) {
-    let mut of_unit = |name: &'static str, read: fn(&Unit) -> Option<&Name>| {
+    let mut of_unit = |name: &'static str, read: fn(&Unit, Date) -> Option<&Name>| {
         each_spelling(name, |name| {
             engine.register_get(name, |_: &mut ()| ());
             engine.register_get(name, move |call: NativeCallContext, unit: &mut ImmutableString| -> Answer<Dynamic> {
                 let context = context(&call)?;
                 let row = context.view.setting.directory.units.get(unit.as_str());
-                Ok(row.and_then(read).map_or(Dynamic::UNIT, |name| text_to_dynamic(name)))
+                Ok(row.and_then(|row| read(row, context.view.today)).map_or(Dynamic::UNIT, |name| text_to_dynamic(name)))
             });
         });
     };
-    of_unit("kind", |unit| unit.kind.as_ref());
-    of_unit("parent", |unit| unit.parent.as_ref());
-    of_unit("committee", |unit| unit.committee.as_ref());
+    of_unit("kind", |unit, _| unit.kind.as_ref());
+    of_unit("parent", Unit::parent_on);
+    of_unit("committee", Unit::committee_on);
 }
 
 fn register_actor(engine: &mut Engine) {

@@ -48,6 +48,7 @@ pub(super) const PROPERTIES: &[(&str, &[&str])] = &[
     ("working_days_late", &["逾期工作日"]),
     ("running", &["进行中"]),
     ("was_late", &["曾逾期"]),
+    ("fired", &["到过"]),
     ("any_late", &["有逾期"]),
     ("all_ended", &["全部结束"]),
     ("any", &["有"]),

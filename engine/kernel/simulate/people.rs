@@ -23,15 +23,17 @@ pub(super) fn with_people(rules: &Arc<Rules>, file: &StoryFile) -> Arc<Rules> {
             title: id.to_string(),
             also: Vec::new(),
             kind: None,
-            parent: None,
-            committee: None,
+            parent: Vec::new(),
+            committee: Vec::new(),
+            formerly: Vec::new(),
+            merged_into: None,
             phone: None,
         });
         for (duty, persons) in duties {
             match &**duty {
                 "kind" => unit.kind = persons.first().cloned(),
-                "committee" => unit.committee = persons.first().cloned(),
-                "parent" => unit.parent = persons.first().cloned(),
+                "committee" => unit.committee = persons.first().cloned().map(Dated::always).into_iter().collect(),
+                "parent" => unit.parent = persons.first().cloned().map(Dated::always).into_iter().collect(),
                 _ => {
                     for holder in persons {
                         let entry = directory.persons.entry(holder.clone()).or_insert_with(|| person(holder));

@@ -33,6 +33,7 @@ pub enum Kind {
     Sweep,
     Always,
     Report,
+    Document,
     Form,
     Import,
     /// A unit or a person.
@@ -42,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds in the order in which a rule set is read.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Workflow,
         Kind::Role,
         Kind::Field,
@@ -59,6 +60,7 @@ impl Kind {
         Kind::Sweep,
         Kind::Always,
         Kind::Report,
+        Kind::Document,
         Kind::Form,
         Kind::Import,
         Kind::Directory,
@@ -84,6 +86,7 @@ impl Kind {
             Kind::Sweep => "sweep",
             Kind::Always => "always",
             Kind::Report => "report",
+            Kind::Document => "document",
             Kind::Form => "form",
             Kind::Import => "import",
             Kind::Directory => "directory",
@@ -140,6 +143,7 @@ pub fn rows(speaker: &Speaker) -> Vec<Row> {
     told::sweeps(speaker, &mut rows);
     rows.extend(flow::always(speaker));
     told::reports(speaker, &mut rows);
+    told::documents(speaker, &mut rows);
     told::forms(speaker, &mut rows);
     told::imports(speaker, &mut rows);
     rows

@@ -25,10 +25,19 @@ pub fn directory(speaker: &Speaker, directory: &Directory) -> Vec<Row> {
     let mut rows = Vec::new();
     for (id, unit) in &directory.units {
         let mut clauses = Clauses::titled(speaker, &unit.title);
-        for (aspect, value) in [("unit_kind", &unit.kind), ("parent", &unit.parent), ("committee", &unit.committee)] {
-            if let Some(value) = value {
-                clauses.add(aspect, &**value, speaker.unit(value));
+        if let Some(kind) = &unit.kind {
+            clauses.add("unit_kind", &**kind, speaker.unit(kind));
+        }
+        for (aspect, rows) in [("parent", &unit.parent), ("committee", &unit.committee)] {
+            for row in rows {
+                clauses.entry(aspect, format!("{} {}", row.value, days(row)), dated(speaker, row, speaker.unit(&row.value)));
             }
+        }
+        for row in &unit.formerly {
+            clauses.entry("formerly", format!("{} {}", row.value, days(row)), dated(speaker, row, row.value.clone()));
+        }
+        if let Some(row) = &unit.merged_into {
+            clauses.entry("merged_into", format!("{} {}", row.value, days(row)), dated(speaker, row, speaker.unit(&row.value)));
         }
         for also in &unit.also {
             clauses.entry("also", also, also);

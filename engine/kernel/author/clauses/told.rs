@@ -118,6 +118,9 @@ pub fn reports(speaker: &Speaker, rows: &mut Vec<Row>) {
             clauses.add("report_over", &**branch, speaker.branch(branch));
         }
         clauses.condition("report_when", &report.when);
+        if let Some(of) = &report.of {
+            clauses.add("report_of", speaker.meaning(&of.expr), speaker.expr(&of.expr));
+        }
         let over = report.over.as_deref();
         match &report.shape {
             Shape::Counts { by, share } => {
@@ -191,6 +194,28 @@ impl Speaker<'_> {
                 (format!("{part} of {whole}"), self.say("measure.share", &[("part", &title(part)), ("whole", &title(whole))]))
             }
         }
+    }
+}
+
+pub fn documents(speaker: &Speaker, rows: &mut Vec<Row>) {
+    for (name, document) in &speaker.workflow.documents {
+        let mut clauses = Clauses::titled(speaker, &document.title);
+        for (place, part) in document.parts.iter().enumerate() {
+            let of = |(workflow, report): &(Option<Name>, Name)| {
+                let own = speaker.workflow.reports.get(report).filter(|_| workflow.is_none());
+                let full = workflow.as_ref().map_or_else(|| report.to_string(), |workflow| format!("{workflow}.{report}"));
+                (full.clone(), own.map_or(full, |report| report.title.clone()))
+            };
+            let (meaning, report) = part.report.as_ref().map(of).unwrap_or_default();
+            let said: Vec<&str> = [part.heading.as_deref(), Some(&*report), part.text.as_deref().map(str::trim)]
+                .into_iter()
+                .flatten()
+                .filter(|text| !text.is_empty())
+                .collect();
+            let meaning = format!("{meaning} {:?} {:?}", part.heading, part.text);
+            clauses.of("document_part", (place + 1).to_string(), meaning, said.join(&speaker.say("semicolon", &[])));
+        }
+        rows.push(clauses.row(Kind::Document, None, name, &document.title));
     }
 }
 

@@ -11,7 +11,11 @@ pub fn schema(directory: &Directory) -> Json {
     let phone = || json!({ "type": ["string", "integer"] });
     let unit = row(&keys::UNIT, &["title"], |key| match key {
         "also" => list(text()),
-        "parent" | "committee" => units(),
+        "parent" | "committee" => {
+            text_or(units(), &["array"], list(row(&keys::RELATION, &["is"], |key| if key == "is" { units() } else { pattern(DATE) })))
+        }
+        "formerly" => list(row(&keys::FORMERLY, &["title", "to"], |key| if key == "to" { pattern(DATE) } else { text() })),
+        "merged_into" => row(&keys::MERGED, &["unit", "from"], |key| if key == "unit" { units() } else { pattern(DATE) }),
         "phone" => phone(),
         _ => text(),
     });

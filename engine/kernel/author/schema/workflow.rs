@@ -92,6 +92,10 @@ impl<'w> Names<'w> {
             "sweeps" => named(self.sweep()),
             "always" => list(self.require()),
             "reports" => named(self.report()),
+            "documents" => named(row(&keys::DOCUMENT, &["title", "parts"], |key| match key {
+                "parts" => list(row(&keys::PART, &[], |_| text())),
+                _ => text(),
+            })),
             "forms" => named(row(&keys::FORM, &["title"], |key| if key == "of" { one_of(&self.branches) } else { text() })),
             "imports" => named(self.import()),
             "changes" => list(row(&keys::CHANGE, &["version", "because"], |key| match key {
@@ -376,7 +380,7 @@ impl<'w> Names<'w> {
         });
         row(&keys::REPORT, &["title"], |key| match key {
             "over" => one_of(&self.branches),
-            "when" => expression(),
+            "when" | "of" => expression(),
             "by" => by.clone(),
             "share" => option(),
             "columns" => named(figure.clone()),

@@ -252,8 +252,8 @@ impl<'a> Run<'a> {
                 let name = match word {
                     "len" => return Some(Seen::Number(text.chars().count() as i64)),
                     "kind" => unit().and_then(|unit| unit.kind.as_ref()),
-                    "parent" => unit().and_then(|unit| unit.parent.as_ref()),
-                    "committee" => unit().and_then(|unit| unit.committee.as_ref()),
+                    "parent" => unit().and_then(|unit| unit.parent_on(view.today)),
+                    "committee" => unit().and_then(|unit| unit.committee_on(view.today)),
                     _ => return None,
                 };
                 Some(name.map_or(Seen::Empty, |name| Seen::Text(name)))
@@ -306,6 +306,7 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let (kind, numbers) = match of {
+            Seen::Clock(deadline, branch) if word == "fired" => return Some(Seen::Bool(api::has_fired(view, deadline, branch, name))),
             Seen::Item => return late(&|_| true),
             Seen::Task(no) => return late(&|branch| branch == Some(no)),
             Seen::Set(kind, numbers) => (kind, numbers),

@@ -118,7 +118,7 @@ impl<'r> Reader<'r> {
             Expr::MethodCall(call, _) => {
                 let word = Name::from(canonical(PROPERTIES, &call.name));
                 match (&*word, call.args.as_slice()) {
-                    ("any_late" | "was_late" | "worst" | "sum" | "earliest" | "latest", [Expr::StringConstant(name, _)]) => {
+                    ("any_late" | "was_late" | "fired" | "worst" | "sum" | "earliest" | "latest", [Expr::StringConstant(name, _)]) => {
                         Some(Node::About(Box::new(base), word, name.as_str().into()))
                     }
                     ("all_in_state" | "any_in_state" | "count_in_state" | "share_in_state", [states @ Expr::Array(..)]) => {

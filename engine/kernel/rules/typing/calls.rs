@@ -187,6 +187,7 @@ pub(super) fn question(walker: &mut Walker, of: &Ty, call: &FnCallExpr, at: Posi
         (Ty::Item, "any_late" | "was_late") => deadline(walker, None, call, at),
         (Ty::Task(kind), "any_late" | "was_late") => deadline(walker, Some(kind), call, at),
         (Ty::Set(kind), "any_late" | "was_late") => deadline(walker, Some(kind), call, at),
+        (Ty::Clock(of), "fired") => rung(walker, of, call, at),
         (Ty::Set(kind), "all_in_state" | "any_in_state") => states(walker, kind, call, at, Ty::YesNo),
         (Ty::Set(kind), "count_in_state" | "share_in_state") => states(walker, kind, call, at, Ty::Number),
         (Ty::Set(kind), "worst") => field(walker, kind, call, at, "@type.choice", |ty| matches!(ty, Ty::Choice(_))).optional(),
@@ -222,6 +223,18 @@ fn deadline(walker: &mut Walker, branch: Option<&Name>, call: &FnCallExpr, at: P
         let known = walker.world.deadline_names(branch);
         if known.iter().all(|known| known != name) {
             let problem = Problem::new("E210", walker.text.place(name_at)).with("of", "@type.deadlines");
+            walker.problems.push(with_known(problem, name, &known));
+        }
+    }
+    Ty::YesNo
+}
+
+fn rung(walker: &mut Walker, deadline: &Name, call: &FnCallExpr, at: Position) -> Ty {
+    if let Some((name, name_at)) = constant(walker, call, at) {
+        let ladder = walker.world.workflow.deadlines.get(deadline).map(|deadline| deadline.ladder.as_slice()).unwrap_or_default();
+        if ladder.iter().all(|rung| *rung.rung != *name) {
+            let known: Vec<String> = ladder.iter().map(|rung| rung.rung.to_string()).collect();
+            let problem = Problem::new("E210", walker.text.place(name_at)).with("of", "@type.rungs");
             walker.problems.push(with_known(problem, name, &known));
         }
     }

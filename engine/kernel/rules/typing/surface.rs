@@ -183,8 +183,8 @@ impl<'a> World<'a> {
             }
             Ty::Record(kind) => self.field(Some(kind), spelt).map(|ty| self.asked_for(kind, spelt, ty)),
             Ty::Input(input) => input.fields.iter().find(|(field, _)| **field == *spelt).map(|(_, ty)| ty.clone()),
-            Ty::Due(of) => self.visible(of, spelt).then_some(Ty::Clock),
-            Ty::Clock => {
+            Ty::Due(of) => self.visible(of, spelt).then(|| Ty::Clock(spelt.into())),
+            Ty::Clock(_) => {
                 if let "days_left" | "working_days_left" | "days_late" | "working_days_late" = name {
                     found.passing.insert(Passing::Day);
                 }
@@ -312,7 +312,7 @@ impl<'a> World<'a> {
             }
             Ty::Input(input) => input.fields.iter().map(|(name, _)| name.to_string()).collect(),
             Ty::Due(of) => self.workflow.deadlines.keys().filter(|name| self.visible(of, name)).map(|name| name.to_string()).collect(),
-            Ty::Clock => texts(&[
+            Ty::Clock(_) => texts(&[
                 "date",
                 "times_extended",
                 "days_left",
@@ -321,6 +321,7 @@ impl<'a> World<'a> {
                 "working_days_late",
                 "running",
                 "was_late",
+                "fired",
             ]),
             Ty::Branches => self.workflow.branches.keys().map(|name| name.to_string()).collect(),
             Ty::Set(kind) => {

@@ -35,7 +35,8 @@ pub(super) enum Ty {
     Input(Rc<InputOf>),
     /// The deadlines of the item and of this kind of branch; of all kinds inside functions.
     Due(DueOf),
-    Clock,
+    /// A deadline by its name.
+    Clock(Name),
     Branches,
     Set(Name),
     Actor,
@@ -136,7 +137,7 @@ impl Ty {
             Ty::Item => "`item`",
             Ty::Input(_) => "`input`",
             Ty::Due(_) => "`due`",
-            Ty::Clock => "@type.deadline",
+            Ty::Clock(_) => "@type.deadline",
             Ty::Branches => "`branches`",
             Ty::Set(_) => "@type.branches",
             Ty::Actor => "`actor`",

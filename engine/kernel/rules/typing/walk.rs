@@ -452,7 +452,7 @@ impl<'w> Walker<'w> {
                 Ty::Item
                 | Ty::Input(_)
                 | Ty::Due(_)
-                | Ty::Clock
+                | Ty::Clock(_)
                 | Ty::Branches
                 | Ty::Set(_)
                 | Ty::Actor
