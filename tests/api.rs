@@ -495,13 +495,16 @@ reports:
   weights: { title: by code, by: code }
   work:
     title: work by code
+    of: item.code
     by: item.code
     columns:
       all:   { title: all, count: all }
       open:  { title: open, count: 'item.state == "open"' }
       share: { title: open in percent, share: open, of: all }
     total: true
-  each: { title: one by one, list: { title: item.title, state: item.state } }
+  each: { title: one by one, of: item.code, list: { title: item.title, state: item.state } }
+documents:
+  whole: { title: all of it, parts: [{ heading: First, text: "{{ work.counted }} on {{ day }}", report: work }, { report: each }] }
 imports:
   letters:
     title: letters
@@ -609,6 +612,26 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
         assert!(answer.body.starts_with(begins), "{form}: {:.80}", answer.body);
         assert_eq!(answer.header("content-disposition"), (form == "csv").then_some("attachment; filename=\"work-2026-03-02.csv\""));
     }
+    let whole = server.get("/reports/whole", "ann").await.json();
+    assert_eq!((&whole["document"], &whole["parts"][0]["text"]), (&json!("whole"), &json!("2 on 2026-03-02")), "{whole}");
+    assert_eq!((&whole["parts"][0]["report"]["report"], &whole["parts"][1]["report"]["total"]), (&json!("work"), &json!(2)), "{whole}");
+    let page = server.get("/reports/whole?format=html", "ann").await;
+    assert!(page.status == 200 && page.body.contains("<h2>First</h2>"), "{:.300}", page.body);
+    let none = server.get("/reports/whole?of=x-1", "ann").await.json();
+    assert_eq!((&none["of"]["value"], &none["parts"][0]["report"]["counted"]), (&json!("x-1"), &json!([0])), "{none}");
+    let alike = server.get("/items/l1/similar", "ann").await.json();
+    assert_eq!((&alike["similar"][0]["item"], &alike["similar"][0]["percent"]), (&json!("l2"), &json!(100)), "{alike}");
+    server.get("/items/nothing/similar", "ann").await.problem(404, "unknown_item");
+    server.get("/items/l1/similar?limit=0", "ann").await.problem(400, "bad_limit");
+
+    let list = server.get("/exports/letters?format=csv", OFFICE).await;
+    assert_eq!((list.status, list.header("content-type")), (200, Some("text/csv; charset=utf-8")), "{}", list.head);
+    assert_eq!(list.body.trim_start_matches('\u{feff}'), "number,about,came on\r\nl1,a letter,2026-02-26\r\nl2,a letter,2026-02-27\r\n");
+    let list = server.get("/exports/letters", OFFICE).await;
+    assert!(list.status == 200 && list.body.starts_with("PK"), "{}", list.head);
+    server.get("/exports/letters", "ann").await.problem(403, "office_only");
+    server.get("/exports/leters", OFFICE).await.problem(404, "no_import");
+
     let book = server.get("/reports/work?format=xlsx", "ann").await;
     assert_eq!(book.header("content-type"), Some("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"));
     assert!(book.status == 200 && book.body.starts_with("PK"), "{}", book.head);
@@ -618,6 +641,9 @@ async fn a_workbook_comes_in_with_a_report_by_row_and_figures_go_out() {
         ("work?from=2026-04-30&each=month&as_of=2026-03-31", "bad_series"),
         ("each?from=2026-01-31&each=month", "of_one_day"),
         ("each?format=svg", "no_chart"),
+        ("weights?of=x", "of_nobody"),
+        ("whole?from=2026-01-31&each=month", "of_one_day"),
+        ("whole?format=csv", "no_csv"),
     ] {
         server.get(&format!("/reports/{query}"), "ann").await.problem(422, code);
     }
@@ -783,7 +809,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 22);
+    assert_eq!(count, 24);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 

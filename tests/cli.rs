@@ -246,6 +246,17 @@ fn it_goes_out_and_comes_in_again(desk: &Desk) {
     other.json(&["export", "back.csv"]);
     assert_eq!(std::fs::read(other.folder.path().join("back.csv")).unwrap(), text, "nothing is lost on the way");
 
+    // What came in is compared with what is there, of this year and earlier ones.
+    let alike = other.json(&["similar", "2024-001"]);
+    assert!(
+        alike["title"].as_str().unwrap().contains("产业链")
+            && alike["similar"].as_array().unwrap().iter().all(|row| row["item"] != "2024-001")
+    );
+    let draft = other.run(&["similar", "--title", "关于组织产业链上下游企业对接的建议"]);
+    assert!(draft.code == 0 && draft.out.lines().nth(1).is_some_and(|first| first.contains("2024-001")), "{draft:?}");
+    assert_eq!(other.run(&["similar", "2024-999"]).code, 1);
+    assert_eq!(other.run(&["similar"]).code, 2);
+
     let wrong = other.run(&["export", "out.pdf"]);
     assert!(wrong.code == 2 && wrong.err.contains(".xlsx") && wrong.err.contains(".csv"), "{wrong:?}");
     std::fs::write(other.folder.path().join("noise.csv"), b"\xff\xfe\x00\x01\x80").unwrap();

@@ -15,7 +15,10 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("kernel/derive", &["kernel/rules", "kernel/calendar"]),
         ("kernel/access", &["kernel/derive", "kernel/rules"]),
         ("kernel/decide", &["kernel/derive", "kernel/access", "kernel/rules", "kernel/calendar", "kernel/render", "kernel/words"]),
-        ("kernel/check", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words", "kernel/decide"]),
+        (
+            "kernel/check",
+            &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words", "kernel/decide", "kernel/report"],
+        ),
         (
             "kernel/simulate",
             &[
@@ -30,6 +33,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
             ],
         ),
         ("kernel/explain", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/calendar", "kernel/words"]),
+        ("kernel/similar", &[]),
         ("kernel/form", &["kernel/decide", "kernel/access", "kernel/rules", "kernel/render", "kernel/words"]),
         ("kernel/report", &["kernel/decide", "kernel/derive", "kernel/rules", "kernel/render", "kernel/words"]),
         (

@@ -143,7 +143,7 @@ pub async fn import(
 }
 
 /// An import by its name or title.
-fn find(app: &App, text: &str) -> Result<(Arc<Rules>, Name), Failure> {
+pub(super) fn find(app: &App, text: &str) -> Result<(Arc<Rules>, Name), Failure> {
     let rules = app.rules();
     let mut known = Vec::new();
     for rules in rules.workflows.values() {

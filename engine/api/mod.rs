@@ -9,6 +9,7 @@ pub mod client;
 mod doers;
 mod escalation;
 mod explain;
+mod exports;
 mod forms;
 mod health;
 mod imports;
@@ -20,6 +21,7 @@ mod outbox;
 mod problem;
 pub mod reports;
 mod request;
+mod similar;
 mod unreadable;
 mod why;
 
@@ -83,6 +85,7 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(items::list))
         .routes(routes!(items::show))
         .routes(routes!(items::actions))
+        .routes(routes!(similar::of_item))
         .routes(routes!(forms::show))
         .routes(routes!(explain::action, act::one))
         .routes(routes!(act::many))
@@ -94,6 +97,7 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(doers::doers))
         .routes(routes!(cause::cause))
         .routes(routes!(imports::import))
+        .routes(routes!(exports::export))
         .routes(routes!(outbox::list))
         .routes(routes!(outbox::release))
         .routes(routes!(outbox::cancel))

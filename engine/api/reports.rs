@@ -457,7 +457,7 @@ fn no_form(error: FormatError) -> Failure {
     }
 }
 
-fn failure(error: ReportError) -> Failure {
+pub(super) fn failure(error: ReportError) -> Failure {
     match error {
         ReportError::Unknown { name, known } => {
             let near = nearest(&name, known.split(", "));

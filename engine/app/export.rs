@@ -4,7 +4,6 @@ use super::App;
 use super::report::{PORTION, ReportError};
 use crate::kernel::model::Name;
 use crate::kernel::rules::Rules;
-use crate::kernel::words::Lang;
 use crate::sheet::list::List;
 use crate::sheet::write::Cell;
 use crate::store::StoreError;
@@ -16,18 +15,27 @@ pub struct Exported {
     pub headings: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
     pub left_out: u64,
+    /// Headings of columns that are not for everybody, and were not written.
+    pub kept: Vec<String>,
 }
 
 impl App {
-    /// Every item of the workflow as a row of one of its imports, in the order of the ids; `seen` is told how many of how many.
-    pub async fn export(&self, rules: &Arc<Rules>, import: &Name, mut seen: impl FnMut(u64, u64)) -> Result<Exported, ReportError> {
+    /// Every item of the workflow as a row of one of its imports, in the order of the ids; With
+    /// `all`, also columns that are not for everybody. `seen` is told how many of how many.
+    pub async fn export(
+        &self,
+        rules: &Arc<Rules>,
+        import: &Name,
+        all: bool,
+        mut seen: impl FnMut(u64, u64),
+    ) -> Result<Exported, ReportError> {
         let workflow = &rules.setting.workflow;
         let Some(declared) = workflow.imports.get(import) else {
             let known: Vec<&str> = workflow.imports.keys().map(|name| &**name).collect();
             return Err(ReportError::Unknown { name: import.to_string(), known: known.join(", ") });
         };
-        let list = List::new(declared, &workflow.fields, &rules.setting.directory, Lang::of(&workflow.languages));
-        let mut exported = Exported { headings: list.headings(), ..Exported::default() };
+        let list = List::new(declared, workflow, &rules.setting.directory, all);
+        let mut exported = Exported { headings: list.headings(), kept: list.kept(), ..Exported::default() };
         let counts = self.store.count_by_state().await?;
         let all = counts.iter().filter(|(of, ..)| **of == *workflow.name).map(|(.., count)| count).sum();
         let mut after = String::new();

@@ -26,6 +26,7 @@ mod replay;
 mod report;
 mod rules;
 pub mod send;
+mod similar;
 mod sweep;
 mod together;
 mod wake;

@@ -17,6 +17,9 @@ pub struct ExportArgs {
     /// The import of the rule set by whose columns it is written (default: the only one)
     #[arg(long)]
     pub import: Option<String>,
+    /// Also the columns of what is secret, or not for everybody to see
+    #[arg(long)]
+    pub all: bool,
 }
 
 pub fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<i32> {
@@ -39,7 +42,7 @@ async fn export(args: &ExportArgs, office: &Office, context: &Context) -> anyhow
     let declared = &rules.setting.workflow.imports[&name];
     let bar = progress::bar(context, progress::COUNT);
     bar.set_prefix(say(lang, "export.running", &[]));
-    let exported = office.app.export(&rules, &name, progress::moves(&bar)).await;
+    let exported = office.app.export(&rules, &name, args.all, progress::moves(&bar)).await;
     bar.finish_and_clear();
     let exported = exported.map_err(|error| match error {
         ReportError::Store(error) => anyhow::Error::from(Stop::store(lang, &error)),
@@ -54,13 +57,17 @@ async fn export(args: &ExportArgs, office: &Office, context: &Context) -> anyhow
         Stop::new(exit::ENVIRONMENT, lang, "report.not_written", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
     })?;
     if context.json {
-        let answer = serde_json::json!({ "file": args.file, "import": name, "rows": count.parse::<u64>()?, "left_out": exported.left_out });
+        let answer = serde_json::json!({ "file": args.file, "import": name, "rows": count.parse::<u64>()?, "left_out": exported.left_out, "kept": exported.kept });
         anstream::println!("{answer}");
     } else {
         let file = args.file.display().to_string();
         anstream::println!("{}", say(lang, "export.done", &[("rows", &count), ("file", &file), ("list", &declared.title)]));
         if exported.left_out > 0 {
             anstream::println!("{}", say(lang, "export.left_out", &[("count", &left_out)]));
+        }
+        if !exported.kept.is_empty() {
+            let columns = exported.kept.join(&say(lang, "mail.comma", &[]));
+            anstream::println!("{}", say(lang, "export.kept", &[("columns", &columns)]));
         }
     }
     Ok(if too_many == 0 { exit::DONE } else { exit::FINDINGS })

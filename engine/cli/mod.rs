@@ -37,6 +37,7 @@ pub mod say;
 pub mod schema;
 pub mod serve;
 pub mod show;
+pub mod similar;
 pub mod simulate;
 pub mod table;
 pub mod test;
@@ -186,6 +187,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// All that is known of one item
     Show(show::ShowArgs),
+    /// Items that are likely about the same matter, of this year and earlier ones
+    Similar(similar::SimilarArgs),
     /// What would happen: all mails until a day if nobody does anything, also under edited rules; nothing is written or sent
     Simulate(simulate::SimulateArgs),
     /// Run the stories beside a rule set
@@ -340,6 +343,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Schema(args) => schema::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Show(args) => show::run(&args, context),
+        Command::Similar(args) => similar::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
         Command::Test(args) => test::run(&args, context),
         Command::Unit(args) => unit::run(&args, context),

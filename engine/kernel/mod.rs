@@ -14,6 +14,7 @@ pub mod read;
 pub mod render;
 pub mod report;
 pub mod rules;
+pub mod similar;
 pub mod simulate;
 pub mod time;
 pub mod words;

@@ -4,7 +4,7 @@
 use super::write::Cell;
 use crate::kernel::derive::past;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Column, Field, Import, Section};
+use crate::kernel::model::definition::{Column, Field, Holder, Import, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::value::{Type, Value};
@@ -17,7 +17,9 @@ const BETWEEN: &str = "、";
 /// Writes items by the columns of an import.
 pub struct List<'r> {
     import: &'r Import,
-    fields: &'r Section<Field>,
+    workflow: &'r Workflow,
+    /// The columns that are written.
+    columns: Vec<(&'r Name, &'r Column)>,
     directory: &'r Directory,
     /// Of the words for yes and no.
     lang: Lang,
@@ -26,16 +28,25 @@ pub struct List<'r> {
 }
 
 impl<'r> List<'r> {
-    pub fn new(import: &'r Import, fields: &'r Section<Field>, directory: &'r Directory, lang: Lang) -> List<'r> {
+    /// With `all`, also the columns of what is not for everybody to see.
+    pub fn new(import: &'r Import, workflow: &'r Workflow, directory: &'r Directory, all: bool) -> List<'r> {
+        let columns = import.columns.iter().filter(|(name, _)| all || !is_kept(import, workflow, name)).collect();
+        let lang = Lang::of(&workflow.languages);
         let units = directory.units.values().flat_map(|unit| std::iter::once(&unit.title).chain(&unit.also)).map(String::as_str);
         let persons = directory.persons.values().map(|person| person.title.as_str());
-        List { import, fields, directory, lang, ambiguous: (several(units), several(persons)) }
+        List { import, workflow, columns, directory, lang, ambiguous: (several(units), several(persons)) }
     }
 
     /// The usual heading of each column.
     pub fn headings(&self) -> Vec<String> {
         let heading = |(name, column): (&Name, &Column)| column.headings.first().cloned().unwrap_or_else(|| name.to_string());
-        self.import.columns.iter().map(heading).collect()
+        self.columns.iter().copied().map(heading).collect()
+    }
+
+    /// The headings of the columns that are not written.
+    pub fn kept(&self) -> Vec<String> {
+        let kept = self.import.columns.iter().filter(|(name, _)| self.columns.iter().all(|(written, _)| written != name));
+        kept.map(|(name, column)| column.headings.first().cloned().unwrap_or_else(|| name.to_string())).collect()
     }
 
     /// The row of an item; `None` for one that did not begin as a row of this list would.
@@ -61,7 +72,7 @@ impl<'r> List<'r> {
         }
         let cell =
             |(name, column): (&Name, &Column)| values.get(name).map_or(Cell::Empty, |value| self.cell(name, column, &column.kind, value));
-        Some(self.import.columns.iter().map(cell).collect())
+        Some(self.columns.iter().copied().map(cell).collect())
     }
 
     fn cell(&self, name: &str, column: &Column, kind: &Type, value: &Value) -> Cell {
@@ -86,7 +97,7 @@ impl<'r> List<'r> {
             }
             (Type::Choice(_), Value::Text(option)) => {
                 let word = column.values.iter().find(|(_, known)| *known == option).map(|(word, _)| word.clone());
-                let title = || self.fields.get(name).and_then(|field| field.option_titles.get(option)).cloned();
+                let title = || self.workflow.fields.get(name).and_then(|field| field.option_titles.get(option)).cloned();
                 word.or_else(title).unwrap_or_else(|| option.to_string())
             }
             (Type::Unit, Value::Text(id)) => {
@@ -105,6 +116,17 @@ impl<'r> List<'r> {
             (_, Value::Empty | Value::List(_) | Value::Record(_)) => String::new(),
         }
     }
+}
+
+/// What is entered from the column is recorded in a field that not everybody may see.
+fn is_kept(import: &Import, workflow: &Workflow, column: &Name) -> bool {
+    let closed = |field: &Field| field.secret || !field.visible_to.is_empty() || field.sealed_until.is_some();
+    import.steps.iter().any(|step| {
+        let Some(action) = workflow.actions.get(&step.action) else { return false };
+        let asks = action.ask.iter().chain(action.by.iter().flat_map(|by| &by.ask)).filter(|ask| ask.records == Some(Holder::Item));
+        let mut fields = asks.filter(|ask| step.with.get(&ask.name) == Some(column)).filter_map(|ask| workflow.fields.get(&ask.name));
+        fields.any(closed)
+    })
 }
 
 /// The texts that come more than once.

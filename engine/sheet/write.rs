@@ -45,6 +45,18 @@ impl From<&str> for Cell {
 
 /// Writes a workbook; gives how many rows did not fit into their sheets.
 pub fn workbook(path: &Path, tables: Vec<Table>) -> Result<u64, WriteError> {
+    let (mut book, left) = filled(tables)?;
+    book.save(path)?;
+    Ok(left)
+}
+
+/// The bytes of a workbook, and how many rows did not fit into their sheets.
+pub fn workbook_bytes(tables: Vec<Table>) -> Result<(Vec<u8>, u64), WriteError> {
+    let (mut book, left) = filled(tables)?;
+    Ok((book.save_to_buffer()?, left))
+}
+
+fn filled(tables: Vec<Table>) -> Result<(Workbook, u64), WriteError> {
     let mut book = Workbook::new();
     let bold = Format::new().set_bold();
     let (day, moment) = (Format::new().set_num_format("yyyy-mm-dd"), Format::new().set_num_format("yyyy-mm-dd hh:mm"));
@@ -78,8 +90,7 @@ pub fn workbook(path: &Path, tables: Vec<Table>) -> Result<u64, WriteError> {
             }
         }
     }
-    book.save(path)?;
-    Ok(left)
+    Ok((book, left))
 }
 
 /// Room for a heading and what usually stands under it; a Chinese character takes two.

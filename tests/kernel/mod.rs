@@ -10,6 +10,7 @@ mod letter;
 mod mailing;
 mod render;
 mod rules;
+mod similar;
 mod steps;
 mod tally;
 mod typed;

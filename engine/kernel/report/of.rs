@@ -40,7 +40,10 @@ pub fn find(rules: &Rules, report: &Report, text: &str) -> Result<Of, NotOf> {
         [(value, title)] => Ok(Of { value: value.clone(), title: title.clone() }),
         // What is neither in the directory nor among options is a value of its own.
         [] if candidates.is_empty() => Ok(Of { value: text.into(), title: text.to_string() }),
-        [] => Err(NotOf::Unknown { text: text.to_string(), known: candidates.into_iter().map(|(_, title)| title).collect() }),
+        [] => Err(NotOf::Unknown {
+            text: text.to_string(),
+            known: candidates.into_iter().flat_map(|(value, title)| [value.to_string(), title]).collect(),
+        }),
         several => Err(NotOf::Several { text: text.to_string(), ids: several.iter().map(|(value, _)| value.to_string()).collect() }),
     }
 }
