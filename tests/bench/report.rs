@@ -1,5 +1,6 @@
 //! `duban report` over an office of 10,000 items in its file, on all processors: figures of all units today, as of a past day, and at the ends
-//! of several months. Bars: 2 s, and twice that for a past day. The twin in the same run reads the same items and derives each once, and
+//! of several months; then the yearly document, all of whose reports are made in one reading. Bars: 2 s for each of today, the document
+//! among them, and twice that for a past day. The twin in the same run reads the same items and derives each once, and
 //! counts nothing.
 //!
 //! `DUBAN_BENCH=short` takes 500 items.
@@ -20,6 +21,7 @@ use std::sync::Arc;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const REPORT: &str = "by_unit";
+const DOCUMENT: &str = "yearly";
 const PORTION: u32 = 500;
 
 fn main() -> Result<(), Error> {
@@ -55,6 +57,21 @@ async fn run() -> Result<(), Error> {
         });
         println!("{line}");
     }
+    let (mut seconds, mut parts) = (Vec::new(), 0);
+    for _ in 0..rounds {
+        read.push(twin(&app, &rules, today, items).await?);
+        let begun = std::time::Instant::now();
+        let wanted = Wanted { report: DOCUMENT.into(), of: None, days: vec![today], known_by: None };
+        let Made::Document(document) = app.report(&wanted, |_, _| {}).await? else { return Err("a document".into()) };
+        seconds.push(begun.elapsed().as_secs_f64());
+        parts = document.parts.len();
+    }
+    let (seconds, twin) = (median(&mut seconds), median(&mut read));
+    let line = serde_json::json!({
+        "bench": "report", "what": "the yearly document", "items": items, "reports": parts, "seconds": seconds, "read_and_derived_once": twin,
+        "ratio": seconds / twin,
+    });
+    println!("{line}");
     Ok(())
 }
 
