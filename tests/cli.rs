@@ -257,6 +257,23 @@ fn it_goes_out_and_comes_in_again(desk: &Desk) {
     assert_eq!(other.run(&["similar", "2024-999"]).code, 1);
     assert_eq!(other.run(&["similar"]).code, 2);
 
+    // A list that calls a column otherwise says so once.
+    let few: Vec<&str> = std::str::from_utf8(&text).unwrap().split_inclusive("\r\n").take(6).collect();
+    let renamed = few.concat().replacen("主办单位", "牵头单位", 1).replacen("建议编号", "登记号", 1);
+    std::fs::write(other.folder.path().join("renamed.csv"), renamed).unwrap();
+    assert_eq!(other.run(&["import", "renamed.csv"]).code, 1, "a column is missing");
+    let told = ["import", "renamed.csv", "--heading", "主办单位=牵头单位", "--heading", "number=登记号"];
+    let unseen = other.run(&[&told[..], &["--dry-run"]].concat());
+    assert!(unseen.code == 0 && other.run(&["import", "renamed.csv"]).code == 1, "a trial remembers nothing: {unseen:?}");
+    let third = Desk::new();
+    std::fs::copy(other.folder.path().join("renamed.csv"), third.folder.path().join("renamed.csv")).unwrap();
+    let done = third.json(&[&told[..], &["--as", "historic"]].concat());
+    assert_eq!((&done["new"], &done["refused"]), (&Json::from(5), &Json::from(0)), "{done}");
+    let again = third.json(&["import", "renamed.csv"]);
+    assert_eq!((&again["new"], &again["known"]), (&Json::from(0), &Json::from(5)), "its headings are known now: {again}");
+    let wrong = third.run(&["import", "renamed.csv", "--heading", "主办=牵头单位"]);
+    assert!(wrong.code == 2 && wrong.err.contains("主办单位"), "{wrong:?}");
+
     let wrong = other.run(&["export", "out.pdf"]);
     assert!(wrong.code == 2 && wrong.err.contains(".xlsx") && wrong.err.contains(".csv"), "{wrong:?}");
     std::fs::write(other.folder.path().join("noise.csv"), b"\xff\xfe\x00\x01\x80").unwrap();
@@ -295,7 +312,7 @@ fn reports_are_handed_in(desk: &Desk) {
     let unit = desk.json(&["report", "by_unit", "--of", "市住房和城乡建设局", "--as-of", "2024-12-31"]);
     assert_eq!((&unit["of"]["value"], unit["rows"].as_array().unwrap().len()), (&Json::from("市住建局"), 1), "{unit}");
     assert_eq!(unit["total"][0], unit["rows"][0]["figures"][0]);
-    let record = desk.json(&["report", "代表履职档案", "--of", "赵爱泽", "--as-of", "2024-12-31"]);
+    let record = desk.json(&["report", "suggestion.record", "--of", "赵爱泽", "--as-of", "2024-12-31"]);
     let led = &record["parts"][0]["report"];
     assert_eq!((&record["of"]["title"], &led["of"]), (&Json::from("赵爱泽"), &record["of"]), "{record}");
     assert!(led["rows"].as_array().unwrap().iter().any(|row| row["编号"] == "2024-001") && led["total"].as_u64().unwrap() < 20, "{led}");
@@ -312,6 +329,8 @@ fn reports_are_handed_in(desk: &Desk) {
         (&["report", "yearly", "--format", "csv"][..], "html"),
         (&["report", "yearly", "--from", "2024-01-31", "--each", "month", "--as-of", "2024-03-31"], "办理工作情况报告"),
         (&["report", "by_topic", "--of", "市住建局"], "--of"),
+        (&["report", "record"], "--of"),
+        (&["report", "yearly", "--of", "市住建局"], "办理工作情况报告"),
         (&["report", "by_unit", "--of", "市住健局"], "市住建局"),
         (&["report", "by_topic", "--format", "xlsx"], "--out"),
         (&["report", "key_list", "--format", "svg"], "重点督办建议一览表"),

@@ -18,7 +18,7 @@ units:
     formerly: [{ title: Parks, to: 2026-03-10 }]
     kind: bureau
     committee: [{ is: green, to: 2026-03-31 }, { is: works, from: 2026-04-01 }]
-  roads: { title: Roads, kind: bureau, committee: works, merged_into: { unit: parks, from: 2026-03-16 } }
+  roads: { title: Roads, kind: bureau, committee: green, merged_into: { unit: parks, from: 2026-03-16 } }
   green: { title: Green committee, kind: committee }
   works: { title: Works committee, kind: committee }
 persons:
@@ -68,6 +68,11 @@ fn the_directory_answers_for_a_day() {
     let mut circle = Directory::clone(&directory);
     circle.units["parks"].merged_into = Some(Dated { value: "roads".into(), from: None, to: None });
     circle.successor("roads", day("2026-05-01"));
+    let called = |text: &str| directory.unit_called(text).map(|id| id.to_string());
+    assert_eq!(
+        (called("Parks"), called("Parks and Water"), called("parks"), called("Lakes")),
+        (Some("parks".into()), Some("parks".into()), Some("parks".into()), None)
+    );
 }
 
 #[test]
@@ -84,7 +89,7 @@ tests:
       - advance_to: 2026-03-10 12:00
         expect:
           waits_for: { opinion parks: [qian], opinion roads: [sun] }
-          reports: { by_unit: { counts: { parks green: 1, roads works: 1 } } }
+          reports: { by_unit: { counts: { parks green: 1, roads green: 1 } } }
       - { at: 2026-03-16 09:00, by: sun, item: a, branch: opinion roads, do: give, with: { words: fine }, refused: "Sun may not do `Give the opinion`; it is done by: Officer." }
       - advance_to: 2026-03-16 12:00
         expect: { waits_for: { opinion roads: [qian] }, may: { sun: [] } }
@@ -106,10 +111,41 @@ tests:
 }
 
 #[test]
+fn a_unit_that_was_merged_lacks_nothing_and_its_people_act_for_it() {
+    let alone = DIRECTORY.replace("committee: green, merged_into", "merged_into");
+    let (rules, problems) = check::load(&files(&alone));
+    assert!(rules.is_some() && problems.iter().all(|problem| !["W113", "E527"].contains(&problem.code)), "{problems:#?}");
+    let mut files = files(DIRECTORY);
+    let flow = files.get_mut("permit/flow.yaml").unwrap();
+    *flow = flow.replace(
+        "          - if: task.weight > 0\n",
+        "          - if: task.unit in actor.units\n            say: Only for your own bureau.\n          - if: task.weight > 0\n",
+    );
+    let story = r#"
+test_of: permit
+tests:
+  - name: for the bureau that was merged
+    starts_empty: true
+    ignore_notices: [decision_soon, decision_late, hearing_soon, hearing_late, weekly, opened]
+    steps:
+      - { at: 2026-03-02 09:00, by: li, item: a, do: file, with: { heading: Pipes, applicant: zhao, size: 12, kind: small } }
+      - { at: 2026-03-02 09:10, by: li, item: a, do: submit, with: { units: [parks, roads] } }
+      - { at: 2026-03-17 09:00, by: qian, item: a, branch: opinion roads, do: give, with: { words: fine } }
+"#;
+    files.insert("tests/own.test.yaml".into(), story.to_string());
+    let (rules, problems) = check::load(&files);
+    let told = stories(&rules.unwrap_or_else(|| panic!("{problems:#?}")), &files, None, Lang::En);
+    let outcomes = told.files.iter().flat_map(|file| &file.outcomes);
+    let lines: Vec<String> = outcomes.flat_map(|outcome| &outcome.differences).map(|difference| difference.text(Lang::En)).collect();
+    assert!(told.problems.is_empty() && lines.is_empty(), "{:#?} {lines:#?}", told.problems);
+}
+
+#[test]
 fn what_does_not_hold_together_is_told() {
     let table = [
         (DIRECTORY.replace("merged_into: { unit: parks,", "merged_into: { unit: park,"), "E112", "parks"),
         (DIRECTORY.replace("kind: bureau\n", "kind: bureau\n    merged_into: { unit: roads, from: 2027-01-01 }\n"), "E112", "comes back"),
+        (DIRECTORY.replace("unit: parks, from: 2026-03-16", "unit: roads, from: 2026-03-16"), "E112", "`roads` is merged"),
         (DIRECTORY.replace("from: 2026-04-01 }]\n  roads", "from: 2026-03-15 }]\n  roads"), "E112", "same day"),
         (DIRECTORY.replace("is: green, to", "is: gren, to"), "E112", "green"),
         (DIRECTORY.replace("{ title: Parks, to: 2026-03-10 }", "{ title: Parks }"), "E006", "to"),

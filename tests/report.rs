@@ -183,10 +183,19 @@ fn what_a_report_may_not_ask_is_told_with_what_is_near() {
         (format!("{}    of: item.income\n", figures("kind", one)), "E405", "income"),
         // Documents: their reports, and what their words read.
         (document("{ report: kids }"), "E710", "`kinds`"),
-        (document("{ report: permits.kinds }"), "E710", "`permit`"),
+        (document("{ report: permits.kinds }"), "E115", "`permit`"),
+        (
+            document("{ report: kinds, text: '{% if kinds.counted > 0 %}{{ kinds.rows.huge.count }}{% endif %}' }"),
+            "E710",
+            "`kinds.rows.huge.count`",
+        ),
+        (document("{ text: ' ' }"), "E710", "neither"),
+        (document("{ report: kinds }").replace("parts: [{ report: kinds }]", "parts: []"), "E710", "neither"),
+        (document("{ report: day }").replace("  kinds:", "  day:"), "E710", "another name"),
+        (document("{ report: permit }").replace("  kinds:", "  permit:"), "E710", "another name"),
         (document("{ heading: Nothing }"), "E710", "neither"),
         (document("{ report: kinds, text: 'All {{ kinds.cuonted }}' }"), "E710", "`kinds.cuonted`"),
-        (document("{ report: kinds, text: '{{ kinds.rows.lrge.count }}' }"), "E710", "`lrge.count`"),
+        (document("{ report: kinds, text: '{{ kinds.rows.lrge.count }}' }"), "E710", "`kinds.rows.lrge.count`"),
         (document("{ report: kinds, text: '{{ others.counted }}' }"), "E710", "others"),
         (document("{ report: kinds, text: '{{ kinds.counted | dat }}' }"), "E710", "dat"),
         (document("{ report: kinds }").replace("  d:", "  kinds:"), "E710", "another name"),
@@ -399,12 +408,17 @@ fn a_document_has_all_its_parts_in_one_workbook_and_on_one_page() {
     assert_eq!(book.sheet_names(), ["一、总体情况", "二、重点督办", "一览表", "三、下一步"]);
     let sheet = book.worksheet_range_at(0).unwrap().unwrap();
     let text = |row: u32| sheet.get_value((row, 0)).map(ToString::to_string).unwrap_or_default();
-    assert_eq!(
-        (text(1), text(8), text(10)),
-        ("市<住建>局 · 截至2024-12-31".into(), "全年交办16件。".into(), "<b>其中</b>14件按期。".into())
-    );
+    let above = ["办理情况报告", "市<住建>局 · 截至2024-12-31", "一、总体情况", "全年交办16件。", "<b>其中</b>14件按期。", "承办单位"];
+    assert_eq!([0, 1, 2, 3, 4, 5].map(text), above, "the words stand above their table");
     let words = book.worksheet_range_at(3).unwrap().unwrap();
-    assert_eq!(words.get_value((2, 0)), Some(&Data::String("继续办理。".into())));
+    assert_eq!(words.get_value((3, 0)), Some(&Data::String("继续办理。".into())));
+    let Made::Document(mut alike) = document() else { panic!("a document") };
+    for (part, heading) in alike.parts.iter_mut().zip(["Roads", "ROADS", "roads 2", "Roads/:?"]) {
+        part.heading = Some(heading.into());
+    }
+    let bytes = Format::Xlsx.write(&Made::Document(alike), &[], Lang::En).unwrap();
+    let book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
+    assert_eq!(book.sheet_names(), ["Roads", "ROADS 2", "roads 2 2", "Roads 3"], "no two differ by the size of letters alone");
 
     let page = String::from_utf8(Format::Html.write(&document(), &[], Lang::Zh).unwrap()).unwrap();
     let all = elements(&page);

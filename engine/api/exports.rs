@@ -4,8 +4,9 @@ use super::imports::find;
 use super::problem::Failure;
 use super::reports::failure;
 use super::request::{Asked, Named, Params};
-use crate::sheet::write::{Table, csv_to, workbook_bytes};
-use axum::http::{StatusCode, header};
+use crate::sheet::report::sheet_name;
+use crate::sheet::write::{Table, WriteError, csv_to, workbook_bytes};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -30,7 +31,8 @@ pub struct ExportParams {
 
 /// Every item as a row of the list that an import reads
 ///
-/// Columns of what is secret, or not for everybody to see, are not written.
+/// Columns of what is secret, or not for everybody to see, are not written: `duban-columns-kept` says how many, `duban-left-out` how many
+/// items did not begin as a row of the list would.
 #[utoipa::path(get, path = "/exports/{import}", tag = "imports", params(("import" = String, Path, min_length = 1, max_length = 200), ExportParams),
     responses((status = 200, description = "The list", content(
         (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -41,7 +43,8 @@ pub async fn export(asked: Asked, Named(name): Named<String>, Params(params): Pa
     let (rules, name) = find(&asked.app, &name)?;
     let exported = asked.app.export(&rules, &name, false, |_, _| {}).await.map_err(failure)?;
     let title = rules.setting.workflow.imports.get(&name).map(|import| import.sheet.clone().unwrap_or_else(|| import.title.clone()));
-    let sheet = title.unwrap_or_default().chars().take(31).collect();
+    let sheet = sheet_name(&title.unwrap_or_default());
+    let told = [("duban-left-out", exported.left_out), ("duban-columns-kept", exported.kept.len() as u64)];
     let written = tokio::task::spawn_blocking(move || match params.format {
         ListForm::Csv => {
             let mut out = Vec::new();
@@ -49,11 +52,14 @@ pub async fn export(asked: Asked, Named(name): Named<String>, Params(params): Pa
         }
         ListForm::Xlsx => {
             let table = Table { name: sheet, headings: exported.headings, rows: Box::new(exported.rows.into_iter()) };
-            workbook_bytes(vec![table]).map(|(bytes, _)| (bytes, super::imports::WORKBOOK[0], "xlsx"))
+            workbook_bytes(vec![table])
+                .and_then(|(bytes, left)| if left == 0 { Ok(bytes) } else { Err(WriteError::TooManyRows(left)) })
+                .map(|bytes| (bytes, super::imports::WORKBOOK[0], "xlsx"))
         }
     });
     let failed = |error: String| Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "no_form").with("what", error);
     let (bytes, kind, ending) = written.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
     let file = format!("attachment; filename=\"list.{ending}\"");
-    Ok(([(header::CONTENT_TYPE, kind.to_string()), (header::CONTENT_DISPOSITION, file)], bytes).into_response())
+    let told = told.map(|(name, count)| (HeaderName::from_static(name), count.to_string()));
+    Ok(([(header::CONTENT_TYPE, kind.to_string()), (header::CONTENT_DISPOSITION, file)], told, bytes).into_response())
 }

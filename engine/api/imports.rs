@@ -13,6 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -121,7 +122,8 @@ pub async fn import(
     asked.office_only()?;
     let (rules, name) = find(&asked.app, &name)?;
     let workflow = &rules.setting.workflow;
-    let reading = sheet::read_import_bytes(workbook.into(), &workflow.imports[&name], &workflow.fields, &rules.setting.directory);
+    let declared = workflow.imports[&name].under_headings(&asked.app.headings(&name).await?, &BTreeMap::new());
+    let reading = sheet::read_import_bytes(workbook.into(), &declared, &workflow.fields, &rules.setting.directory);
     let reading =
         reading.map_err(|error| Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_list").with("what", error.sentence(asked.lang)))?;
     let (problems, remarks) = (reading.problems.clone(), reading.remarks.clone());
@@ -132,6 +134,7 @@ pub async fn import(
         skip_bad_rows: params.skip_bad_rows,
         historic: params.how == Owing::Historic,
         via: Some("api".into()),
+        headings: BTreeMap::new(),
     };
     let imported = match kept_out {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.

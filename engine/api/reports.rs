@@ -7,7 +7,8 @@ use crate::app::{Format, FormatError, Made, ReportError, Wanted, titles};
 use crate::kernel::calendar::window::{day_of, start_of_day};
 use crate::kernel::report::cell::percent;
 use crate::kernel::report::days::{self, Each};
-use crate::kernel::report::{Cell, ColumnKind, Figures, Filled, Kind, NotOf, Table, hundredths_of_percent};
+use crate::kernel::report::document::Part;
+use crate::kernel::report::{Cell, ColumnKind, Figures, Filled, Kind, NotOf, Of, Table, hundredths_of_percent};
 use crate::kernel::words::{Lang, say};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -336,7 +337,7 @@ pub fn answer(made: &Made, known_on: Option<NaiveDate>, lang: Lang) -> ReportAns
 }
 
 fn whole(document: &Filled, known_on: Option<NaiveDate>, lang: Lang) -> DocumentView {
-    let part = |part: &crate::kernel::report::document::Part| PartView {
+    let part = |part: &Part| PartView {
         heading: part.heading.clone(),
         text: part.text.clone(),
         report: part.table.as_ref().map(|table| view(table, known_on, lang)),
@@ -352,7 +353,7 @@ fn whole(document: &Filled, known_on: Option<NaiveDate>, lang: Lang) -> Document
 }
 
 impl OfView {
-    fn of(of: &crate::kernel::report::Of) -> OfView {
+    fn of(of: &Of) -> OfView {
         OfView { value: of.value.to_string(), title: of.title.clone() }
     }
 }
@@ -464,6 +465,7 @@ pub(super) fn failure(error: ReportError) -> Failure {
             Failure::of(StatusCode::NOT_FOUND, "no_report").with("report", &name).with("known", &known).at("report", near)
         }
         ReportError::OfOneDay(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_one_day").with("title", title).at("from", None),
+        ReportError::OfWhom(title) => Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_whom").with("title", title).at("of", None),
         ReportError::NotOf(NotOf::Nobody(title)) => {
             Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "of_nobody").with("title", title).at("of", None)
         }

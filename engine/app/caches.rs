@@ -56,11 +56,11 @@ fn search(rules: &Rules, id: &str, fields: &Fields) -> String {
         let kind = rules.setting.workflow.fields.get(name).map(|field| &field.kind);
         for text in texts(value) {
             let title = match kind.map(inner) {
-                Some(Type::Unit) => directory.units.get(text).map(|unit| unit.title.as_str()),
-                Some(Type::Person) => directory.persons.get(text).map(|person| person.title.as_str()),
+                Some(Type::Unit) => directory.units.get(text).map(|unit| unit.titles().collect::<Vec<_>>().join("\n")),
+                Some(Type::Person) => directory.persons.get(text).map(|person| person.title.clone()),
                 _ => None,
             };
-            lines.push(title.unwrap_or(text).to_string());
+            lines.push(title.unwrap_or_else(|| text.to_string()));
         }
     }
     lines.join("\n")

@@ -20,8 +20,8 @@ pub struct Exported {
 }
 
 impl App {
-    /// Every item of the workflow as a row of one of its imports, in the order of the ids; With
-    /// `all`, also columns that are not for everybody. `seen` is told how many of how many.
+    /// Every item of the workflow as a row of one of its imports, in the order of the ids; with
+    /// `all`, also the columns that are not for everybody. `seen` is told how many of how many.
     pub async fn export(
         &self,
         rules: &Arc<Rules>,
@@ -37,7 +37,7 @@ impl App {
         let list = List::new(declared, workflow, &rules.setting.directory, all);
         let mut exported = Exported { headings: list.headings(), kept: list.kept(), ..Exported::default() };
         let counts = self.store.count_by_state().await?;
-        let all = counts.iter().filter(|(of, ..)| **of == *workflow.name).map(|(.., count)| count).sum();
+        let count = counts.iter().filter(|(of, ..)| **of == *workflow.name).map(|(.., count)| count).sum();
         let mut after = String::new();
         loop {
             let ids = self.store.ids(Some(&workflow.name), false, &after, PORTION).await?;
@@ -51,7 +51,7 @@ impl App {
                     None => exported.left_out += 1,
                 }
             }
-            seen((exported.rows.len() as u64) + exported.left_out, all);
+            seen((exported.rows.len() as u64) + exported.left_out, count);
         }
     }
 }

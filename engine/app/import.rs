@@ -14,8 +14,10 @@ use crate::kernel::model::value::Fields;
 use crate::kernel::rules::Rules;
 use crate::sheet::{Row, RowStep};
 use crate::store::facts::hex;
+use crate::store::{HEADINGS, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How a list is taken in.
@@ -28,7 +30,13 @@ pub struct Wishes {
     pub historic: bool,
     /// How the person who imports came in; recorded.
     pub via: Option<String>,
+    /// Columns that this list calls otherwise than the rules do; remembered when it is written.
+    #[serde(default)]
+    pub headings: BTreeMap<Name, String>,
 }
+
+/// What is remembered of lists: office → import → column → its heading.
+type Remembered = BTreeMap<String, BTreeMap<String, BTreeMap<Name, String>>>;
 
 /// What became of a list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -88,6 +96,11 @@ impl App {
             tried,
         };
         let Tried { answers, written, caused } = self.try_together(&groups, how).await?;
+        if written && !wishes.headings.is_empty() {
+            // The list is in, whether or not its headings can be kept.
+            let kept = self.remember(name, &wishes.headings).await;
+            kept.unwrap_or_else(|error| tracing::warn!(%error, "the headings of a list were not kept"));
+        }
         let mut out = Vec::with_capacity(rows.len());
         for ((group, answer), (number, item, refused)) in groups.iter().zip(answers).zip(found) {
             let (refused_action, answer) = match (refused, answer) {
@@ -101,6 +114,25 @@ impl App {
             out.push(ImportedRow { number, item, refused_action, answer });
         }
         Ok(Imported { rows: out, written, caused })
+    }
+
+    /// How lists called columns of an import before, where they called them otherwise.
+    pub async fn headings(&self, import: &str) -> Result<BTreeMap<Name, String>, StoreError> {
+        let mut all = self.remembered().await?;
+        Ok(all.get_mut(self.store.jurisdiction()).and_then(|here| here.remove(import)).unwrap_or_default())
+    }
+
+    async fn remembered(&self) -> Result<Remembered, StoreError> {
+        let kept = self.store.meta(HEADINGS).await?;
+        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    async fn remember(&self, import: &str, headings: &BTreeMap<Name, String>) -> Result<(), StoreError> {
+        let mut all = self.remembered().await?;
+        let here = all.entry(self.store.jurisdiction().to_string()).or_default();
+        here.entry(import.to_string()).or_default().extend(headings.clone());
+        let text = serde_json::to_string(&all).map_err(|error| StoreError::NotDone(error.to_string()))?;
+        self.store.set_meta(HEADINGS, &text).await
     }
 
     /// The command of one step of a row, on the item as it is by then.

@@ -110,11 +110,7 @@ impl App {
 
     fn unit_id(&self, text: &str) -> Result<Name, ListError> {
         let rules = self.rules();
-        let units = &rules.directory.units;
-        let found = units
-            .get_key_value(text)
-            .or_else(|| units.iter().find(|(_, unit)| unit.title == text || unit.also.iter().any(|also| also == text)));
-        found.map(|(id, _)| id.clone()).ok_or_else(|| ListError::Unit(text.to_string()))
+        rules.directory.unit_called(text).cloned().ok_or_else(|| ListError::Unit(text.to_string()))
     }
 
     /// How many items stand in which state of which workflow.

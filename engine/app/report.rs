@@ -30,6 +30,9 @@ pub enum ReportError {
     /// A list, or a document, is of one day.
     #[error("report `{0}` is of one day")]
     OfOneDay(String),
+    /// It is always of one, and nobody was named.
+    #[error("of whom is report `{0}`?")]
+    OfWhom(String),
     #[error(transparent)]
     NotOf(#[from] NotOf),
     #[error(transparent)]
@@ -75,11 +78,15 @@ impl App {
             if matches!(report.shape, Shape::List { .. }) {
                 of_one_day(&report.title)?;
             }
-            let tally = Tally::new(&rules, &name, days).of(whose.map(|text| find_of(&rules, report, text)).transpose()?);
+            let day = days.last().copied().unwrap_or_default();
+            let tally = Tally::new(&rules, &name, days).of(whose.map(|text| find_of(&rules, report, text, day)).transpose()?);
             return Ok(Made::Table(only(self.count(&rules, vec![tally], wanted.known_by, seen).await?)?));
         }
         let (Some(document), Some(day)) = (workflow.documents.get(&name), days.last().copied()) else { return Err(self.unknown(&name)) };
         of_one_day(&document.title)?;
+        if document.of_one && whose.is_none() {
+            return Err(ReportError::OfWhom(document.title.clone()));
+        }
         let mut tables: Vec<Option<Table>> = vec![None; document.parts.len()];
         let mut by_workflow: IndexMap<Name, Vec<(usize, Tally)>> = IndexMap::new();
         let mut of = None;
@@ -87,9 +94,16 @@ impl App {
             let Some((other, report)) = &part.report else { continue };
             let rules = other.as_ref().map_or_else(|| Ok(rules.clone()), |other| self.workflow_of(other))?;
             let declared = rules.setting.workflow.reports.get(report).ok_or_else(|| self.unknown(report))?;
-            let theirs = whose.map(|text| find_of(&rules, declared, text)).transpose()?;
+            let nobody = |error| match error {
+                NotOf::Nobody(_) => NotOf::Nobody(document.title.clone()),
+                error => error,
+            };
+            let theirs = whose.map(|text| find_of(&rules, declared, text, day).map_err(nobody)).transpose()?;
             of = theirs.clone().or(of);
             by_workflow.entry(rules.setting.workflow.name.clone()).or_default().push((place, Tally::new(&rules, report, days).of(theirs)));
+        }
+        if whose.is_some() && of.is_none() {
+            return Err(NotOf::Nobody(document.title.clone()).into());
         }
         for (workflow, tallies) in by_workflow {
             let rules = self.workflow_of(&workflow)?;
@@ -149,10 +163,12 @@ impl App {
         ids.into_iter().map(facts).collect()
     }
 
-    /// The workflow that declares a report or a document, and its name there; people may also call it by its title.
+    /// The workflow that declares a report or a document, and its name there; people may also call it by its title, or name its workflow.
     pub fn find_report(&self, name: &str) -> Result<(Arc<Rules>, Name), ReportError> {
         for rules in self.rules().workflows.values() {
-            if let Some((declared, _)) = titles(rules).find(|(declared, title)| ***declared == *name || *title == name) {
+            let workflow = &rules.setting.workflow.name;
+            let short = name.strip_prefix(&**workflow).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
+            if let Some((declared, _)) = titles(rules).find(|(declared, title)| ***declared == *short || *title == name) {
                 return Ok((rules.clone(), declared.clone()));
             }
         }

@@ -5,6 +5,7 @@ use super::office::{Office, Stop, wait_for};
 use super::{Context, exit, progress};
 use crate::app::ReportError;
 use crate::kernel::words::say;
+use crate::sheet::report::sheet_name;
 use crate::sheet::write::{Table, csv, workbook};
 use clap::Args;
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ async fn export(args: &ExportArgs, office: &Office, context: &Context) -> anyhow
     })?;
     let (count, left_out) = (exported.rows.len().to_string(), exported.left_out.to_string());
     let sheet = declared.sheet.clone().unwrap_or_else(|| declared.title.clone());
-    let table = Table { name: sheet.chars().take(31).collect(), headings: exported.headings, rows: Box::new(exported.rows.into_iter()) };
+    let table = Table { name: sheet_name(&sheet), headings: exported.headings, rows: Box::new(exported.rows.into_iter()) };
     let written = if as_text { csv(&args.file, table).map(|()| 0) } else { workbook(&args.file, vec![table]) };
     let too_many = written.map_err(|error| {
         let values = [("path", args.file.display().to_string()), ("what", error.to_string())];

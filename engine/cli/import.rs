@@ -6,17 +6,20 @@ use crate::api::client::ImportRequest;
 use crate::app::import::{Imported, Wishes};
 use crate::app::{Answer, Caused};
 use crate::kernel::model::Name;
+use crate::kernel::model::definition::{Column, Import};
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, refusal, say};
 use crate::sheet::{self, SheetProblem};
 use clap::{Args, ValueEnum};
 use owo_colors::OwoColorize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: duban import list.xlsx --dry-run")]
+#[command(after_help = "Example: duban import list.xlsx --dry-run
+         duban import list.xlsx --heading COLUMN=\"HEADING OF THE LIST\"")]
 pub struct ImportArgs {
     /// A workbook (.xlsx), or text with commas (.csv)
     pub file: PathBuf,
@@ -30,6 +33,9 @@ pub struct ImportArgs {
     /// owed until a person releases it
     #[arg(long = "as", value_enum, default_value_t = As::Live)]
     pub how: As,
+    /// A column that this list calls otherwise; remembered once it is taken in
+    #[arg(long = "heading", value_name = "COLUMN=HEADING")]
+    pub headings: Vec<String>,
     /// Take the good rows and leave out the others
     #[arg(long)]
     pub skip_bad_rows: bool,
@@ -63,12 +69,15 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let lang = context.lang;
     let (rules, name) = find(office, args.import.as_deref(), lang)?;
     let workflow = &rules.setting.workflow;
-    let declared = &workflow.imports[&name];
-    let reading = sheet::read_import(&args.file, declared, &workflow.fields, &rules.setting.directory)
+    let told = headings(&workflow.imports[&name], &args.headings, lang)?;
+    let known = office.app.headings(&name).await.map_err(|error| Stop::store(lang, &error))?;
+    let declared = workflow.imports[&name].under_headings(&known, &told);
+    let reading = sheet::read_import(&args.file, &declared, &workflow.fields, &rules.setting.directory)
         .map_err(|error| Stop { code: exit::FINDINGS, sentence: error.sentence(lang) })?;
     let (problems, remarks) = (reading.problems.clone(), reading.remarks.clone());
     let rows = reading.rows_or_problems(args.skip_bad_rows).unwrap_or_default();
-    let wishes = Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via() };
+    let wishes =
+        Wishes { dry_run: args.dry_run, skip_bad_rows: args.skip_bad_rows, historic: args.how == As::Historic, via: via(), headings: told };
     let kept_out = !problems.is_empty() && !args.skip_bad_rows;
     // Rows tried so far; while a server tries them, only that it is at work.
     let by_server = office.server().is_some() && !args.dry_run;
@@ -112,6 +121,22 @@ pub(super) fn find(office: &Office, name: Option<&str>, lang: Lang) -> anyhow::R
         (Some((rules, name, _)), None) => Ok((rules.clone(), name.clone())),
         _ => Err(Stop::usage(lang, "import.which", &[("known", &known())]).into()),
     }
+}
+
+/// What `--heading` says, by the names of the columns; these go by their usual headings, too.
+fn headings(import: &Import, told: &[String], lang: Lang) -> anyhow::Result<BTreeMap<Name, String>> {
+    let one = |text: &String| {
+        let wrong = || {
+            let known = import.columns.iter().map(|(name, column)| column.headings.first().map_or(&**name, String::as_str));
+            Stop::usage(lang, "import.heading", &[("text", text), ("known", &known.collect::<Vec<_>>().join(", "))])
+        };
+        let (column, heading) = text.split_once(['=', '＝']).ok_or_else(wrong)?;
+        let (column, heading) = (column.trim(), heading.trim());
+        let named = |(name, declared): &(&Name, &Column)| ***name == *column || declared.headings.iter().any(|known| known == column);
+        let (name, _) = import.columns.iter().find(named).filter(|_| !heading.is_empty()).ok_or_else(wrong)?;
+        Ok((name.clone(), heading.to_string()))
+    };
+    told.iter().map(one).collect()
 }
 
 /// How many rows are new, were there already, and were refused.

@@ -7,7 +7,9 @@ use super::{Context, exit, progress, table};
 use crate::app::PlanWishes;
 use crate::files;
 use crate::kernel::author::diff::{Difference, differences};
+use crate::kernel::decide::capture;
 use crate::kernel::explain::due::name_of;
+use crate::kernel::model::Name;
 use crate::kernel::model::definition::OpenItems;
 use crate::kernel::plan::{Busiest, Cause, Choices, Finding, Group, Mails, Plan, Row, Seen, What};
 use crate::kernel::read::phrase;
@@ -314,6 +316,13 @@ fn headline(group: &Group, old: Option<&Arc<Rules>>, new: Option<&Arc<Rules>>, l
         What::StateGone { state } => (state.to_string(), String::new()),
         What::Stuck { state } => (state.to_string(), String::new()),
         What::HolderLost { role } => (role_title(role, new.or(old)), String::new()),
+        What::HolderMoves { role, from, to } => {
+            let persons = |rules: Option<&Arc<Rules>>, ids: &[Name]| {
+                let title = |id: &Name| rules.map_or_else(|| id.to_string(), |rules| capture::title(rules, id));
+                ids.iter().map(title).collect::<Vec<_>>().join(&say(lang, "mail.comma", &[]))
+            };
+            (role_title(role, new.or(old)), format!("{} → {}", persons(old, from), persons(new, to)))
+        }
         What::Always { says } => (says.clone(), String::new()),
         What::Owed { deadline, rung } | What::RungPassed { deadline, rung } => (title(deadline), rung.to_string()),
         What::ActionLost { action, role } | What::ActionGained { action, role } => (title(action), role_title(role, new.or(old))),

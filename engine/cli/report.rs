@@ -132,6 +132,7 @@ fn stop(error: ReportError, lang: Lang) -> Stop {
     match error {
         ReportError::Unknown { name, known } => Stop::usage(lang, "report.unknown", &[("name", &name), ("known", &known)]),
         ReportError::OfOneDay(title) => Stop::usage(lang, "report.of_one_day", &[("title", &title)]),
+        ReportError::OfWhom(title) => Stop::usage(lang, "report.of_whom", &[("title", &title)]),
         ReportError::NotOf(NotOf::Nobody(title)) => Stop::usage(lang, "report.of_nobody", &[("title", &title)]),
         ReportError::NotOf(NotOf::Unknown { text, known }) => {
             let near = nearest(&text, known.iter().map(String::as_str));

@@ -19,8 +19,8 @@ pub struct SimilarArgs {
     #[arg(long, requires = "title")]
     pub workflow: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 10)]
-    pub limit: usize,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
 }
 
 pub fn run(args: &SimilarArgs, context: &Context) -> anyhow::Result<i32> {
@@ -41,7 +41,7 @@ pub fn run(args: &SimilarArgs, context: &Context) -> anyhow::Result<i32> {
                 (args.workflow.clone(), title.clone().unwrap_or_default())
             }
         };
-        let found = office.app.similar(workflow.as_deref(), &title, args.item.as_deref(), args.limit).await;
+        let found = office.app.similar(workflow.as_deref(), &title, args.item.as_deref(), usize::from(args.limit)).await;
         let found = found.map_err(|error| Stop::store(lang, &error))?;
         if context.json {
             let rows = found.iter().map(|(percent, row)| {

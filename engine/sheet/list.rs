@@ -4,10 +4,11 @@
 use super::write::Cell;
 use crate::kernel::derive::past;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::{Column, Field, Holder, Import, Workflow};
+use crate::kernel::model::definition::{Column, Field, Holder, Import, Set, SetValue, Workflow};
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::value::{Type, Value};
+use crate::kernel::rules::spellings_of;
 use crate::kernel::words::{Lang, say};
 use std::collections::HashMap;
 
@@ -32,7 +33,7 @@ impl<'r> List<'r> {
     pub fn new(import: &'r Import, workflow: &'r Workflow, directory: &'r Directory, all: bool) -> List<'r> {
         let columns = import.columns.iter().filter(|(name, _)| all || !is_kept(import, workflow, name)).collect();
         let lang = Lang::of(&workflow.languages);
-        let units = directory.units.values().flat_map(|unit| std::iter::once(&unit.title).chain(&unit.also)).map(String::as_str);
+        let units = directory.units.values().flat_map(|unit| unit.names());
         let persons = directory.persons.values().map(|person| person.title.as_str());
         List { import, workflow, columns, directory, lang, ambiguous: (several(units), several(persons)) }
     }
@@ -118,15 +119,30 @@ impl<'r> List<'r> {
     }
 }
 
-/// What is entered from the column is recorded in a field that not everybody may see.
+/// What is entered from the column is recorded in a field that not everybody may see: as it is, or by what an effect makes of it.
 fn is_kept(import: &Import, workflow: &Workflow, column: &Name) -> bool {
     let closed = |field: &Field| field.secret || !field.visible_to.is_empty() || field.sealed_until.is_some();
     import.steps.iter().any(|step| {
         let Some(action) = workflow.actions.get(&step.action) else { return false };
-        let asks = action.ask.iter().chain(action.by.iter().flat_map(|by| &by.ask)).filter(|ask| ask.records == Some(Holder::Item));
-        let mut fields = asks.filter(|ask| step.with.get(&ask.name) == Some(column)).filter_map(|ask| workflow.fields.get(&ask.name));
-        fields.any(closed)
+        let inputs: Vec<&Name> = step.with.iter().filter(|(_, from)| *from == column).map(|(input, _)| input).collect();
+        let asks = action.ask.iter().chain(action.by.iter().flat_map(|by| &by.ask)).filter(|ask| inputs.contains(&&ask.name));
+        let recorded = asks.filter(|ask| ask.records == Some(Holder::Item)).filter_map(|ask| workflow.fields.get(&ask.name));
+        let effects = std::iter::once(&action.effects).chain(action.choose.iter().map(|row| &row.effects));
+        let made = effects.flat_map(|effects| {
+            let of_item = effects.set.iter().map(|set| (None, set));
+            of_item.chain(effects.open.iter().flat_map(|open| open.set.iter().map(|set| (Some(&open.branch), set))))
+        });
+        let made = made
+            .filter(|(_, set)| matches!(&set.value, SetValue::Expr(expr) if inputs.iter().any(|input| reads_input(&expr.source, input))));
+        let field = |(kind, set): (Option<&Name>, &Set)| workflow.fields_of(kind.map(|kind| &**kind))?.get(&set.field);
+        recorded.chain(made.filter_map(field)).any(closed)
     })
+}
+
+/// Whether an expression reads what was entered under a name, in either spelling of the view.
+fn reads_input(source: &str, input: &str) -> bool {
+    let words: Vec<&str> = source.split(|sign: char| !sign.is_alphanumeric() && sign != '_').filter(|word| !word.is_empty()).collect();
+    words.windows(2).any(|pair| spellings_of("input").contains(&pair[0]) && pair[1] == input)
 }
 
 /// The texts that come more than once.

@@ -32,7 +32,7 @@ impl<'a> Lookup<'a> {
         let mut lookup = Lookup { units: HashMap::new(), persons: HashMap::new(), unit_titles: Vec::new(), person_titles: Vec::new() };
         for (id, unit) in &directory.units {
             lookup.unit_titles.push(&unit.title);
-            for name in [&**id, unit.title.as_str()].into_iter().chain(unit.also.iter().map(String::as_str)) {
+            for name in std::iter::once(&**id).chain(unit.names()) {
                 lookup.unit_titles.push(name);
                 add(&mut lookup.units, name, id);
             }

@@ -12,40 +12,43 @@ const A4: u8 = 9;
 const UPRIGHT: f64 = 88.0;
 /// No column is wider, in characters; longer texts are broken.
 const WIDEST: f64 = 44.0;
-/// Rows above the headings: the title and the day.
-const ABOVE: u32 = 2;
 /// What a sheet may be called, in characters.
 const SHEET_NAME: usize = 31;
 
 /// A workbook with one sheet: title, day, headings that stay and are repeated on every page, numbers as numbers, shares as percentages.
 pub fn workbook(table: &Table, remarks: &[String], lang: Lang) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
-    lay_out(book.add_worksheet(), table, &sheet_name(&table.title), remarks, lang)?;
+    let when = chart::when(table, lang);
+    let above = Above { title: &table.title, when: &when, lines: Vec::new() };
+    let sheet = book.add_worksheet();
+    sheet.set_name(sheet_name(&table.title))?;
+    lay_out(sheet, table, &above, remarks, lang)?;
     book.save_to_buffer()
 }
 
-/// A sheet for each table, with the words of its part below it; a sheet of their own for words that have none.
+/// A sheet for each part: the title of the document, the words of the part, and its table.
 pub fn document(document: &Filled, remarks: &[String], lang: Lang) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let mut names: Vec<String> = Vec::new();
-    for (place, part) in (1..).zip(&document.parts) {
+    let day = say(lang, "report.as_of", &[("day", &document.day.to_string())]);
+    let when = chart::whose(document.of.as_ref(), day);
+    for part in &document.parts {
         let title = part.heading.as_deref().or(part.table.as_ref().map(|table| table.title.as_str())).unwrap_or(&document.title);
-        let mut name = sheet_name(title);
-        if names.contains(&name) {
-            let kept: String = name.chars().take(SHEET_NAME - 4).collect();
-            name = format!("{kept} {place}");
-        }
-        names.push(name.clone());
-        let words: Vec<String> = part.text.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_string()).collect();
+        let name = free(&sheet_name(title), &names);
         let sheet = book.add_worksheet();
+        sheet.set_name(&name)?;
+        names.push(name);
+        let words: Vec<&str> = part.text.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let mut above = Above { title: &document.title, when: &when, lines: words };
+        above.lines.splice(..0, part.heading.as_deref());
         match &part.table {
-            Some(table) => lay_out(sheet, table, &name, &[words.as_slice(), remarks].concat(), lang)?,
+            Some(table) => lay_out(sheet, table, &above, remarks, lang)?,
             None => {
                 let forms = Forms::new(lang);
-                sheet.set_name(name)?.set_column_width(0, UPRIGHT)?.set_paper_size(A4);
-                sheet.write_string_with_format(0, 0, title, &forms.title)?;
-                for (row, line) in (ABOVE..).zip(&words) {
-                    sheet.write_string_with_format(row, 0, line, &forms.words)?;
+                sheet.set_column_width(0, UPRIGHT)?.set_paper_size(A4);
+                let below = above.write(sheet, 0, &forms, UPRIGHT)?;
+                for (row, remark) in (below..).zip(remarks) {
+                    sheet.write_string_with_format(row, 0, remark, &forms.remark)?;
                 }
             }
         }
@@ -53,18 +56,50 @@ pub fn document(document: &Filled, remarks: &[String], lang: Lang) -> Result<Vec
     book.save_to_buffer()
 }
 
-fn lay_out(sheet: &mut Worksheet, table: &Table, name: &str, remarks: &[String], lang: Lang) -> Result<(), XlsxError> {
-    sheet.set_name(name)?;
+/// What stands above a table, over all its columns.
+struct Above<'a> {
+    title: &'a str,
+    when: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl Above<'_> {
+    /// Gives the first row below. `room` is how wide it is, in characters.
+    fn write(&self, sheet: &mut Worksheet, last: u16, forms: &Forms, room: f64) -> Result<u32, XlsxError> {
+        across(sheet, 0, [0, last], self.title, &forms.title)?;
+        sheet.set_row_height(0, 36)?;
+        across(sheet, 1, [0, last], self.when, &forms.when)?;
+        let mut at = 2;
+        for line in &self.lines {
+            across(sheet, at, [0, last], line, &forms.words)?;
+            // A cell over several columns does not grow by itself.
+            sheet.set_row_height(at, 18.0 * (width(line, 2.0) / room.max(1.0)).ceil().max(1.0))?;
+            at += 1;
+        }
+        Ok(at)
+    }
+}
+
+/// A name that no sheet has yet: whether letters are small makes no difference to a workbook.
+fn free(name: &str, taken: &[String]) -> String {
+    let is_free = |name: &String| taken.iter().all(|other| other.to_lowercase() != name.to_lowercase());
+    let numbered = (2..).map(|number: u32| {
+        let number = format!(" {number}");
+        let kept: String = name.chars().take(SHEET_NAME - number.len()).collect();
+        format!("{kept}{number}")
+    });
+    std::iter::once(name.to_string()).chain(numbered).find(is_free).unwrap_or_default()
+}
+
+fn lay_out(sheet: &mut Worksheet, table: &Table, above: &Above, remarks: &[String], lang: Lang) -> Result<(), XlsxError> {
     let forms = Forms::new(lang);
     let widths = widths(table, lang);
     for (place, wide) in (0..).zip(&widths) {
         sheet.set_column_width(place, *wide)?;
     }
     let last = u16::try_from(widths.len().max(1) - 1).unwrap_or(u16::MAX);
-    across(sheet, 0, [0, last], &table.title, &forms.title)?;
-    sheet.set_row_height(0, 36)?;
-    across(sheet, 1, [0, last], &chart::when(table, lang), &forms.when)?;
-    let body = forms.head(sheet, table, lang)?;
+    let head = above.write(sheet, last, &forms, widths.iter().sum())?;
+    let body = forms.head(sheet, head, table, lang)?;
     let keys = u16::try_from(table.keys.len()).unwrap_or(u16::MAX);
     let mut at = body;
     for row in &table.rows {
@@ -93,7 +128,7 @@ fn lay_out(sheet: &mut Worksheet, table: &Table, name: &str, remarks: &[String],
     }
     sheet.set_freeze_panes(body, keys)?;
     sheet.set_paper_size(A4).set_margins(0.6, 0.6, 0.7, 0.7, 0.3, 0.3).set_print_center_horizontally(true).set_print_fit_to_pages(1, 0);
-    sheet.set_repeat_rows(ABOVE, body - 1)?;
+    sheet.set_repeat_rows(head, body - 1)?;
     sheet.set_footer(say(lang, "report.footer", &[]));
     if widths.iter().sum::<f64>() > UPRIGHT {
         sheet.set_landscape();
@@ -154,7 +189,7 @@ fn totals(table: &Table) -> Vec<Cell> {
 }
 
 /// Some signs may not stand in the name of a sheet.
-fn sheet_name(title: &str) -> String {
+pub fn sheet_name(title: &str) -> String {
     let fits = |sign: char| !matches!(sign, '[' | ']' | ':' | '*' | '?' | '/' | '\\') && !sign.is_control();
     let name: String = title.chars().filter(|sign| fits(*sign)).take(SHEET_NAME).collect();
     let name = name.trim_matches('\'').to_string();
@@ -233,25 +268,25 @@ impl Forms {
             day: both(cell().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Center)),
             centred: both(cell().set_align(FormatAlign::Center)),
             remark: plain().set_font_size(10),
-            words: plain().set_text_wrap(),
+            words: plain().set_text_wrap().set_align(FormatAlign::Top),
         }
     }
 
     /// The headings: of a series the days above what is said of each. Gives the first row below.
-    fn head(&self, sheet: &mut Worksheet, table: &Table, lang: Lang) -> Result<u32, XlsxError> {
-        let below = if table.is_series() { ABOVE + 1 } else { ABOVE };
+    fn head(&self, sheet: &mut Worksheet, above: u32, table: &Table, lang: Lang) -> Result<u32, XlsxError> {
+        let below = if table.is_series() { above + 1 } else { above };
         for (place, key) in (0..).zip(&table.keys) {
             let text = table.key_heading(key, lang);
-            match below > ABOVE {
-                true => drop(sheet.merge_range(ABOVE, place, below, place, &text, &self.head)?),
-                false => drop(sheet.write_string_with_format(ABOVE, place, text, &self.head)?),
+            match below > above {
+                true => drop(sheet.merge_range(above, place, below, place, &text, &self.head)?),
+                false => drop(sheet.write_string_with_format(above, place, text, &self.head)?),
             }
         }
         let mut place = u16::try_from(table.keys.len()).unwrap_or(u16::MAX);
         for day in &table.days {
             let last = place + u16::try_from(table.columns.len().max(1) - 1).unwrap_or_default();
             if table.is_series() {
-                across(sheet, ABOVE, [place, last], &day.to_string(), &self.head)?;
+                across(sheet, above, [place, last], &day.to_string(), &self.head)?;
             }
             for column in &table.columns {
                 sheet.write_string_with_format(below, place, table.heading(column, lang), &self.head)?;

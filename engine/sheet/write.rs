@@ -35,6 +35,8 @@ pub enum WriteError {
     Workbook(#[from] XlsxError),
     #[error(transparent)]
     File(#[from] std::io::Error),
+    #[error("{0} rows do not fit into a sheet")]
+    TooManyRows(u64),
 }
 
 impl From<&str> for Cell {

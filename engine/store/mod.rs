@@ -108,6 +108,9 @@ fn never_filled(place: &Place) -> StoreError {
     StoreError::Unfit { path: place.to_string(), why: Unfit::HalfFilled }
 }
 
+/// How lists that were taken in call their columns.
+pub const HEADINGS: &str = "headings";
+
 /// Where the office of this database has gone.
 const MOVED_TO: &str = "moved_to";
 

@@ -170,7 +170,7 @@ pub async fn carry(from: &Place, to: &Place, now: Instant, told: impl Fn(&str, u
     if chained != items {
         return Err(MoveError::Differs(format!("{items} items were carried, but only {chained} have facts")));
     }
-    for name in ["instance", "clock"] {
+    for name in ["instance", "clock", super::HEADINGS] {
         if let Some(value) = old.meta(name).await? {
             new.set_meta(name, &value).await?;
         }

@@ -35,6 +35,7 @@ fn dates_follow_the_language_of_the_reader() {
     values["lang"] = json!("en");
     assert_eq!(render::line("{{ due.answer.date | date }}", &values).unwrap(), "Tuesday, 30 June 2026");
     assert_eq!(render::line("{{ due.answer.date | date_short }}", &values).unwrap(), "30 June");
+    assert_eq!(render::line("{{ due.answer.date | date_year }}", &values).unwrap(), "30 June 2026");
 }
 
 #[test]

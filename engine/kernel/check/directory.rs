@@ -7,7 +7,6 @@ use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::problem::{Place, Places, Problem};
-use crate::kernel::time::Date;
 use std::collections::BTreeSet;
 
 pub fn check(at: &Checked) -> Vec<Problem> {
@@ -73,6 +72,12 @@ fn no_address(at: &Checked, problems: &mut Vec<Problem>) {
     }
 }
 
+/// What a unit was merged into leads back to it.
+fn comes_back(directory: &Directory, id: &Name) -> bool {
+    let next = |unit: &&Name| directory.units.get(*unit)?.merged_into.as_ref().map(|row| &row.value);
+    std::iter::successors(next(&id), next).take(directory.units.len()).any(|unit| unit == id)
+}
+
 /// What the directory names but does not have (E112), whatever the workflows are.
 pub fn in_itself(directory: &Directory, places: &Places) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -96,8 +101,7 @@ pub fn in_itself(directory: &Directory, places: &Places) -> Vec<Problem> {
         unit.committee.iter().for_each(|row| unknown(format!("units.{id}.committee"), &row.value, units()));
         unit.merged_into.iter().for_each(|row| unknown(format!("units.{id}.merged_into.unit"), &row.value, units()));
     }
-    let last = |id: &Name| directory.units.get(directory.successor(id, Date::MAX)).is_some_and(|unit| unit.merged_into.is_some());
-    let circles: Vec<&Name> = directory.units.keys().filter(|id| last(id)).collect();
+    let circles: Vec<&Name> = directory.units.keys().filter(|id| comes_back(directory, id)).collect();
     for (id, person) in &directory.persons {
         for (index, row) in person.duties.iter().enumerate() {
             unknown(format!("persons.{id}.duties[{index}].unit"), &row.value.unit, units());

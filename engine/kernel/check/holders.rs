@@ -132,13 +132,14 @@ impl Staff<'_, '_> {
         let with: HashSet<Option<&Name>> =
             units.values().filter(|unit| !relation(unit).is_empty()).map(|unit| unit.kind.as_ref()).collect();
         let lasts = |unit: &Unit| relation(unit).iter().any(|row| row.to.is_none());
-        let lacks = |id: &&Name| units.get(*id).is_some_and(|unit| !lasts(unit) && with.contains(&unit.kind.as_ref()));
+        let now = |id: &Name| self.directory().standing_for(id, Date::MAX);
+        let lacks = |id: &&Name| now(id).is_some_and(|unit| !lasts(unit) && with.contains(&unit.kind.as_ref()));
         let lacking: Vec<Name> = from.iter().filter(lacks).cloned().collect();
         if !lacking.is_empty() {
             gaps.push(Nobody::Relation(lacking));
         }
         let reached: BTreeSet<Name> =
-            from.iter().filter_map(|id| units.get(id)).flat_map(|unit| relation(unit).iter().map(|row| row.value.clone())).collect();
+            from.iter().filter_map(now).flat_map(|unit| relation(unit).iter().map(|row| row.value.clone())).collect();
         units.keys().filter(|id| reached.contains(*id)).cloned().collect()
     }
 }

@@ -87,7 +87,7 @@ pub fn branch<'a>(rules: &Rules, item: &'a Item, address: &BranchAddress, action
     }
     let directory = &rules.setting.directory;
     let is_meant = |id: &str| {
-        let title = directory.units.get(id).is_some_and(|unit| unit.title == which || unit.also.iter().any(|also| also == which));
+        let title = directory.units.get(id).is_some_and(|unit| unit.is_called(which));
         id == which || title || directory.persons.get(id).is_some_and(|person| person.title == which)
     };
     let fits = |branch: &&Branch| {

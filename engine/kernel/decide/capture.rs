@@ -63,7 +63,7 @@ pub fn for_sentence(rules: &Rules, item: &Item, view: &View) -> Json {
 
 fn item_values(rules: &Rules, item: &Item) -> Json {
     let workflow = &rules.setting.workflow;
-    let mut out = fields(rules, &workflow.fields, &item.fields);
+    let mut out = fields(rules, &workflow.fields, &item.fields, item.today);
     out.insert("id".into(), json!(item.id));
     out.insert("state".into(), json!(item.state));
     let title = workflow.states.get(&item.state).map_or_else(|| item.state.to_string(), |state| state.title.clone());
@@ -76,10 +76,10 @@ fn item_values(rules: &Rules, item: &Item) -> Json {
 fn branch_values(rules: &Rules, item: &Item, no: u32) -> Json {
     let Some(branch) = item.branch(no) else { return Json::Null };
     let Some(kind) = rules.setting.workflow.branches.get(&branch.kind) else { return Json::Null };
-    let mut out = fields(rules, &kind.fields, &branch.fields);
+    let mut out = fields(rules, &kind.fields, &branch.fields, item.today);
     for built_in in ["unit", "person"] {
         if let Some(id) = branch.fields.get(built_in).and_then(Value::as_text) {
-            out.entry(built_in).or_insert_with(|| json!(title(rules, id)));
+            out.entry(built_in).or_insert_with(|| json!(title_on(rules, id, item.today)));
             out.insert(format!("{built_in}_id"), json!(id));
         }
     }
@@ -94,11 +94,11 @@ fn branch_values(rules: &Rules, item: &Item, no: u32) -> Json {
 }
 
 /// Every declared field, empty ones as null, so that a strict template can ask for them; secret ones are left out.
-fn fields(rules: &Rules, declared: &Section<Field>, values: &Fields) -> Map<String, Json> {
+fn fields(rules: &Rules, declared: &Section<Field>, values: &Fields, day: Date) -> Map<String, Json> {
     let mut out = Map::new();
     for (name, field) in declared.iter().filter(|(_, field)| !field.secret) {
         let value = values.get(name).unwrap_or(&Value::Empty);
-        out.insert(name.to_string(), typed(rules, &field.kind, value));
+        out.insert(name.to_string(), typed(rules, &field.kind, value, day));
         if matches!(field.kind, Type::Choice(_)) {
             let title = value.as_text().map(|option| field.option_titles.get(option).cloned().unwrap_or_else(|| option.to_string()));
             out.insert(format!("{name}_title"), json!(title));
@@ -107,13 +107,13 @@ fn fields(rules: &Rules, declared: &Section<Field>, values: &Fields) -> Map<Stri
     out
 }
 
-fn typed(rules: &Rules, kind: &Type, value: &Value) -> Json {
+fn typed(rules: &Rules, kind: &Type, value: &Value, day: Date) -> Json {
     match (kind, value) {
-        (Type::Person | Type::Unit, Value::Text(id)) => json!(title(rules, id)),
-        (Type::List(kind), Value::List(list)) => Json::Array(list.iter().map(|value| typed(rules, kind, value)).collect()),
+        (Type::Person | Type::Unit, Value::Text(id)) => json!(title_on(rules, id, day)),
+        (Type::List(kind), Value::List(list)) => Json::Array(list.iter().map(|value| typed(rules, kind, value, day)).collect()),
         (Type::Record(branch), Value::Record(record)) => {
             let declared = rules.setting.workflow.fields_of(Some(branch));
-            declared.map_or(Json::Null, |declared| Json::Object(fields(rules, declared, record)))
+            declared.map_or(Json::Null, |declared| Json::Object(fields(rules, declared, record, day)))
         }
         (_, value) => plain(value),
     }
@@ -141,7 +141,7 @@ fn input_values(rules: &Rules, item: &Item, fact: &Fact) -> Json {
     let mut out = Map::new();
     for ask in asks {
         let value = fact.input.get(&ask.name).unwrap_or(&Value::Empty);
-        out.insert(ask.name.to_string(), typed(rules, &ask.kind, value));
+        out.insert(ask.name.to_string(), typed(rules, &ask.kind, value, item.today));
     }
     Json::Object(out)
 }
@@ -219,7 +219,8 @@ fn requests(rules: &Rules, item: &Item, task: Option<u32>) -> Json {
         let holder = if request.branch.is_some() { task } else { None };
         let asked = item.requests.iter().rev().find(|asked| asked.request == *name && asked.branch == holder);
         let value = |ask: &Ask| asked.and_then(|asked| asked.input.get(&ask.name)).unwrap_or(&Value::Empty);
-        let fields: Map<String, Json> = request.ask.iter().map(|ask| (ask.name.to_string(), typed(rules, &ask.kind, value(ask)))).collect();
+        let fields: Map<String, Json> =
+            request.ask.iter().map(|ask| (ask.name.to_string(), typed(rules, &ask.kind, value(ask), item.today))).collect();
         (name.to_string(), Json::Object(fields))
     };
     Json::Object(rules.setting.workflow.requests.iter().map(of).collect())
@@ -239,7 +240,7 @@ pub fn person_values(rules: &Rules, person: Option<&Name>, role: Option<&Name>, 
     json!({
         "person": person,
         "name": person.map(|person| person_title(rules, person)),
-        "unit": unit.map(|unit| title(rules, unit)),
+        "unit": unit.map(|unit| title_on(rules, unit, today)),
         "phone": known.and_then(|known| known.phone.clone()),
         "role": role,
         "role_title": role_title,
@@ -252,8 +253,12 @@ fn person_title(rules: &Rules, person: &Name) -> String {
 
 /// A unit's or a person's title, the id when the directory does not know it.
 pub fn title(rules: &Rules, id: &Name) -> String {
-    let directory = &rules.setting.directory;
-    let unit = directory.units.get(id).map(|unit| unit.title.clone());
+    title_on(rules, id, Date::MAX)
+}
+
+/// The same as it was on a day.
+pub fn title_on(rules: &Rules, id: &Name, day: Date) -> String {
+    let unit = rules.setting.directory.units.get(id).map(|unit| unit.title_on(day).to_string());
     unit.unwrap_or_else(|| person_title(rules, id))
 }
 

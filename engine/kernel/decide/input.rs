@@ -111,12 +111,9 @@ fn clean(text: &str) -> bool {
 }
 
 fn unit(rules: &Rules, text: &Name) -> Result<Value, Option<String>> {
-    let units = &rules.setting.directory.units;
-    if units.contains_key(text) {
-        return Ok(Value::Text(text.clone()));
-    }
-    let found = units.iter().find(|(_, unit)| unit.title == **text || unit.also.iter().any(|also| **text == **also));
-    found.map(|(id, _)| Value::Text(id.clone())).ok_or_else(|| nearest(text, units.iter().map(|(_, unit)| unit.title.as_str())))
+    let directory = &rules.setting.directory;
+    let titles = || directory.units.values().map(|unit| unit.title.as_str());
+    directory.unit_called(text).map(|id| Value::Text(id.clone())).ok_or_else(|| nearest(text, titles()))
 }
 
 fn person(rules: &Rules, text: &Name) -> Result<Value, Option<String>> {

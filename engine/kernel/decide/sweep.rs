@@ -55,7 +55,8 @@ pub fn to_make(rules: &Rules, sweep: &str, slot: &str, on: Date, now: Instant) -
     let Some(creates) = &declared.creates else { return Ok(Vec::new()) };
     let directory = &rules.setting.directory;
     let entries: Vec<&Name> = match creates.for_each {
-        ForEach::Units => directory.units.keys().collect(),
+        // What was merged into another has nothing to come.
+        ForEach::Units => directory.units.keys().filter(|id| directory.successor(id, on) == &***id).collect(),
         ForEach::Persons => directory.persons.keys().collect(),
     };
     let blank = Arc::new(fold::begin(rules, "", on, day_of(now, workflow.timezone)));

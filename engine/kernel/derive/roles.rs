@@ -86,7 +86,7 @@ pub fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>, day
     let directory = &rules.setting.directory;
     let up = |path: &UnitPath, step: fn(&Unit, Date) -> Option<&Name>| {
         let below = units(rules, item, path, task, day);
-        let step = |unit: &Name| step(directory.units.get(directory.successor(unit, day))?, day).cloned();
+        let step = |unit: &Name| step(directory.standing_for(unit, day)?, day).cloned();
         below.iter().filter_map(step).collect()
     };
     match path {

@@ -8,6 +8,7 @@ use super::value::{Fields, Type, Value};
 use crate::kernel::time::{Date, Length};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
 pub use super::report::{Document, Figure, Measure, Part, Report, RowKey, Shape, Shown};
@@ -682,6 +683,24 @@ pub struct Import {
     pub columns: Section<Column>,
     /// What is done with each row, in order; the first creates the item.
     pub steps: Vec<ImportStep>,
+}
+
+impl Import {
+    /// Where a list calls columns otherwise: those in `known` may have that heading as well, those in `told` have no other.
+    pub fn under_headings(&self, known: &BTreeMap<Name, String>, told: &BTreeMap<Name, String>) -> Import {
+        let mut import = self.clone();
+        for (name, heading) in known {
+            if let Some(column) = import.columns.get_mut(name).filter(|column| !column.headings.contains(heading)) {
+                column.headings.push(heading.clone());
+            }
+        }
+        for (name, heading) in told {
+            if let Some(column) = import.columns.get_mut(name) {
+                column.headings = vec![heading.clone()];
+            }
+        }
+        import
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -75,6 +75,21 @@ impl Unit {
         self.committee.iter().find(|row| row.holds_on(day)).map(|row| &row.value)
     }
 
+    /// Whether it is, or was, called so.
+    pub fn is_called(&self, text: &str) -> bool {
+        self.names().any(|name| name == text)
+    }
+
+    /// Its titles, the present one first.
+    pub fn titles(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.title).chain(self.formerly.iter().map(|row| &row.value)).map(String::as_str)
+    }
+
+    /// All that it is and was called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.titles().chain(self.also.iter().map(String::as_str))
+    }
+
     /// What it was called on a day.
     pub fn title_on(&self, day: Date) -> &str {
         self.formerly.iter().find(|row| row.holds_on(day)).map_or(&self.title, |row| &row.value)
@@ -82,6 +97,17 @@ impl Unit {
 }
 
 impl Directory {
+    /// A unit by its id or by what it is, or was, called.
+    pub fn unit_called(&self, text: &str) -> Option<&Name> {
+        let by_id = self.units.get_key_value(text);
+        by_id.or_else(|| self.units.iter().find(|(_, unit)| unit.is_called(text))).map(|(id, _)| id)
+    }
+
+    /// What is known on a day of the unit that has a unit's duties then.
+    pub fn standing_for(&self, unit: &str, day: Date) -> Option<&Unit> {
+        self.units.get(self.successor(unit, day))
+    }
+
     /// The unit that has a unit's duties on a day: itself, or what it was merged into.
     pub fn successor<'d>(&'d self, unit: &'d str, day: Date) -> &'d str {
         let mut now = unit;

@@ -21,6 +21,8 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct Document {
     pub title: String,
+    /// It is always of one unit, person or option: whoever asks for it says of which.
+    pub of_one: bool,
     pub parts: Vec<Part>,
 }
 

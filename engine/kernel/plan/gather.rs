@@ -54,7 +54,7 @@ impl Group {
             _ if self.overdue() > 0 => 3,
             What::Date { .. } | What::NoDate { .. } | What::NewDate { .. } => 4,
             What::Owed { .. } => 5,
-            What::ActionLost { .. } => 6,
+            What::HolderMoves { .. } | What::ActionLost { .. } => 6,
             What::RungPassed { .. } => 7,
             What::ActionGained { .. } => 8,
             What::StateMoves { .. } | What::DeadlineMoves { .. } | What::FieldMoves { .. } | What::BranchMoves { .. } => 9,

@@ -69,6 +69,12 @@ pub enum What {
     HolderLost {
         role: Name,
     },
+    /// A role that it needs is held by others from now on.
+    HolderMoves {
+        role: Name,
+        from: Vec<Name>,
+        to: Vec<Name>,
+    },
     /// A running deadline has another date.
     Date {
         deadline: Name,

@@ -27,7 +27,7 @@ pub fn compare(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut V
         found.push(Difference { what, cause: Cause::of(format!("states.{}", after.state)), row: Row::of(&before.id, None) });
     }
     if pair.holders {
-        lost_holders(pair, before, after, found);
+        moved_holders(pair, before, after, found);
     }
     if pair.always {
         always(pair, before, after, found);
@@ -103,7 +103,7 @@ fn can_move(rules: &Rules, item: &Item) -> bool {
 }
 
 /// Roles that the item needs where it stands: owners of its states, and who is told by the ladders that run.
-fn lost_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut Vec<Difference>) {
+fn moved_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut Vec<Difference>) {
     let workflow = &pair.new.setting.workflow;
     let mut needed: BTreeSet<(&Name, Option<u32>)> = roles::owners(&pair.new, after).into_iter().collect();
     for clock in after.clocks.iter().filter(|clock| clock.is_running()) {
@@ -114,11 +114,18 @@ fn lost_holders(pair: &Pair, before: &Arc<Item>, after: &Arc<Item>, found: &mut 
     }
     for (role, task) in needed {
         let (was, is) = (&pair.old.setting.workflow.roles, &workflow.roles);
-        if was.contains_key(role) && roles::nobody(&pair.new, after, role, task) && !roles::nobody(&pair.old, before, role, task) {
+        let from = roles::holders(&pair.old, before, role, task, before.today).unwrap_or_default();
+        let to = roles::holders(&pair.new, after, role, task, after.today).unwrap_or_default();
+        let lost = roles::nobody(&pair.new, after, role, task);
+        if was.contains_key(role) && (lost || from != to) && !roles::nobody(&pair.old, before, role, task) {
             let same = was.get(role).map(|role| &role.who).map(|who| format!("{who:?}"))
                 == is.get(role).map(|role| &role.who).map(|who| format!("{who:?}"));
             let cause = if same { Cause::of("directory") } else { Cause::of(format!("roles.{role}")) };
-            found.push(Difference { what: What::HolderLost { role: role.clone() }, cause, row: Row::of(&before.id, task) });
+            let what = match lost {
+                true => What::HolderLost { role: role.clone() },
+                false => What::HolderMoves { role: role.clone(), from, to },
+            };
+            found.push(Difference { what, cause, row: Row::of(&before.id, task) });
         }
     }
 }

@@ -121,7 +121,7 @@ pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do"
 pub const CREATES: [&str; 3] = ["do", "id", "with"];
 pub const REPORT: [&str; 10] = ["title", "over", "when", "of", "by", "share", "columns", "total", "list", "order"];
 pub const FIGURE: [&str; 7] = ["title", "count", "sum", "earliest", "latest", "share", "of"];
-pub const DOCUMENT: [&str; 2] = ["title", "parts"];
+pub const DOCUMENT: [&str; 3] = ["title", "of_one", "parts"];
 pub const PART: [&str; 3] = ["heading", "text", "report"];
 
 pub const FORM: [&str; 3] = ["title", "of", "template"];

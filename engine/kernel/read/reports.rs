@@ -40,8 +40,9 @@ pub fn read(reader: &mut Reader, node: &Node) -> Option<Report> {
 pub fn document(reader: &mut Reader, node: &Node) -> Option<Document> {
     let row = reader.row(node, &keys::DOCUMENT)?;
     let title = reader.need_text(row, "title");
+    let of_one = reader.yes(row, "of_one");
     let nodes = reader.need(row, "parts").map(|node| reader.list(node)).unwrap_or_default();
-    Some(Document { title, parts: nodes.iter().filter_map(|node| part(reader, node)).collect() })
+    Some(Document { title, of_one, parts: nodes.iter().filter_map(|node| part(reader, node)).collect() })
 }
 
 fn part(reader: &mut Reader, node: &Node) -> Option<Part> {

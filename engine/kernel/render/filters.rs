@@ -10,6 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, State};
 
 pub fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("date", |state: &State, value: &Value| dated(state, value, "render.date"));
+    environment.add_filter("date_year", |state: &State, value: &Value| dated(state, value, "render.date_year"));
     environment.add_filter("date_short", |state: &State, value: &Value| dated(state, value, "render.date_short"));
     environment.add_filter("weekday", |state: &State, value: &Value| dated(state, value, "render.weekday"));
     environment.add_filter("number", number);

@@ -57,7 +57,10 @@ pub fn when(table: &Table, lang: Lang) -> String {
 
 /// Whom it is of, before the day.
 pub fn whose(of: Option<&super::Of>, when: String) -> String {
-    of.map_or(when.clone(), |of| format!("{} · {when}", of.title))
+    match of {
+        Some(of) => format!("{} · {when}", of.title),
+        None => when,
+    }
 }
 
 /// The patterns of the pieces, each of another make; then that of a whole behind its part.

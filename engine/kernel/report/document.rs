@@ -1,8 +1,8 @@
 //! A document: several reports of the same day under one title, with words that cite their figures.
 
-use super::{Cell, Kind, Of, Table, tally};
+use super::{Cell, Of, Table, tally};
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::Document;
+use crate::kernel::model::definition::{self, Document};
 use crate::kernel::render::{self, RenderError};
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Date;
@@ -54,21 +54,45 @@ pub fn fill(
     Ok(Filled { name: name.clone(), title: document.title.clone(), day, of, parts })
 }
 
-/// A document as it is when nothing has happened yet: what its words read has to be there even then. `of_workflow` finds the others.
-pub fn blank<'r>(
+/// What the words of a document read that is not there while nothing has been counted: the path of the part, and the name or what else is
+/// wrong. `of_workflow` finds the rules of other workflows.
+pub fn unread<'r>(
     rules: &'r Rules,
-    name: &Name,
     document: &Document,
     day: Date,
     of_workflow: impl Fn(&Name) -> Option<&'r Rules>,
-) -> Result<Filled, TextError> {
-    let table = |part: &crate::kernel::model::definition::Part| {
+) -> Vec<(Name, String)> {
+    let table = |part: &definition::Part| {
         let (workflow, report) = part.report.as_ref()?;
         let rules = workflow.as_ref().map_or(Some(rules), &of_workflow)?;
         Some(tally::blank(rules, report, &[day]))
     };
     let tables: Vec<Option<Table>> = document.parts.iter().map(table).collect();
-    fill(rules, name, document, &tables, day, None)
+    let lang = Lang::of(&rules.setting.workflow.languages);
+    let values = values(document, &tables, day, None, lang);
+    let mut found = Vec::new();
+    for part in &document.parts {
+        let Some(text) = &part.text else { continue };
+        let missing: Vec<String> = match render::names_read(text) {
+            Ok(names) => {
+                names.into_iter().filter(|read| !is_there(&values, &read.name)).map(|read| format!("`{}`", read.written)).collect()
+            }
+            Err(error) => vec![error.what],
+        };
+        let fills = || render::text_in(lang, text, &values).err().map(|error| error.what);
+        match missing.is_empty() {
+            true => found.extend(fills().map(|what| (part.path.clone(), what))),
+            false => found.push((part.path.clone(), missing.join(" "))),
+        }
+    }
+    found
+}
+
+/// A path with dots; what is read of every entry of a list cannot be told beforehand.
+fn is_there(values: &Json, path: &str) -> bool {
+    let steps = path.split('.').map_while(|step| if step.contains("[]") { None } else { Some(step) });
+    let end = steps.into_iter().try_fold(values, |value, step| value.get(step));
+    end.is_some()
 }
 
 /// What the words may read: the day, whom it is of, and each report by its name, those of other workflows under theirs.
@@ -83,14 +107,16 @@ fn values(document: &Document, tables: &[Option<Table>], day: Date, of: Option<&
             None => drop(all.insert(report.to_string(), said)),
             Some(workflow) => {
                 let others = all.entry(workflow.to_string()).or_insert_with(|| json!({}));
-                others[&**report] = said;
+                if let Json::Object(others) = others {
+                    others.insert(report.to_string(), said);
+                }
             }
         }
     }
     Json::Object(all)
 }
 
-/// How many were counted, the figures over everything, and those of each row by the value of its first key.
+/// How many were counted, the figures over everything, and those of each row by the value of its key.
 fn figures(table: &Table, lang: Lang) -> Json {
     let columns = |cells: Option<&Vec<Cell>>| {
         let cells = table.columns.iter().zip(cells.into_iter().flatten());
@@ -104,7 +130,8 @@ fn figures(table: &Table, lang: Lang) -> Json {
         cells.map(|(column, cell)| (column.name.to_string(), value(cell))).collect::<Map<_, _>>()
     };
     let mut said = json!({ "counted": table.counted.last(), "total": columns(table.totals.last()) });
-    if table.kind != Kind::List {
+    // By a value of the only key; of several no one names a row.
+    if table.keys.len() == 1 {
         let row = |row: &super::Row| Some((row.keys.first()?.value.clone(), Json::Object(columns(row.cells.last()))));
         said["rows"] = Json::Object(table.rows.iter().filter_map(row).collect());
     }

@@ -27,15 +27,16 @@ pub enum NotOf {
     Several { text: String, ids: Vec<String> },
 }
 
-/// Whom `text` names, by id or title.
-pub fn find(rules: &Rules, report: &Report, text: &str) -> Result<Of, NotOf> {
+/// Whom `text` names, by id, title or another name; called as on a day.
+pub fn find(rules: &Rules, report: &Report, text: &str, day: Date) -> Result<Of, NotOf> {
     let Some(of) = &report.of else { return Err(NotOf::Nobody(report.title.clone())) };
-    let candidates = candidates(rules, report, of);
+    let candidates = candidates(rules, report, of, day);
     let text = text.trim();
     if let Some((value, title)) = candidates.iter().find(|(value, _)| **value == *text) {
         return Ok(Of { value: value.clone(), title: title.clone() });
     }
-    let named: Vec<&(Name, String)> = candidates.iter().filter(|(_, title)| title == text).collect();
+    let unit = |id: &Name| rules.setting.directory.units.get(id).is_some_and(|unit| unit.is_called(text));
+    let named: Vec<&(Name, String)> = candidates.iter().filter(|(id, title)| title == text || unit(id)).collect();
     match named.as_slice() {
         [(value, title)] => Ok(Of { value: value.clone(), title: title.clone() }),
         // What is neither in the directory nor among options is a value of its own.
@@ -63,7 +64,7 @@ pub(super) fn counts(rules: &Rules, report: &Report, of: &Of, view: &View) -> Re
 }
 
 /// Everyone it could be of, with their titles; none where any text may stand.
-fn candidates(rules: &Rules, report: &Report, of: &Shown) -> Vec<(Name, String)> {
+fn candidates(rules: &Rules, report: &Report, of: &Shown, day: Date) -> Vec<(Name, String)> {
     let directory = &rules.setting.directory;
     let units = || directory.units.keys();
     let persons = || directory.persons.keys();
@@ -81,5 +82,5 @@ fn candidates(rules: &Rules, report: &Report, of: &Shown) -> Vec<(Name, String)>
         },
         Source::Other => Vec::new(),
     };
-    ids.into_iter().map(|id| (id.clone(), source.title(rules, id, Date::MAX))).collect()
+    ids.into_iter().map(|id| (id.clone(), source.title(rules, id, day))).collect()
 }

@@ -8,6 +8,9 @@ use serde_json::{Value as Json, json};
 /// More columns than this stand on a page laid across.
 const UPRIGHT: usize = 7;
 
+/// Rows that the chart of a document has at most.
+const DRAWN: usize = 16;
+
 /// Fills the frame (`templates/report/page.html`). `remarks` stand below the table.
 pub fn page(frame: &str, table: &Table, remarks: &[String], lang: Lang) -> Result<String, RenderError> {
     filled(frame, &table.title, &chart::when(table, lang), is_wide(table), &[part(table, 0, lang)], remarks, lang)
@@ -15,10 +18,13 @@ pub fn page(frame: &str, table: &Table, remarks: &[String], lang: Lang) -> Resul
 
 /// Fills the frame with all parts of a document.
 pub fn document(frame: &str, document: &Filled, remarks: &[String], lang: Lang) -> Result<String, RenderError> {
-    let tables = document.parts.iter().filter_map(|part| part.table.as_ref());
-    let wide = tables.clone().any(is_wide);
     let parts = document.parts.iter().enumerate().map(|(place, of)| {
         let mut shown = of.table.as_ref().map_or_else(|| json!({}), |table| part(table, place, lang));
+        // In a document a chart has to fit beside its table, and to say something.
+        if of.table.as_ref().is_some_and(|table| table.rows.len() > DRAWN || table.counted.iter().all(|count| *count == 0)) {
+            shown["chart"] = Json::Null;
+        }
+        shown["wide"] = json!(of.table.as_ref().is_some_and(is_wide));
         shown["heading"] = json!(of.heading);
         shown["title"] = json!(of.table.as_ref().map(|table| table.title.as_str()));
         shown["text"] =
@@ -27,7 +33,7 @@ pub fn document(frame: &str, document: &Filled, remarks: &[String], lang: Lang) 
     });
     let day = say(lang, "report.as_of", &[("day", &document.day.to_string())]);
     let when = chart::whose(document.of.as_ref(), day);
-    filled(frame, &document.title, &when, wide, &parts.collect::<Vec<_>>(), remarks, lang)
+    filled(frame, &document.title, &when, false, &parts.collect::<Vec<_>>(), remarks, lang)
 }
 
 fn filled(frame: &str, title: &str, when: &str, wide: bool, parts: &[Json], remarks: &[String], lang: Lang) -> Result<String, RenderError> {
@@ -47,6 +53,7 @@ fn part(table: &Table, place: usize, lang: Lang) -> Json {
     });
     let count = (table.kind == Kind::List).then(|| say(lang, "report.rows", &[("count", &table.rows.len().to_string())]));
     json!({
+        "wide": false,
         "heading": null,
         "title": null,
         "text": [],

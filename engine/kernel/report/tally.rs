@@ -389,10 +389,10 @@ impl Gathered {
                 (Some(part), Some(whole)) if whole > 0 => Cell::Share(hundredths_of_percent(part, whole)),
                 _ => Cell::Empty,
             },
-            (ColumnKind::Share { part, whole: None }, _) => {
-                let (part, whole) = (self.amount(day, *part), all.amount(day, *part));
-                Cell::Share(hundredths_of_percent(part.unwrap_or_default(), whole.unwrap_or_default()))
-            }
+            (ColumnKind::Share { part, whole: None }, _) => match (self.amount(day, *part), all.amount(day, *part)) {
+                (Some(part), Some(whole)) if whole > 0 => Cell::Share(hundredths_of_percent(part, whole)),
+                _ => Cell::Empty,
+            },
             (_, Found::Day(date)) => date.map_or(Cell::Empty, Cell::Day),
             (_, Found::Number(sum)) => Cell::Number(sum),
         };
@@ -476,10 +476,7 @@ impl<'r> Source<'r> {
     }
 
     pub(super) fn title(self, rules: &Rules, text: &Name, day: Date) -> String {
-        let of_directory = || match rules.setting.directory.units.get(text) {
-            Some(unit) => unit.title_on(day).to_string(),
-            None => capture::title(rules, text),
-        };
+        let of_directory = || capture::title_on(rules, text, day);
         match self {
             Source::Field(field) => match field.kind.entry() {
                 Type::Choice(_) => field.option_titles.get(text).cloned().unwrap_or_else(|| text.to_string()),

@@ -365,7 +365,7 @@ fn register_directory(engine: &mut Engine) {
             engine.register_get(name, |_: &mut ()| ());
             engine.register_get(name, move |call: NativeCallContext, unit: &mut ImmutableString| -> Answer<Dynamic> {
                 let context = context(&call)?;
-                let row = context.view.setting.directory.units.get(unit.as_str());
+                let row = context.view.setting.directory.standing_for(unit.as_str(), context.view.today);
                 Ok(row.and_then(|row| read(row, context.view.today)).map_or(Dynamic::UNIT, |name| text_to_dynamic(name)))
             });
         });
@@ -396,7 +396,7 @@ fn register_actor(engine: &mut Engine) {
     });
 }
 
-/// The units in which the person has a duty today, each once.
+/// The units in which the person has a duty today, each once, and those that were merged into them.
 fn units_of(view: &View) -> Vec<Name> {
     let person = view.actor.person.as_ref().and_then(|person| view.setting.directory.persons.get(person));
     let mut units: Vec<Name> = Vec::new();
@@ -405,6 +405,10 @@ fn units_of(view: &View) -> Vec<Name> {
             units.push(row.value.unit.clone());
         }
     }
+    let directory = &view.setting.directory;
+    let merged = |id: &&Name| !units.contains(*id) && units.iter().any(|unit| directory.successor(id, view.today) == &**unit);
+    let merged: Vec<Name> = directory.units.keys().filter(merged).cloned().collect();
+    units.extend(merged);
     units
 }
 

@@ -200,6 +200,7 @@ impl Speaker<'_> {
 pub fn documents(speaker: &Speaker, rows: &mut Vec<Row>) {
     for (name, document) in &speaker.workflow.documents {
         let mut clauses = Clauses::titled(speaker, &document.title);
+        clauses.on("of_one", document.of_one);
         for (place, part) in document.parts.iter().enumerate() {
             let of = |(workflow, report): &(Option<Name>, Name)| {
                 let own = speaker.workflow.reports.get(report).filter(|_| workflow.is_none());

@@ -94,6 +94,7 @@ impl<'w> Names<'w> {
             "reports" => named(self.report()),
             "documents" => named(row(&keys::DOCUMENT, &["title", "parts"], |key| match key {
                 "parts" => list(row(&keys::PART, &[], |_| text())),
+                "of_one" => yes(),
                 _ => text(),
             })),
             "forms" => named(row(&keys::FORM, &["title"], |key| if key == "of" { one_of(&self.branches) } else { text() })),

@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
                 _ => property.of_task.then_some(Seen::Empty),
             },
             Seen::Text(text) => {
-                let unit = || setting.directory.units.get(text);
+                let unit = || setting.directory.standing_for(text, view.today);
                 let name = match word {
                     "len" => return Some(Seen::Number(text.chars().count() as i64)),
                     "kind" => unit().and_then(|unit| unit.kind.as_ref()),

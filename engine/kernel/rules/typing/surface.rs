@@ -321,7 +321,7 @@ impl<'a> World<'a> {
                 "working_days_late",
                 "running",
                 "was_late",
-                "fired",
+                "fired(\"…\")",
             ]),
             Ty::Branches => self.workflow.branches.keys().map(|name| name.to_string()).collect(),
             Ty::Set(kind) => {
