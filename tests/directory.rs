@@ -147,6 +147,8 @@ fn what_does_not_hold_together_is_told() {
         (DIRECTORY.replace("kind: bureau\n", "kind: bureau\n    merged_into: { unit: roads, from: 2027-01-01 }\n"), "E112", "comes back"),
         (DIRECTORY.replace("unit: parks, from: 2026-03-16", "unit: roads, from: 2026-03-16"), "E112", "`roads` is merged"),
         (DIRECTORY.replace("from: 2026-04-01 }]\n  roads", "from: 2026-03-15 }]\n  roads"), "E112", "same day"),
+        (DIRECTORY.replace("from: 2026-04-01 }]\n  roads", "from: 2026-05-01 }]\n  roads"), "E112", "2026-05-01"),
+        (DIRECTORY.to_string(), "W116", "`sun`"),
         (DIRECTORY.replace("is: green, to", "is: gren, to"), "E112", "green"),
         (DIRECTORY.replace("{ title: Parks, to: 2026-03-10 }", "{ title: Parks }"), "E006", "to"),
         (

@@ -31,6 +31,7 @@ stories!(
     a_new_rung_tells_nothing_of_days_that_have_passed,
     back_to_the_rules_before_and_their_names,
     the_last_holder_of_a_role_is_not_lost,
+    a_role_that_passes_to_another_is_shown,
     a_calendar_does_not_rewrite_the_past,
     what_was_entered_as_history_is_no_part_of_the_forecast,
     two_persons_agree_where_the_rules_in_use_want_two,
@@ -327,6 +328,17 @@ async fn the_last_holder_of_a_role_is_not_lost(ground: Ground) {
     let lost = What::HolderLost { role: "clerk".into() };
     assert!(codes(&seen).contains(&"E810") && seen.groups.iter().any(|group| group.what == lost), "{:?}", seen.findings);
     assert_eq!(publish(&app, &seen, &new).await, Err("blocked".into()));
+}
+
+async fn a_role_that_passes_to_another_is_shown(ground: Ground) {
+    let app = app_over(&ground, "2026-03-02 10:00").await;
+    app.act(&submit("r1")).await.unwrap();
+    let new = Arc::new(rules(|path, text| if path == "directory.yaml" { text.replace("carl: ", "dora: ") } else { text }));
+    let seen = plan(&app, &new, 0).await;
+    let moves = What::HolderMoves { role: "clerk".into(), from: vec!["carl".into()], to: vec!["dora".into()] };
+    let group = seen.groups.iter().find(|group| group.what == moves).unwrap_or_else(|| panic!("{:?}", seen.groups));
+    assert_eq!((&*group.cause.element, &*group.rows[0].item), ("directory", "r1"));
+    assert!(!codes(&seen).contains(&"E810"), "{:?}", seen.findings);
 }
 
 async fn a_calendar_does_not_rewrite_the_past(ground: Ground) {

@@ -1,5 +1,5 @@
 //! The directory against the roles, and in itself: units, duties and groups that are not there (E112), roles that nobody holds
-//! (W113), and persons who would be written to but have no address (W114).
+//! (W113), persons who would be written to but have no address (W114), and duties in units that were merged into others (W116).
 
 use super::at::{Checked, list, nearest};
 use super::holders::{self, Nobody};
@@ -108,6 +108,15 @@ pub fn in_itself(directory: &Directory, places: &Places) -> Vec<Problem> {
         }
         for (index, row) in person.stand_in.iter().enumerate() {
             unknown(format!("persons.{id}.stand_in[{index}].person"), &row.value, directory.persons.keys().collect());
+        }
+    }
+    for (id, person) in &directory.persons {
+        for (index, row) in person.duties.iter().enumerate() {
+            let merged = directory.units.get(&row.value.unit).and_then(|unit| unit.merged_into.as_ref()?.from);
+            if let Some(from) = merged.filter(|from| row.to.is_none_or(|to| to >= *from)) {
+                let problem = Problem::new("W116", place(&format!("persons.{id}.duties[{index}]")));
+                problems.push(problem.with("unit", &row.value.unit).with("from", from).with("person", id));
+            }
         }
     }
     let circle = |id: &&Name| Problem::new("E112", place(&format!("units.{id}.merged_into"))).variant("circle").with("name", id);

@@ -22,7 +22,7 @@ fn counted(at: &Checked, name: &Name, report: &Report, problems: &mut Vec<Proble
         let kind = report.over.as_ref().filter(|_| field.of == Holder::Task);
         let declared = at.workflow.fields_of(kind.map(|kind| &**kind)).and_then(|fields| fields.get(&field.field));
         if declared.is_some_and(|field| !countable(&field.kind)) {
-            problems.push(at.problem("E705", &path("of")).with("field", &of.expr.source));
+            problems.push(at.problem("E705", &path("of")).variant("of").with("field", &of.expr.source));
         }
     }
     match &report.shape {

@@ -72,6 +72,16 @@ fn relation(reader: &mut Reader, row: Row, key: &str) -> Vec<Dated<Name>> {
         }
         rows.push(Dated { value, from, to });
     }
+    rows.sort_by_key(|row| row.from.unwrap_or(Date::MIN));
+    for pair in rows.windows(2) {
+        let ends = pair[0].to.and_then(|to| to.succ_opt());
+        if let (Some(ends), Some(begins)) = (ends, pair[1].from)
+            && ends < begins
+        {
+            let problem = Problem::new("E112", node.at.clone()).variant("gap").with("name", &pair[1].value);
+            reader.problems.push(problem.with("from", ends).with("to", begins));
+        }
+    }
     rows
 }
 
