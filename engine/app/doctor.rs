@@ -149,7 +149,19 @@ impl App {
     ) -> Result<bool, StoreError> {
         let mut after = String::new();
         loop {
-            let records = self.store.records(&after, PAGE).await?;
+            let records = match self.store.records(&after, PAGE).await {
+                // Something in the page cannot be read: which of them it is, each tells by itself.
+                Err(StoreError::Damaged(_)) => match self.store.ids(None, false, &after, PAGE).await {
+                    Ok(ids) => ids.into_iter().map(|id| (id, None)).collect(),
+                    Err(StoreError::Damaged(what)) => {
+                        integrity.damaged += 1;
+                        seen(&[Finding { item: String::new(), what }]);
+                        return Ok(true);
+                    }
+                    Err(error) => return Err(error),
+                },
+                records => records?,
+            };
             let Some((last, _)) = records.last() else { return Ok(true) };
             after.clone_from(last);
             for (id, record) in records {
@@ -219,7 +231,14 @@ impl App {
                 return Ok(findings);
             }
         };
-        let notices = self.store.notices_of(id).await?.into_iter().map(|notice| (notice.seq, notice.notice)).collect();
+        let notices = match self.store.notices_of(id).await {
+            Ok(notices) => notices.into_iter().map(|notice| (notice.seq, notice.notice)).collect(),
+            Err(StoreError::Damaged(what)) => {
+                find(what);
+                return Ok(findings);
+            }
+            Err(error) => return Err(error),
+        };
         findings.extend(self.judge(id, &Record { row, facts: recorded.facts, notices })?);
         Ok(findings)
     }

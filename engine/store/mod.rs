@@ -87,7 +87,11 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        StoreError::Failed(dialect::plain(&error))
+        match error {
+            // What the database gave is not what it was given.
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged(dialect::plain(&error)),
+            error => StoreError::Failed(dialect::plain(&error)),
+        }
     }
 }
 
