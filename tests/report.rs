@@ -12,6 +12,7 @@ use duban::kernel::report::days::{self, Each};
 use duban::kernel::report::document::Part;
 use duban::kernel::report::{Cell, Column, ColumnKind, Filled, Key, KeyColumn, Kind, Of, Row, Table};
 use duban::kernel::words::{self, Lang};
+use duban::sheet::list::List;
 use indexmap::IndexMap;
 use quick_xml::events::Event;
 use std::io::{Cursor, Read};
@@ -213,6 +214,46 @@ fn what_a_report_may_not_ask_is_told_with_what_is_near() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// As it is entered, and by what an effect makes of it.
+#[test]
+fn columns_of_what_is_not_for_everybody_stay_out_of_lists() {
+    let list = "
+imports:
+  incomes:
+    title: Incomes
+    columns:
+      heading:   { heading: Heading, type: text, required: true }
+      applicant: { heading: Applicant, type: person, required: true }
+      size:      { heading: Size, type: number, required: true }
+      kind:      { heading: Kind, type: choice, required: true, values: { S: small, L: large } }
+      income:    { heading: Income, type: number }
+      guessed:   { heading: Guessed, type: number }
+      filed_on:  { heading: Filed on, type: date, required: true }
+    steps:
+      - { do: file, by: office, on: filed_on, with: { heading: heading, applicant: applicant, size: size, kind: kind, WITH: from } }
+";
+    let kept = |input: &str, column: &str, all: bool| {
+        let mut files = office(&list.replace("WITH: from", &format!("{input}: {column}")));
+        let flow = files.get_mut("permit/flow.yaml").unwrap();
+        *flow = flow.replacen(
+            "income?, places?]",
+            "income?, places?, { guess: { type: number, title: Guess } }]\n    set: { income: { value: input.guess, when: is_set(input.guess) } }",
+            1,
+        );
+        let (rules, problems) = check::load(&files);
+        let rules = rules.unwrap_or_else(|| panic!("{problems:#?}"));
+        let setting = &rules.workflows["permit"].setting;
+        let list = List::new(&setting.workflow.imports["incomes"], &setting.workflow, &setting.directory, all);
+        assert_eq!(list.headings().len() + list.kept().len(), 7);
+        list.kept()
+    };
+    assert_eq!(
+        (kept("income", "income", false), kept("guess", "guessed", false)),
+        (vec!["Income".to_string()], vec!["Guessed".to_string()])
+    );
+    assert_eq!((kept("income", "income", true), kept("guess", "guessed", true)), (vec![], vec![]), "unless all is asked for");
 }
 
 #[test]

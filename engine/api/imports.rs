@@ -122,7 +122,7 @@ pub async fn import(
     asked.office_only()?;
     let (rules, name) = find(&asked.app, &name)?;
     let workflow = &rules.setting.workflow;
-    let declared = workflow.imports[&name].under_headings(&asked.app.headings(&name).await?, &BTreeMap::new());
+    let declared = workflow.imports[&name].under_headings(&asked.app.headings(&rules, &name).await?, &BTreeMap::new());
     let reading = sheet::read_import_bytes(workbook.into(), &declared, &workflow.fields, &rules.setting.directory);
     let reading =
         reading.map_err(|error| Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_list").with("what", error.sentence(asked.lang)))?;

@@ -35,6 +35,11 @@ pub struct Wishes {
     pub headings: BTreeMap<Name, String>,
 }
 
+/// An import among those of all workflows.
+fn listed(rules: &Rules, import: &str) -> String {
+    format!("{}.{import}", rules.setting.workflow.name)
+}
+
 /// What is remembered of lists: office → import → column → its heading.
 type Remembered = BTreeMap<String, BTreeMap<String, BTreeMap<Name, String>>>;
 
@@ -98,7 +103,7 @@ impl App {
         let Tried { answers, written, caused } = self.try_together(&groups, how).await?;
         if written && !wishes.headings.is_empty() {
             // The list is in, whether or not its headings can be kept.
-            let kept = self.remember(name, &wishes.headings).await;
+            let kept = self.remember(&listed(rules, name), &wishes.headings).await;
             kept.unwrap_or_else(|error| tracing::warn!(%error, "the headings of a list were not kept"));
         }
         let mut out = Vec::with_capacity(rows.len());
@@ -117,9 +122,9 @@ impl App {
     }
 
     /// How lists called columns of an import before, where they called them otherwise.
-    pub async fn headings(&self, import: &str) -> Result<BTreeMap<Name, String>, StoreError> {
+    pub async fn headings(&self, rules: &Rules, import: &str) -> Result<BTreeMap<Name, String>, StoreError> {
         let mut all = self.remembered().await?;
-        Ok(all.get_mut(self.store.jurisdiction()).and_then(|here| here.remove(import)).unwrap_or_default())
+        Ok(all.get_mut(self.store.jurisdiction()).and_then(|here| here.remove(&listed(rules, import))).unwrap_or_default())
     }
 
     async fn remembered(&self) -> Result<Remembered, StoreError> {

@@ -70,7 +70,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
     let (rules, name) = find(office, args.import.as_deref(), lang)?;
     let workflow = &rules.setting.workflow;
     let told = headings(&workflow.imports[&name], &args.headings, lang)?;
-    let known = office.app.headings(&name).await.map_err(|error| Stop::store(lang, &error))?;
+    let known = office.app.headings(&rules, &name).await.map_err(|error| Stop::store(lang, &error))?;
     let declared = workflow.imports[&name].under_headings(&known, &told);
     let reading = sheet::read_import(&args.file, &declared, &workflow.fields, &rules.setting.directory)
         .map_err(|error| Stop { code: exit::FINDINGS, sentence: error.sentence(lang) })?;

@@ -8,7 +8,7 @@ use crate::kernel::model::definition::{Column, Field, Holder, Import, Set, SetVa
 use crate::kernel::model::directory::Directory;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::value::{Type, Value};
-use crate::kernel::rules::spellings_of;
+use crate::kernel::rules::reads_entered;
 use crate::kernel::words::{Lang, say};
 use std::collections::HashMap;
 
@@ -133,16 +133,10 @@ fn is_kept(import: &Import, workflow: &Workflow, column: &Name) -> bool {
             of_item.chain(effects.open.iter().flat_map(|open| open.set.iter().map(|set| (Some(&open.branch), set))))
         });
         let made = made
-            .filter(|(_, set)| matches!(&set.value, SetValue::Expr(expr) if inputs.iter().any(|input| reads_input(&expr.source, input))));
+            .filter(|(_, set)| matches!(&set.value, SetValue::Expr(expr) if inputs.iter().any(|input| reads_entered(&expr.source, input))));
         let field = |(kind, set): (Option<&Name>, &Set)| workflow.fields_of(kind.map(|kind| &**kind))?.get(&set.field);
         recorded.chain(made.filter_map(field)).any(closed)
     })
-}
-
-/// Whether an expression reads what was entered under a name, in either spelling of the view.
-fn reads_input(source: &str, input: &str) -> bool {
-    let words: Vec<&str> = source.split(|sign: char| !sign.is_alphanumeric() && sign != '_').filter(|word| !word.is_empty()).collect();
-    words.windows(2).any(|pair| spellings_of("input").contains(&pair[0]) && pair[1] == input)
 }
 
 /// The texts that come more than once.

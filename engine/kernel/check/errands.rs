@@ -1,13 +1,13 @@
 //! What workflows ask of each other, sweeps make and actions freeze: the other workflow is there (E115), its action is one of the system that
 //! begins an item or moves one, and gets what it asks for (E321), its report has what is frozen (E323). It is looked at when all workflows of the rule set have been read.
 
-use super::at::{Act, Checked, Surroundings, words};
+use super::at::{Act, Checked, Surroundings};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::*;
 use crate::kernel::model::problem::Problem;
 use crate::kernel::model::report::Shape;
 use crate::kernel::model::value::Type;
-use crate::kernel::rules::{Rules, Scripts, spellings_of};
+use crate::kernel::rules::{Rules, Scripts, reads_entered};
 use indexmap::IndexMap;
 use std::collections::HashSet;
 
@@ -36,9 +36,7 @@ pub fn secrets(at: &Checked) -> Vec<Problem> {
             for (name, expr) in &errand.with {
                 let recorded =
                     at.reads(expr).fields.iter().find(|(kind, field)| at.is_secret(kind.as_ref(), field)).map(|(_, field)| field);
-                let read: Vec<&str> = words(&expr.source).collect();
-                let of_input = |field: &Name| read.windows(2).any(|pair| spellings_of("input").contains(&pair[0]) && pair[1] == &**field);
-                if let Some(field) = recorded.or_else(|| entered.iter().copied().find(|field| of_input(field))) {
+                if let Some(field) = recorded.or_else(|| entered.iter().copied().find(|field| reads_entered(&expr.source, field))) {
                     problems.push(at.problem("E405", &format!("{}.with.{name}", errand.path)).variant("sent").with("name", field));
                 }
             }

@@ -28,7 +28,7 @@ mod view;
 
 pub use api::NEVER;
 pub use carried::{Carried, Kept};
-pub use names::spellings_of;
+pub use names::{reads_entered, spellings_of};
 use program::Compiled;
 
 /// A rule set in use: immutable, named by the hash of its files.

@@ -82,6 +82,13 @@ pub fn spellings_of(name: &str) -> Vec<&'static str> {
     known.flat_map(|(canonical, others)| std::iter::once(*canonical).chain(others.iter().copied())).collect()
 }
 
+/// Whether the text of an expression reads what is entered under a name.
+pub fn reads_entered(source: &str, name: &str) -> bool {
+    let words = source.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.collect();
+    words.windows(2).any(|pair| spellings_of("input").contains(&pair[0]) && pair[1] == name)
+}
+
 /// A name and its other spellings.
 pub(super) fn spellings(table: &'static [(&str, &[&str])], name: &'static str) -> impl Iterator<Item = &'static str> {
     let others = table.iter().find(|(canonical, _)| *canonical == name).map_or(&[][..], |(_, others)| others);
