@@ -63,6 +63,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("rust_xlsxwriter::", &["sheet"]),
     ("axum::", &["api", "serve"]),
     ("utoipa", &["api"]),
+    ("argon2::", &["app"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("comfy_table::", &["cli"]),

@@ -2,6 +2,7 @@
 //!
 //! Drivers (command line, server, scheduler, demo) call these; nothing here loops by itself or waits for a clock.
 
+pub mod accounts;
 mod act;
 mod answer;
 pub mod caches;
@@ -15,17 +16,20 @@ mod foresee;
 mod forms;
 pub mod import;
 mod letters;
+mod links;
 pub mod list;
 pub mod look;
 mod offices;
 mod online;
 pub mod outbox;
+pub mod password;
 mod plan;
 mod publish;
 mod replay;
 mod report;
 mod rules;
 pub mod send;
+mod sessions;
 mod similar;
 mod sweep;
 mod together;

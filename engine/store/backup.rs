@@ -124,6 +124,9 @@ impl Write for Mark {
 
     async fn write(&self, connection: &mut Connection, _here: &str) -> Result<Held, sqlx::Error> {
         on!(&mut *connection, c, sql => sqlx::query(sql(statements::META_SET)).bind("instance").bind(&self.instance).execute(&mut *c).await.map(|_| ()))?;
+        for ends in [statements::RESTORED_SESSIONS, statements::RESTORED_LINKS] {
+            on!(&mut *connection, c, sql => sqlx::query(sql(ends)).execute(&mut *c).await.map(|_| ()))?;
+        }
         on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_HOLD)).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
         let notices =
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES)).execute(&mut *c).await?.rows_affected());

@@ -2,6 +2,8 @@
 //!
 //! It writes what others decided, whole or not at all, and answers after the commit. It decides nothing itself.
 
+pub mod accounts;
+pub mod audit;
 pub mod backup;
 pub mod brake;
 mod dialect;
@@ -10,6 +12,7 @@ pub mod facts;
 pub mod fill;
 pub mod health;
 pub mod items;
+pub mod links;
 pub mod lock;
 pub mod model;
 pub mod moving;
@@ -27,6 +30,7 @@ pub mod rulesets;
 pub mod save;
 mod schema;
 mod sentence;
+pub mod sessions;
 pub mod slots;
 mod sqlite;
 pub mod statements;

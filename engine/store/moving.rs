@@ -115,6 +115,15 @@ const TABLES: &[Table] = &[
     },
     Table { name: "hold", key: &["jurisdiction"], rest: &["reason", "since"], numbers: &["since"] },
     Table { name: "counter", key: &["jurisdiction", "name"], rest: &["value"], numbers: &["value"] },
+    // Of the accounts all that lasts. Sessions, links and tries that failed stay behind: people sign in anew where their office is now, and
+    // whoever was invited and has not come is invited again.
+    Table {
+        name: "account",
+        key: &["jurisdiction", "person"],
+        rest: &["login", "password", "disabled_at", "password_at", "created_at"],
+        numbers: &["disabled_at", "password_at", "created_at"],
+    },
+    Table { name: "audit", key: &["jurisdiction", "id"], rest: &["at", "person", "what", "about", "source"], numbers: &["at"] },
 ];
 
 /// Why nothing was carried over.

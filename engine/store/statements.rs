@@ -262,6 +262,50 @@ statements! {
         from fact f join item i on i.jurisdiction = f.jurisdiction and i.id = f.item
         where (f.jurisdiction, f.item, f.seq) > ($1, $2, $3) order by f.jurisdiction, f.item, f.seq limit $4";
 
+    // Accounts, sessions, links, and what became of them. A login, a session and a link lead to their jurisdiction.
+    ACCOUNT_ADD = "insert into account (jurisdiction, person, login, created_at) values ($j, $1, $2, $3) on conflict do nothing";
+    ACCOUNT_LOGIN = "update account set login = $2 where jurisdiction = $j and person = $1
+        and not exists (select 1 from account other where other.login = $2 and (other.jurisdiction <> $j or other.person <> $1))";
+    ACCOUNT_LOCK = "select login, password, disabled_at from account where jurisdiction = $j and person = $1 /*for update*/";
+    ACCOUNT_OF_LOGIN = "select jurisdiction, person, password, disabled_at from account where login = $1";
+    ACCOUNT_PASSWORD = "update account set password = $2, password_at = $3, disabled_at = null where jurisdiction = $j and person = $1";
+    ACCOUNT_DISABLE = "update account set disabled_at = $2 where jurisdiction = $j and person = $1 and disabled_at is null";
+    ACCOUNTS = "select a.person, a.login, case when a.password is null then 0 else 1 end, a.disabled_at, a.password_at, a.created_at,
+            (select max(l.expires_at) from link l where l.jurisdiction = $j and l.person = a.person and l.purpose = $1 and l.used_at is null)
+        from account a where a.jurisdiction = $j order by a.person";
+    ACCOUNT_GET = "select login, password, disabled_at from account where jurisdiction = $j and person = $1";
+    /// A try is counted before it is known to fail, so that many at once are not more than were allowed.
+    ATTEMPT = "insert into attempt (login, failures, locked_until, last_at) values ($1, 1, case when $3 <= 1 then cast($4 as bigint) end, $2)
+        on conflict (login) do update set
+            failures = case when attempt.locked_until is null then attempt.failures + 1 else 1 end,
+            locked_until = case when attempt.locked_until is null and attempt.failures + 1 >= $3 or $3 <= 1 then cast($4 as bigint) end,
+            last_at = excluded.last_at
+        where attempt.locked_until is null or attempt.locked_until <= excluded.last_at
+        returning failures";
+    ATTEMPTS = "select login, locked_until from attempt where login in (select value ->> 0 from json_each($1))";
+    ATTEMPT_DROP = "delete from attempt where login = $1";
+    ATTEMPTS_FORGET = "delete from attempt where last_at <= $1";
+    SESSION_PUT = "insert into session (jurisdiction, id, person, started_at, seen_at) values ($j, $1, $2, $3, $3)";
+    SESSION_GET = "select s.jurisdiction, s.person, s.started_at, s.seen_at, a.disabled_at from session s
+        left join account a on a.jurisdiction = s.jurisdiction and a.person = s.person where s.id = $1";
+    SESSION_SEEN = "update session set seen_at = $2 where id = $1 and seen_at < $2";
+    SESSION_END = "delete from session where id = $1 returning jurisdiction, person";
+    SESSIONS_END = "delete from session where jurisdiction = $j and person = $1";
+    SESSIONS_FORGET = "delete from session where jurisdiction = $j and (started_at <= $1 or seen_at <= $2)";
+    LINK_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at) values ($j, $1, $2, $3, $4, $5, $6)";
+    LINK_GET = "select jurisdiction, person, about, expires_at from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
+    LINK_USE = "update link set used_at = $3 where id = $1 and purpose = $2 and used_at is null and expires_at > $3
+        returning jurisdiction, person, about, expires_at";
+    LINKS_DROP = "delete from link where jurisdiction = $j and person = $1 and (cast($2 as text) is null or purpose = $2) and used_at is null";
+    LINKS_FORGET = "delete from link where jurisdiction = $j and expires_at <= $1";
+    AUDIT_PUT = "insert into audit (jurisdiction, id, at, person, what, about, source) values ($1, $2, $3, $4, $5, $6, $7)";
+    /// The latest first.
+    AUDIT_LIST = "select id, at, person, what, about, source from audit where jurisdiction = $j and (cast($1 as text) is null or id < $1)
+        order by id desc limit $2";
+    /// Whoever was signed out since, or could no longer sign in, stays outside.
+    RESTORED_SESSIONS = "delete from session";
+    RESTORED_LINKS = "delete from link";
+
     // Jurisdictions and their rule sets.
     RULES_TEXT = "insert into rule_text (hash, files) values ($1, $2) on conflict (hash) do nothing";
     RULES_PUT = "insert into rule_set (jurisdiction, hash, revision, in_use_since) values ($j, $1, $2, $3)

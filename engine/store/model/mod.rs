@@ -4,6 +4,7 @@
 //! It shares the store's nouns and none of its SQL. What a process has queued is written when the process next waits for it or changes
 //! something, so that a process which dies before may lose it.
 
+mod accounts;
 mod brake;
 mod everywhere;
 mod items;

@@ -194,6 +194,8 @@ impl State {
     pub fn mark_restored(&mut self, instance: &str, now: Instant) -> Held {
         self.meta.insert("instance".into(), instance.into());
         self.restored = Some(now);
+        self.sessions.clear();
+        self.links.clear();
         let mut held = Held::default();
         for office in self.offices.values_mut() {
             for row in office.notices.values_mut().filter(|row| row.standing == Standing::Ready) {

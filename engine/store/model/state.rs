@@ -6,9 +6,12 @@ use crate::kernel::model::decision::Notice;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::time::Instant;
 use crate::store::Counts;
+use crate::store::accounts::Hashed;
+use crate::store::audit::Entry;
 use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
+use crate::store::sessions::StoredSession;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +24,11 @@ pub(in crate::store) struct State {
     /// Since when it has been a restored copy that holds everything.
     pub restored: Option<Instant>,
     pub offices: BTreeMap<Arc<str>, Office>,
+    /// By SHA-256 of their tokens.
+    pub sessions: BTreeMap<String, StoredSession>,
+    pub links: BTreeMap<String, LinkEntry>,
+    /// By SHA-256 of the login that was tried.
+    pub attempts: BTreeMap<String, AttemptEntry>,
     /// Who has it open, by number, each with what it has queued.
     pub processes: BTreeMap<u64, Vec<Queued>>,
     /// How often it was opened.
@@ -57,10 +65,40 @@ pub(in crate::store) struct Office {
     pub published: Vec<Published>,
     /// What waits for a second person, by its plan.
     pub proposals: BTreeMap<String, Proposal>,
+    /// By person.
+    pub accounts: BTreeMap<String, AccountEntry>,
+    /// By id.
+    pub audit: BTreeMap<String, Entry>,
     /// Of the rule set in use; 0 before there is one.
     pub revision: u64,
     /// The revision under which every open item is known to have been derived.
     pub derived: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::store) struct AccountEntry {
+    pub login: String,
+    pub password: Option<Hashed>,
+    pub disabled_at: Option<Instant>,
+    pub password_at: Option<Instant>,
+    pub created_at: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::store) struct LinkEntry {
+    pub jurisdiction: Arc<str>,
+    pub person: String,
+    pub purpose: String,
+    pub about: String,
+    pub expires_at: Instant,
+    pub used: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::store) struct AttemptEntry {
+    pub failures: u32,
+    pub locked_until: Option<Instant>,
+    pub last_at: Instant,
 }
 
 #[derive(Clone, Debug)]

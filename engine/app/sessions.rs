@@ -1,0 +1,195 @@
+//! Who is inside: signing in with a password, sessions by the token of a cookie, and signing out.
+//!
+//! Nobody learns from an answer, or from how long it takes, whether a login exists: a try is counted, a password is checked and a failure
+//! is recorded alike for every login.
+
+use super::accounts::{Policy, login_form};
+use super::links::new_token;
+use super::password::HASHING;
+use super::{App, OfficeError, Offices};
+use crate::kernel::model::Name;
+use crate::kernel::time::Instant;
+use crate::store::StoreError;
+use crate::store::accounts::{Account, Tries, Try, digest};
+use crate::store::audit::Entry;
+use crate::store::sessions::{Entering, NewSession};
+use chrono::TimeDelta;
+use serde_json::json;
+use std::fmt;
+use std::sync::Arc;
+
+/// When somebody was last seen is written no more often than this.
+const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// Somebody who has just come in.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// For the cookie. It is shown here and kept nowhere.
+    pub token: String,
+    pub session: Session,
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// Somebody inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub jurisdiction: Arc<str>,
+    pub person: Name,
+    pub started_at: Instant,
+    /// To the minute.
+    pub seen_at: Instant,
+}
+
+/// Why somebody stays outside.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSignedIn {
+    /// The login, the password, or an account that cannot be used: nobody is told which.
+    #[error("login or password is wrong")]
+    Wrong,
+    /// Too many tries with this login have failed, whether or not there is such a login.
+    #[error("too many tries have failed; locked until {until}")]
+    Locked { until: Instant },
+    #[error("too many are signing in")]
+    Busy,
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotSignedIn {
+    fn from(error: StoreError) -> NotSignedIn {
+        match error {
+            StoreError::Busy => NotSignedIn::Busy,
+            error => NotSignedIn::Store(error),
+        }
+    }
+}
+
+/// Whether somebody has business in an office.
+enum Belongs {
+    Yes(Arc<App>),
+    /// Not in the directory any more, or there is no such office.
+    No,
+    /// The office cannot be worked at present.
+    NotNow,
+}
+
+impl Offices {
+    /// Lets a person in who knows the password.
+    pub async fn sign_in(&self, policy: &Policy, login: &str, password: &str, source: Option<&str>) -> Result<SignedIn, NotSignedIn> {
+        let place = HASHING.place().map_err(|_| NotSignedIn::Busy)?;
+        let (login, now) = (login_form(login), self.now());
+        let tries = Tries { most: policy.failures, locked_until: now + policy.locked, forgotten: now - policy.locked };
+        let (account, last) = match self.store.everywhere().try_to_sign_in(&login, now, tries).await? {
+            Try::Locked { until } => return Err(NotSignedIn::Locked { until }),
+            Try::Counted { account, last } => (account, last),
+        };
+        let kept = account.as_ref().and_then(|account| account.password.as_ref());
+        let is_right = place.is(password, kept).await.map_err(|_| NotSignedIn::Busy)?;
+        if let Some(account) = account.as_ref().filter(|account| is_right && account.disabled_at.is_none()) {
+            if let Some(signed_in) = self.enter(policy, account, source).await? {
+                return Ok(signed_in);
+            }
+        }
+        self.keep_out(account.as_ref(), last.then_some(tries.locked_until), source).await?;
+        Err(NotSignedIn::Wrong)
+    }
+
+    /// Lets a person in without a password: for the demo, and for those whom an identity provider knows. `how` is told in the trail.
+    pub async fn begin_session(&self, jurisdiction: &str, person: &Name, how: &str, source: Option<&str>) -> Result<SignedIn, StoreError> {
+        let begun = self.begin(jurisdiction, person, Entering::default(), how, source).await?;
+        begun.ok_or_else(|| StoreError::NotDone(format!("the account of `{person}` is shut off")))
+    }
+
+    /// The session of a cookie's token, unless it has ended or idled for too long, or its person's account was shut off or the person has
+    /// left the directory: then it is removed.
+    pub async fn session(&self, policy: &Policy, token: &str) -> Result<Option<Session>, StoreError> {
+        let (id, now) = (digest(token), self.now());
+        let Some(found) = self.store.everywhere().session(&id).await? else { return Ok(None) };
+        let over = now - found.started_at >= policy.longest || now - found.seen_at >= policy.idle;
+        let belongs = match over || found.disabled {
+            true => Belongs::No,
+            false => self.belongs(&found.jurisdiction, &found.person).await?,
+        };
+        match belongs {
+            Belongs::No => {
+                self.store.everywhere().end_session(&id, None).await?;
+                return Ok(None);
+            }
+            Belongs::NotNow => return Ok(None),
+            Belongs::Yes(_) => {}
+        }
+        if now - found.seen_at >= SEEN_EVERY {
+            // Whoever is inside can look around also while nothing can be written.
+            if let Err(error) = self.store.everywhere().session_seen(&id, now).await {
+                tracing::warn!(%error, "it was not noted that somebody is still here");
+            }
+        }
+        let seen_at = found.seen_at.max(now);
+        Ok(Some(Session { jurisdiction: found.jurisdiction, person: found.person.as_str().into(), started_at: found.started_at, seen_at }))
+    }
+
+    /// Ends the session of a cookie's token.
+    pub async fn sign_out(&self, token: &str) -> Result<(), StoreError> {
+        let entry = Entry::new(self.now(), None, "signed_out", "{}".into(), None);
+        self.store.everywhere().end_session(&digest(token), Some(entry)).await
+    }
+
+    /// The office of somebody who is in its directory, if it can be worked.
+    pub(super) async fn app_of(&self, jurisdiction: &str, person: &str) -> Result<Option<Arc<App>>, StoreError> {
+        Ok(match self.belongs(jurisdiction, person).await? {
+            Belongs::Yes(app) => Some(app),
+            Belongs::No | Belongs::NotNow => None,
+        })
+    }
+
+    async fn belongs(&self, jurisdiction: &str, person: &str) -> Result<Belongs, StoreError> {
+        match self.app(jurisdiction).await {
+            Ok(app) if app.rules().directory.persons.contains_key(person) => Ok(Belongs::Yes(app)),
+            Ok(_) | Err(OfficeError::Unknown(_)) => Ok(Belongs::No),
+            Err(OfficeError::Shut(..)) => Ok(Belongs::NotNow),
+            Err(OfficeError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Nothing when the person has left, or the account is not any more what was checked.
+    async fn enter(&self, policy: &Policy, account: &Account, source: Option<&str>) -> Result<Option<SignedIn>, StoreError> {
+        if self.app_of(&account.jurisdiction, &account.person).await?.is_none() {
+            return Ok(None);
+        }
+        let now = self.now();
+        let entering = Entering { password: account.password.clone(), ended: Some((now - policy.longest, now - policy.idle)) };
+        self.begin(&account.jurisdiction, &account.person.as_str().into(), entering, "password", source).await
+    }
+
+    /// A session has a token of its own, whatever the person had before.
+    async fn begin(
+        &self,
+        jurisdiction: &str,
+        person: &Name,
+        entering: Entering,
+        how: &str,
+        source: Option<&str>,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let (token, at) = (new_token(), self.now());
+        let new = NewSession { id: digest(&token), person: person.to_string(), at };
+        let entry = Entry::new(at, Some(person), "signed_in", json!({ "how": how }).to_string(), source);
+        let begun = self.store.of(jurisdiction).begin_session(new, entering, entry).await?;
+        let session = Session { jurisdiction: jurisdiction.into(), person: person.clone(), started_at: at, seen_at: at };
+        Ok(begun.then_some(SignedIn { token, session }))
+    }
+
+    /// Records a try that failed. What was typed as a login is not told: it may be a password.
+    async fn keep_out(&self, account: Option<&Account>, locked: Option<Instant>, source: Option<&str>) -> Result<(), StoreError> {
+        let (now, person) = (self.now(), account.map(|account| account.person.as_str()));
+        let mut entries = vec![Entry::new(now, person, "sign_in_failed", "{}".into(), source)];
+        entries.extend(locked.map(|until| Entry::new(now, person, "locked", json!({ "until": until }).to_string(), source)));
+        // Where nobody knows the login, it is told to the office of this installation.
+        let here = account.map_or(self.store.jurisdiction(), |account| &account.jurisdiction);
+        self.store.of(here).audit(entries).await
+    }
+}

@@ -1,0 +1,244 @@
+//! Accounts, sessions, links, and what became of them.
+
+use super::At;
+use super::state::{AccountEntry, AttemptEntry, LinkEntry, Office, State};
+use crate::kernel::time::Instant;
+use crate::store::accounts::{Accepting, Account, AccountRow, Hashed, INVITATION, Inviting, Tries, Try, digest};
+use crate::store::audit::Entry;
+use crate::store::links::{Link, NewLink, Wanted};
+use crate::store::sessions::{Entering, NewSession, StoredSession};
+use std::sync::Arc;
+
+impl At<'_> {
+    pub fn invite(&mut self, inviting: &Inviting) -> bool {
+        let Inviting { login, replaces, link, entry } = inviting;
+        let here = self.here.clone();
+        let holder = self.all().holder_of(login);
+        let taken = holder.is_some_and(|(office, person)| (office, person) != (here.clone(), link.person.clone()));
+        let known = self.accounts.contains_key(&link.person);
+        if taken && (!known || *replaces) {
+            return false;
+        }
+        let created_at = link.made_at;
+        let new = AccountEntry { login: login.clone(), password: None, disabled_at: None, password_at: None, created_at };
+        let account = self.accounts.entry(link.person.clone()).or_insert(new);
+        if *replaces {
+            account.login.clone_from(login);
+        }
+        self.all_mut().drop_links(&here, &link.person, Some(INVITATION));
+        self.make_link(link);
+        self.audit(std::slice::from_ref(entry));
+        true
+    }
+
+    pub fn accounts(&self) -> Vec<AccountRow> {
+        let row = |(person, account): (&String, &AccountEntry)| {
+            let open = |link: &&LinkEntry| link.is_of(self.here, person) && link.purpose == INVITATION && !link.used;
+            AccountRow {
+                person: person.clone(),
+                login: account.login.clone(),
+                has_password: account.password.is_some(),
+                disabled_at: account.disabled_at,
+                locked_until: self.all().attempts.get(&digest(&account.login)).and_then(|attempt| attempt.locked_until),
+                password_at: account.password_at,
+                created_at: account.created_at,
+                invited_until: self.all().links.values().filter(open).map(|link| link.expires_at).max(),
+            }
+        };
+        self.accounts.iter().map(row).collect()
+    }
+
+    pub fn account(&self, person: &str) -> Option<Account> {
+        self.accounts.get(person).map(|account| account.shown(self.here, person))
+    }
+
+    pub fn disable_account(&mut self, person: &str, entry: &Entry) -> bool {
+        let here = self.here.clone();
+        let open = self.accounts.get_mut(person).filter(|account| account.disabled_at.is_none());
+        let changed = open.map(|account| account.disabled_at = Some(entry.at)).is_some();
+        self.all_mut().end_sessions(&here, person);
+        self.all_mut().drop_links(&here, person, None);
+        if changed {
+            self.audit(std::slice::from_ref(entry));
+        }
+        changed
+    }
+
+    pub fn set_password(&mut self, person: &str, password: &Hashed, entries: &[Entry]) -> bool {
+        let here = self.here.clone();
+        let Some(at) = entries.first().map(|entry| entry.at) else { return false };
+        let set = self.all_mut().put_password(&here, person, password, at);
+        if set {
+            self.audit(entries);
+        }
+        set
+    }
+
+    pub fn begin_session(&mut self, session: &NewSession, entering: &Entering, entry: &Entry) -> bool {
+        let here = self.here.clone();
+        let account = self.account(&session.person);
+        let password = account.as_ref().and_then(|account| account.password.as_ref());
+        let disabled = account.as_ref().is_some_and(|account| account.disabled_at.is_some());
+        if disabled || entering.password.as_ref().is_some_and(|checked| password != Some(checked)) {
+            return false;
+        }
+        if let (Some(account), Some(_)) = (&account, &entering.password) {
+            let login = digest(&account.login);
+            self.all_mut().attempts.remove(&login);
+        }
+        if let Some((began, seen)) = entering.ended {
+            let ended = |session: &StoredSession| session.jurisdiction == here && (session.started_at <= began || session.seen_at <= seen);
+            self.all_mut().sessions.retain(|_, session| !ended(session));
+        }
+        self.all_mut().put_session(&here, session);
+        self.audit(std::slice::from_ref(entry));
+        true
+    }
+
+    pub fn make_link(&mut self, new: &NewLink) {
+        let here = self.here.clone();
+        let NewLink { id, person, purpose, about, made_at, expires_at } = new.clone();
+        let links = &mut self.all_mut().links;
+        links.retain(|_, link| link.jurisdiction != here || link.expires_at > made_at);
+        links.insert(id, LinkEntry { jurisdiction: here, person, purpose, about, expires_at, used: false });
+    }
+
+    pub fn audit(&mut self, entries: &[Entry]) {
+        let office: &mut Office = self;
+        office.told(entries);
+    }
+
+    pub fn audit_trail(&self, before: Option<&str>, limit: u32) -> Vec<Entry> {
+        let entries = self.audit.values().rev().filter(|entry| before.is_none_or(|before| *entry.id < *before));
+        entries.take(limit as usize).cloned().collect()
+    }
+}
+
+impl Office {
+    fn told(&mut self, entries: &[Entry]) {
+        self.audit.extend(entries.iter().map(|entry| (entry.id.clone(), entry.clone())));
+    }
+}
+
+impl AccountEntry {
+    fn shown(&self, here: &Arc<str>, person: &str) -> Account {
+        let AccountEntry { login, password, disabled_at, .. } = self.clone();
+        Account { jurisdiction: here.clone(), person: person.into(), login, password, disabled_at }
+    }
+}
+
+impl LinkEntry {
+    fn is_of(&self, here: &str, person: &str) -> bool {
+        (&*self.jurisdiction, self.person.as_str()) == (here, person)
+    }
+
+    fn is_good(&self, purpose: &str, now: Instant) -> bool {
+        self.purpose == purpose && !self.used && self.expires_at > now
+    }
+
+    fn shown(&self) -> Link {
+        let LinkEntry { jurisdiction, person, about, expires_at, .. } = self.clone();
+        Link { jurisdiction, person, about, expires_at }
+    }
+}
+
+impl State {
+    /// Office and person.
+    fn holder_of(&self, login: &str) -> Option<(Arc<str>, String)> {
+        self.offices.iter().find_map(|(here, office)| {
+            let (person, _) = office.accounts.iter().find(|(_, account)| account.login == login)?;
+            Some((here.clone(), person.clone()))
+        })
+    }
+
+    fn office(&mut self, here: &Arc<str>) -> &mut Office {
+        self.offices.entry(here.clone()).or_default()
+    }
+
+    pub fn try_to_sign_in(&mut self, login: &str, now: Instant, tries: Tries) -> Try {
+        self.attempts.retain(|_, attempt| attempt.last_at > tries.forgotten);
+        let attempt = self.attempts.entry(digest(login)).or_insert(AttemptEntry { failures: 0, locked_until: None, last_at: now });
+        if let Some(until) = attempt.locked_until.filter(|until| *until > now) {
+            return Try::Locked { until };
+        }
+        attempt.failures = if attempt.locked_until.is_none() { attempt.failures + 1 } else { 1 };
+        let last = attempt.failures >= tries.most;
+        (attempt.locked_until, attempt.last_at) = (last.then_some(tries.locked_until), now);
+        let holder = self.holder_of(login);
+        let account = holder.and_then(|(here, person)| {
+            let account = self.offices.get(&here)?.accounts.get(&person)?;
+            Some(account.shown(&here, &person))
+        });
+        Try::Counted { account, last }
+    }
+
+    pub fn accept(&mut self, accepting: &Accepting) -> bool {
+        let Accepting { link, password, at, session, entries } = accepting;
+        let good = self.links.get_mut(link).filter(|link| link.is_good(INVITATION, *at));
+        let Some(link) = good else { return false };
+        link.used = true;
+        let Link { jurisdiction: here, person, .. } = link.shown();
+        if !self.put_password(&here, &person, password, *at) {
+            return false;
+        }
+        self.put_session(&here, session);
+        self.office(&here).told(entries);
+        true
+    }
+
+    fn put_password(&mut self, here: &Arc<str>, person: &str, password: &Hashed, at: Instant) -> bool {
+        let Some(account) = self.office(here).accounts.get_mut(person) else { return false };
+        (account.password, account.password_at, account.disabled_at) = (Some(password.clone()), Some(at), None);
+        let login = digest(&account.login);
+        self.end_sessions(here, person);
+        self.drop_links(here, person, Some(INVITATION));
+        self.attempts.remove(&login);
+        true
+    }
+
+    fn put_session(&mut self, here: &Arc<str>, new: &NewSession) {
+        let NewSession { id, person, at } = new.clone();
+        let session = StoredSession { jurisdiction: here.clone(), person, started_at: at, seen_at: at, disabled: false };
+        self.sessions.insert(id, session);
+    }
+
+    pub fn session(&self, id: &str) -> Option<StoredSession> {
+        let session = self.sessions.get(id)?;
+        let account = self.offices.get(&session.jurisdiction).and_then(|office| office.accounts.get(&session.person));
+        Some(StoredSession { disabled: account.is_some_and(|account| account.disabled_at.is_some()), ..session.clone() })
+    }
+
+    pub fn session_seen(&mut self, id: &str, at: Instant) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.seen_at = session.seen_at.max(at);
+        }
+    }
+
+    pub fn end_session(&mut self, id: &str, entry: Option<Entry>) {
+        let Some(session) = self.sessions.remove(id) else { return };
+        if let Some(entry) = entry {
+            self.office(&session.jurisdiction).told(&[Entry { person: Some(session.person), ..entry }]);
+        }
+    }
+
+    fn end_sessions(&mut self, here: &str, person: &str) {
+        self.sessions.retain(|_, session| (&*session.jurisdiction, session.person.as_str()) != (here, person));
+    }
+
+    fn drop_links(&mut self, here: &str, person: &str, purpose: Option<&str>) {
+        let goes = |link: &LinkEntry| link.is_of(here, person) && purpose.is_none_or(|purpose| link.purpose == purpose) && !link.used;
+        self.links.retain(|_, link| !goes(link));
+    }
+
+    pub fn link(&self, wanted: Wanted<'_>) -> Option<Link> {
+        self.links.get(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now)).map(LinkEntry::shown)
+    }
+
+    pub fn use_link(&mut self, wanted: Wanted<'_>, entry: Entry) -> Option<Link> {
+        let link = self.links.get_mut(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now))?;
+        link.used = true;
+        let link = link.shown();
+        self.office(&link.jurisdiction).told(&[Entry { person: Some(link.person.clone()), ..entry }]);
+        Some(link)
+    }
+}
