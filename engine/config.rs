@@ -3,8 +3,10 @@
 //! A flag of the command line wins over the environment (`DUBAN_…`), that over the file (`duban.yaml`), that over the default.
 
 use crate::api::{Tokens, TokensNow};
+use crate::app::accounts::Policy;
 use crate::kernel::words::Lang;
 use crate::store::{LOCAL, Place, PlaceError};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ pub struct Settings {
     /// Has to be the rule set's zone; named here so that a wrong one is noticed at start.
     pub zone: Option<String>,
     pub mail: MailSettings,
+    pub web: WebSettings,
     /// Tokens of the API: SHA-256 in hexadecimal → person. Taken out here, a token opens nothing any more, also of a server that runs.
     pub tokens: BTreeMap<String, Holder>,
     /// Tokens of the office's own programs, which name the person for whom they act.
@@ -90,6 +93,85 @@ pub struct MailSettings {
     pub volume_at_least: u64,
 }
 
+/// The pages, and who may sign in to them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebSettings {
+    /// Where people reach the pages: `https://duban.example.gov.cn`. Links in mails begin with it.
+    pub origin: Option<String>,
+    /// A session in which nothing happens ends after this.
+    pub idle_minutes: u32,
+    /// Every session ends after this.
+    pub session_hours: u32,
+    /// A password has so many characters or more.
+    pub password_length: u32,
+    /// So many tries that fail one after the other lock a login …
+    pub lock_after: u32,
+    /// … for so long.
+    pub lock_minutes: u32,
+    /// So long an invitation is good.
+    pub invitation_days: u32,
+}
+
+impl WebSettings {
+    /// What is asked of passwords and sessions.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            idle: TimeDelta::minutes(self.idle_minutes.into()),
+            longest: TimeDelta::hours(self.session_hours.into()),
+            shortest_password: self.password_length as usize,
+            failures: self.lock_after,
+            locked: TimeDelta::minutes(self.lock_minutes.into()),
+            invitation: TimeDelta::days(self.invitation_days.into()),
+        }
+    }
+
+    /// Everything is as it can be meant.
+    fn fits(&self) -> Result<(), ConfigError> {
+        let numbers = [
+            ("web.idle_minutes", self.idle_minutes, 1..=1440, "write 1 to 1440 minutes"),
+            ("web.session_hours", self.session_hours, 1..=168, "write 1 to 168 hours"),
+            ("web.password_length", self.password_length, 8..=128, "write 8 to 128 characters"),
+            ("web.lock_after", self.lock_after, 1..=100, "write 1 to 100 tries"),
+            // What was tried with logins that do not exist is kept as long.
+            ("web.lock_minutes", self.lock_minutes, 1..=120, "write 1 to 120 minutes"),
+            ("web.invitation_days", self.invitation_days, 1..=60, "write 1 to 60 days"),
+        ];
+        for (name, value, range, wants) in numbers {
+            if !range.contains(&value) {
+                return Err(ConfigError::Value { name: name.into(), value: value.to_string(), wants });
+            }
+        }
+        match &self.origin {
+            Some(origin) if !is_origin(origin) => {
+                let wants = "write https:// or http://, the name of the machine, and nothing behind it";
+                Err(ConfigError::Value { name: "web.origin".into(), value: origin.clone(), wants })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A scheme, a host and perhaps a port, as a browser writes them.
+fn is_origin(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() == text
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        WebSettings {
+            origin: None,
+            idle_minutes: 30,
+            session_hours: 8,
+            password_length: 10,
+            lock_after: 5,
+            lock_minutes: 15,
+            invitation_days: 7,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -101,6 +183,7 @@ impl Default for Settings {
             lang: None,
             zone: None,
             mail: MailSettings::default(),
+            web: WebSettings::default(),
             tokens: Default::default(),
             office_tokens: Default::default(),
             largest_body: 2 << 20,
@@ -166,6 +249,7 @@ impl Settings {
         };
         let written = settings.rules.is_some().then(|| settings.jurisdiction.clone());
         settings.environment(&variable)?;
+        settings.web.fits()?;
         let named = variable("DUBAN_RULES").is_some();
         settings.rules_of = written.filter(|_| !named).or_else(|| Some(settings.jurisdiction.clone()));
         Ok(settings)
@@ -205,6 +289,7 @@ impl Settings {
         optional(&mut self.mail.smtp_url, "DUBAN_SMTP_URL");
         optional(&mut self.mail.reply_to, "DUBAN_MAIL_REPLY_TO");
         optional(&mut self.mail.instance, "DUBAN_INSTANCE");
+        optional(&mut self.web.origin, "DUBAN_ORIGIN");
         if let Some(value) = variable("DUBAN_PRODUCTION") {
             self.mail.production = match value.as_str() {
                 "true" | "1" => true,

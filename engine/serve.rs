@@ -97,6 +97,7 @@ pub async fn serve(
     for app in offices.open() {
         check_zone(&app.rules(), settings)?;
     }
+    offices.policy = settings.web.policy();
     offices.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
     let offices = Arc::new(offices);
     let (post, leaving) = post(&offices, &settings.mail, settings)?;

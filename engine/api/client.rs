@@ -2,7 +2,7 @@
 
 use super::caller::JURISDICTION;
 use crate::app::import::{Imported, Wishes};
-use crate::app::{Answer, Batch, NotPublished, Published, Publisher};
+use crate::app::{AccountEnd, AccountWish, Answer, Batch, NotPublished, Published, Publisher};
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::Refusal;
 use crate::kernel::plan::Plan;
@@ -146,6 +146,11 @@ impl Client {
 
     pub async fn publish(&self, request: &PublishRequest) -> Result<PublishAnswer, ClientError> {
         self.ask("/local/publish", request).await
+    }
+
+    /// Looks after somebody's account.
+    pub async fn account(&self, wish: &AccountWish) -> Result<AccountEnd, ClientError> {
+        self.ask("/local/accounts", wish).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + ?Sized)) -> Result<T, ClientError> {

@@ -8,7 +8,7 @@
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, PublishAnswer, PublishRequest, Trouble};
 use super::{Api, problem};
-use crate::app::{ActError, Answer, App, NotPublished, PublishError};
+use crate::app::{AccountEnd, AccountWish, ActError, Answer, App, NotPublished, PublishError};
 use crate::kernel::check;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
@@ -104,6 +104,11 @@ pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Ve
     let tried = app.retry_set_aside(&items).await.map_err(ActError::Store)?;
     api.pulse.wake();
     Ok(Json(tried))
+}
+
+pub async fn accounts(State(api): State<Arc<Api>>, request: Request) -> Answered<AccountEnd> {
+    let (app, wish): (_, AccountWish) = office(&api, request, LARGEST).await?;
+    Ok(Json(app.look_after(&api.offices.policy, &wish).await.map_err(ActError::Store)?))
 }
 
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {

@@ -69,6 +69,7 @@ impl Api {
             .route("/local/backup", post(local::backup))
             .route("/local/publish", post(local::publish))
             .route("/local/retry", post(local::retry))
+            .route("/local/accounts", post(local::accounts))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))
             .nest("/api/v1", v1)

@@ -13,6 +13,7 @@ use crate::store::audit::Entry;
 use crate::store::links::{NewLink, Wanted};
 use crate::store::sessions::NewSession;
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -54,7 +55,8 @@ impl Default for Policy {
 }
 
 /// Who changes somebody's account, for the trail.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct By {
     /// A person of the directory.
     pub person: Option<Name>,
@@ -75,7 +77,7 @@ impl By {
 }
 
 /// An invitation, for whoever brings it to the person.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Invitation {
     /// Of the link. It is shown here and kept nowhere.
     pub token: String,

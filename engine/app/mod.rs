@@ -2,6 +2,7 @@
 //!
 //! Drivers (command line, server, scheduler, demo) call these; nothing here loops by itself or waits for a clock.
 
+mod account_wish;
 pub mod accounts;
 mod act;
 mod answer;
@@ -35,6 +36,7 @@ mod sweep;
 mod together;
 mod wake;
 
+pub use account_wish::{AccountEnd, AccountNo, AccountWish, Wished};
 pub use act::{ActError, Acting, Done, Tally};
 pub use answer::Answer;
 pub use caused::Explained;

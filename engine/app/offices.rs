@@ -3,6 +3,7 @@
 //! One scheduler finds what is due in any of them (see `wake`, `sweep`, `letters`, `send`). An office whose rules this program cannot read
 //! is shut for a while, with the reason, and stands in nobody's way.
 
+use super::accounts::Policy;
 use super::rules::{RulesError, read, with_past};
 use super::{App, InUse, Latest, Tally};
 use crate::clock::Clock;
@@ -32,6 +33,8 @@ pub struct Offices {
     pub clock: Clock,
     /// Where other processes work the same database: so long they leave alone what this one has taken, after it was last heard of.
     pub lease: TimeDelta,
+    /// What is asked of passwords and sessions.
+    pub policy: Policy,
     /// Of all offices together.
     pub tally: Arc<Tally>,
     latest: Arc<Latest>,
@@ -83,7 +86,16 @@ impl Offices {
     /// All offices of a database; none is opened before it is needed.
     pub async fn over(store: Store, clock: Clock) -> Result<Offices, StoreError> {
         let latest = Arc::new(Latest::of(&store).await?);
-        Ok(Offices { store, clock, lease: LEASE, tally: Arc::default(), latest, at_hand: Mutex::default(), turns: Mutex::default() })
+        Ok(Offices {
+            store,
+            clock,
+            lease: LEASE,
+            policy: Policy::default(),
+            tally: Arc::default(),
+            latest,
+            at_hand: Mutex::default(),
+            turns: Mutex::default(),
+        })
     }
 
     /// All offices of the database of one that is open.
@@ -91,7 +103,16 @@ impl Offices {
         let (store, clock, tally, latest) = (app.store.clone(), app.clock.clone(), app.tally.clone(), app.latest.clone());
         let here = Arc::from(app.store.jurisdiction());
         let at_hand = AtHand { apps: IndexMap::from([(here, app)]), shut: BTreeMap::new() };
-        Offices { store, clock, lease: LEASE, tally, latest, at_hand: Mutex::new(at_hand), turns: Mutex::default() }
+        Offices {
+            store,
+            clock,
+            lease: LEASE,
+            policy: Policy::default(),
+            tally,
+            latest,
+            at_hand: Mutex::new(at_hand),
+            turns: Mutex::default(),
+        }
     }
 
     /// What the clock shows, and never a little less than what was recorded before.

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Each parses, calls the kernel or the app, and prints for people or, with `--json`, for programs.
 
+pub mod account;
 pub mod act;
 pub mod backup;
 pub mod check;
@@ -35,6 +36,7 @@ pub mod rules;
 pub mod sarif;
 pub mod say;
 pub mod schema;
+pub mod secret;
 pub mod serve;
 pub mod show;
 pub mod similar;
@@ -123,6 +125,8 @@ pub struct Global {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Who may sign in to the pages: inviting, shutting off, passwords
+    Account(account::AccountArgs),
     /// Do an action on an item, on many, or a file of actions
     Act(act::ActArgs),
     /// A verified copy of the database, also while a server works it
@@ -308,6 +312,7 @@ fn misused(error: &clap::Error, command: &clap::Command, words: &[String], lang:
 
 fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
     match command {
+        Command::Account(args) => account::run(&args, context),
         Command::Act(args) => act::run(&args, context),
         Command::Backup(args) => backup::backup(&args, context),
         Command::Check(args) => check::run(&args, context),
