@@ -39,6 +39,9 @@ pub struct Settings {
     pub office_tokens: Vec<OfficeToken>,
     /// The largest body of a request, in bytes.
     pub largest_body: usize,
+    /// Anybody may sign in as whoever has something to do: only `duban demo --serve` says so.
+    #[serde(skip)]
+    pub open_house: bool,
     /// The file that was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -187,6 +190,7 @@ impl Default for Settings {
             tokens: Default::default(),
             office_tokens: Default::default(),
             largest_body: 2 << 20,
+            open_house: false,
             file: None,
             rules_of: None,
             log: "text".into(),

@@ -2,7 +2,7 @@
 //!
 //! What stands in the files is left to those who read them.
 
-use crate::kernel::render::{FrameError, Frames};
+use crate::kernel::render::{FrameError, Frames, Pages};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,9 @@ pub const CALENDARS: [(&str, &str); 1] = [("cn", include_str!("../rules/calendar
 /// The small rule sets to begin with, a folder for each language.
 static START: include_dir::Dir = include_dir::include_dir!("$CARGO_MANIFEST_DIR/templates/start");
 
+/// The templates of the web application.
+static WEB: include_dir::Dir = include_dir::include_dir!("$CARGO_MANIFEST_DIR/templates/web");
+
 /// The rule set to begin with, in a language: path inside its folder → text.
 pub fn start(language: &str) -> IndexMap<String, String> {
     fn gather(folder: &include_dir::Dir, root: &Path, out: &mut IndexMap<String, String>) {
@@ -53,6 +56,8 @@ pub enum FilesError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("reading the frames of mails in `{folder}`")]
     Frame { folder: PathBuf, source: FrameError },
+    #[error("reading the pages in `{folder}`")]
+    Page { folder: PathBuf, source: FrameError },
 }
 
 /// The frames of mails: the embedded ones, each replaced by the file of the same name in `folder/mail`, if there is one.
@@ -68,6 +73,22 @@ pub fn mail_frames(folder: Option<&Path>) -> Result<Frames, FilesError> {
     }
     Frames::new(sources.iter().map(|(name, text)| (*name, text.as_str())))
         .map_err(|source| FilesError::Frame { folder: folder.unwrap_or(Path::new("")).to_path_buf(), source })
+}
+
+/// The pages of the web application: the embedded ones, each replaced by the file of the same name in `folder/web`, if there is one.
+pub fn web_pages(folder: Option<&Path>) -> Result<Pages, FilesError> {
+    let mut sources = Vec::new();
+    for embedded in WEB.files() {
+        let name = embedded.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let own = folder.map(|folder| folder.join("web").join(&name)).filter(|path| path.is_file());
+        let text = match own {
+            Some(path) => std::fs::read_to_string(&path).map_err(|source| FilesError::Read { path, source })?,
+            None => embedded.contents_utf8().unwrap_or_default().to_string(),
+        };
+        sources.push((name, text));
+    }
+    Pages::new(sources.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        .map_err(|source| FilesError::Page { folder: folder.unwrap_or(Path::new("")).to_path_buf(), source })
 }
 
 /// A calendar's file and its text: the file at that path, else `NAME.yaml` in `folder`, else the embedded one.

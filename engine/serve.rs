@@ -12,6 +12,7 @@ use crate::mail::smtp::{Limits, Server, ServerError, Smtp};
 use crate::mail::{Address, AddressError, Folder, Transport};
 use crate::scheduler::{self, Pulse};
 use crate::store::StoreError;
+use crate::web::Web;
 use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,7 +107,8 @@ pub async fn serve(
     let token = format!("{}{}", random_text(), random_text());
     let tokens = config::tokens_now(settings);
     let limits = BodyLimits { bytes: settings.largest_body, ..BodyLimits::default() };
-    let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes();
+    let pages = web(&offices, &pulse, settings)?.routes();
+    let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes(pages);
     let signals = signals(stop.clone())?;
 
     // After an unclean stop nothing is told before it is known what the facts say.
@@ -247,6 +249,20 @@ pub fn mail_server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
         None => None,
     };
     Ok(Some(Server::parse(url, password.as_deref())?))
+}
+
+/// The pages for people.
+fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Result<Web, ServeError> {
+    Ok(Web {
+        offices: offices.clone(),
+        pulse: pulse.clone(),
+        pages: files::web_pages(settings.templates.as_deref())?,
+        policy: settings.web.policy(),
+        jurisdiction: settings.jurisdiction.clone(),
+        origin: settings.web.origin.clone(),
+        open_house: settings.open_house,
+        largest: settings.largest_body,
+    })
 }
 
 fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(Arc<Post>, Leaving), ServeError> {

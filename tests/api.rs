@@ -61,7 +61,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(accept(listener, api.routes(), limits, stop.clone()));
+        tokio::spawn(accept(listener, api.routes(axum::Router::new()), limits, stop.clone()));
         Server { app, address, tokens, stop, folder }
     }
 

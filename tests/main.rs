@@ -43,3 +43,4 @@ mod store;
 mod support;
 mod tidy;
 mod unit;
+mod web;

@@ -51,9 +51,13 @@ pub struct Api {
 }
 
 impl Api {
-    /// Every route there is.
-    pub fn routes(self) -> Router {
+    /// Every route there is for programs; what is none of these is `elsewhere`'s, which are the pages for people.
+    pub fn routes(self, elsewhere: Router) -> Router {
         let (v1, document) = v1();
+        let v1 = v1
+            .fallback(|| async { Failure::of(StatusCode::NOT_FOUND, "no_route") })
+            .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
+            .layer(axum::middleware::from_fn(problem::speak));
         let document: Arc<str> = document.to_json().unwrap_or_default().into();
         let document = move || {
             let document = document.to_string();
@@ -72,11 +76,11 @@ impl Api {
             .route("/local/accounts", post(local::accounts))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))
-            .nest("/api/v1", v1)
-            .fallback(|| async { Failure::of(StatusCode::NOT_FOUND, "no_route") })
             .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
             .layer(axum::middleware::from_fn(problem::speak))
+            .nest("/api/v1", v1)
             .with_state(Arc::new(self))
+            .fallback_service(elsewhere)
     }
 }
 

@@ -4,7 +4,7 @@ use super::unreadable::Unreadable;
 use crate::app::{ActError, LoadError};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::rules::EvalError;
-use crate::kernel::words::{Lang, refusal, say};
+use crate::kernel::words::{Lang, refusal, say, wished};
 use crate::store::StoreError;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -251,17 +251,5 @@ pub async fn speak(request: Request, next: Next) -> Response {
 
 /// What the caller likes best of what we speak; without a wish, the language of the catalogue's beginning.
 pub fn lang(headers: &HeaderMap) -> Lang {
-    let wishes = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wished = wishes.split(',').filter_map(|wish| {
-        let (tag, parameters) = wish.split_once(';').unwrap_or((wish, ""));
-        let lang = match tag.trim().to_ascii_lowercase().split('-').next()? {
-            "zh" => Lang::Zh,
-            "en" => Lang::En,
-            _ => return None,
-        };
-        let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
-        (weight > 0.0).then_some((lang, weight))
-    });
-    // Of equals the first.
-    wished.reduce(|best, wish| if wish.1 > best.1 { wish } else { best }).map(|(lang, _)| lang).unwrap_or_default()
+    wished(headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
 }

@@ -11,6 +11,7 @@ mod caused;
 mod checkup;
 mod desk;
 mod doctor;
+pub mod duties;
 mod errands;
 mod export;
 mod foresee;

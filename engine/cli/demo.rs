@@ -1,9 +1,10 @@
 //! `duban demo`: a sample office through its years on a clock set by hand, with every figure computed from the facts.
 
 use super::{Context, exit, progress};
-use crate::app::App;
 use crate::app::send::Post;
+use crate::app::{App, Offices};
 use crate::clock::Clock;
+use crate::config::{MailSettings, Settings};
 use crate::demo::{self, DemoError, Script, Shown};
 use crate::kernel::check;
 use crate::kernel::model::definition::NoticeKind;
@@ -11,8 +12,8 @@ use crate::kernel::model::problem::Problem;
 use crate::kernel::words::{Lang, say};
 use crate::mail::guard::Guard;
 use crate::mail::{Address, Folder, Transport};
-use crate::store::{Opening, Store};
-use crate::{app, files};
+use crate::store::{Opening, Place, Store};
+use crate::{app, files, observe, serve};
 use anyhow::Context as _;
 use clap::Args;
 use comfy_table::presets::NOTHING;
@@ -21,12 +22,22 @@ use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     /// Where the database and the mails of the demo go; what an earlier demo left there is replaced
     #[arg(long, default_value = "demo")]
     pub folder: PathBuf,
+    /// Leave the office open in a browser afterwards: its clock stands where the sample's years ended
+    #[arg(long)]
+    pub serve: bool,
+    /// With `--serve`: open what an earlier demo left, instead of playing the years again
+    #[arg(long, requires = "serve")]
+    pub keep: bool,
+    /// With `--serve`: the port on this machine (default: 8080; 0 takes any free one)
+    #[arg(long, requires = "serve")]
+    pub port: Option<u16>,
 }
 
 /// What a rule set holds that can be shown.
@@ -37,6 +48,14 @@ const MAILS: &str = "mails";
 
 pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     let begun = Instant::now();
+    let database = args.folder.join(DATABASE);
+    let mails = args.folder.join(MAILS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    if args.keep {
+        anyhow::ensure!(database.is_file(), "{}", say(context.lang, "demo.none", &[("folder", &args.folder.display().to_string())]));
+        runtime.block_on(open_house(args, &database, mails, context))?;
+        return Ok(exit::DONE);
+    }
     let rules_folder = context.settings.rules_folder_with(SCRIPT)?;
     let texts = files::rule_set(&rules_folder)?;
     let (rules, problems) = check::load(&texts);
@@ -62,16 +81,35 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
         Err(error) => return Err(error.into()),
     };
     clear(&args.folder, context.lang)?;
-    let database = args.folder.join(DATABASE);
-    let mails = args.folder.join(MAILS);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let shown = runtime.block_on(play(&script, rules, &database, &mails, context))?;
     if context.json {
         anstream::println!("{}", serde_json::to_string(&shown)?);
     } else {
         print(&shown, context.lang, begun.elapsed().as_secs_f64());
     }
+    if args.serve {
+        runtime.block_on(open_house(args, &database, mails, context))?;
+    }
     Ok(if shown.refused.is_empty() { exit::DONE } else { exit::FINDINGS })
+}
+
+/// Serves the office as the sample's years left it, with a clock that stands until somebody sets it.
+async fn open_house(args: &DemoArgs, database: &Path, mails: PathBuf, context: &Context) -> anyhow::Result<()> {
+    let listener = serve::listen(&format!("127.0.0.1:{}", args.port.unwrap_or(8080))).await?;
+    let settings = Settings {
+        database: Place::File(database.to_path_buf()),
+        mail: MailSettings { smtp_url: None, folder: Some(mails), ..context.settings.mail.clone() },
+        open_house: true,
+        ..context.settings.clone()
+    };
+    let store = Store::open(database, Opening { throwaway: true, ..Opening::default() }, Clock::Machine.now()).await?;
+    let ended = store.high_water().await?.unwrap_or_else(|| Clock::Machine.now());
+    let offices = Offices::over(store, Clock::set_to(ended)).await?;
+    observe::start(settings.log == "json");
+    let ready = |ready: &serve::Ready| {
+        anstream::println!("{}", words(context.lang, "demo.open", &[("address", ready.address.to_string())]));
+    };
+    Ok(serve::serve(offices, listener, &settings, CancellationToken::new(), ready).await?)
 }
 
 async fn play(

@@ -83,6 +83,9 @@ fn of_files(lang: Lang, error: &FilesError) -> String {
             let what = anyhow::Error::msg(source.to_string());
             say(lang, "files.frame", &[("folder", &folder.display().to_string()), ("what", &format!("{what:#}"))])
         }
+        FilesError::Page { folder, source } => {
+            say(lang, "files.page", &[("folder", &folder.display().to_string()), ("what", &source.to_string())])
+        }
     }
 }
 

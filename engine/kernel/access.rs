@@ -1,8 +1,10 @@
-//! Who may see what: fields and branches that are shown to some roles only, or sealed until an action was done.
+//! Who may see what: fields and branches that are shown to some roles only, or sealed until an action was done; and which parts of the
+//! house are open to whom.
 
 use crate::kernel::derive::roles;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::Field;
+use crate::kernel::model::directory::Directory;
 use crate::kernel::model::fact::{Fact, Outcome};
 use crate::kernel::model::item::{Branch, Item};
 use crate::kernel::rules::{EvalError, Rules};
@@ -50,6 +52,46 @@ impl Reader<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+/// A part of the house that is not everybody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// One's own work.
+    Work,
+    /// Lists of all items, and reports of them.
+    Ledger,
+    Reports,
+    /// What was sent to whom, and what waits.
+    Outbox,
+    /// How the system is doing.
+    System,
+    /// Who may sign in.
+    Accounts,
+    /// Who did what with accounts, and was refused what.
+    Audit,
+}
+
+/// The group of the directory that looks after the system: what is sent, and how it is doing.
+pub const SYSTEM_ADMINISTRATORS: &str = "system_administrators";
+/// The group that says who may sign in.
+pub const SECURITY_ADMINISTRATORS: &str = "security_administrators";
+/// The group that looks at what the others did.
+pub const AUDIT_ADMINISTRATORS: &str = "audit_administrators";
+
+/// Whether a person may enter a room on a day. Three groups of administrators look after different things, so that none of them can do and
+/// hide it (GB/T 22239-2019 asks for that).
+pub fn may_enter(directory: &Directory, person: &str, day: Date, room: Room) -> bool {
+    let in_group = |group: &str| {
+        let groups = directory.persons.get(person).map_or(&[][..], |person| &person.groups);
+        groups.iter().any(|row| &*row.value == group && row.holds_on(day))
+    };
+    match room {
+        Room::Work | Room::Ledger | Room::Reports => directory.persons.contains_key(person),
+        Room::Outbox | Room::System => in_group(SYSTEM_ADMINISTRATORS),
+        Room::Accounts => in_group(SECURITY_ADMINISTRATORS),
+        Room::Audit => in_group(AUDIT_ADMINISTRATORS),
     }
 }
 

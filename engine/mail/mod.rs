@@ -7,6 +7,7 @@ pub mod backoff;
 mod compose;
 mod folder;
 pub mod guard;
+mod letter;
 mod memory;
 pub mod smtp;
 
@@ -15,6 +16,7 @@ use crate::kernel::time::Instant;
 pub use address::{Address, AddressError};
 pub use compose::{ComposeError, Composed, Message, Sender, compose, reference};
 pub use folder::Folder;
+pub use letter::read_back;
 pub use memory::{KeptMail, Memory};
 pub use smtp::Smtp;
 

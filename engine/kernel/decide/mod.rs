@@ -21,11 +21,11 @@ pub use sweep::{due_slots, foresee_sweep, sweep, to_make};
 pub use wake::{foresee, wake};
 
 use crate::kernel::calendar::window::day_of;
-use crate::kernel::derive::fold;
+use crate::kernel::derive::{fold, roles};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
-use crate::kernel::model::definition::{Action, Freeze};
+use crate::kernel::model::definition::{Action, FieldRef, Freeze, Who, WhoCase};
 use crate::kernel::model::fact::{Actor, Cause, Fact};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Fields;
@@ -188,6 +188,25 @@ pub fn rule_of(rules: &Rules, item: Option<&Item>, fact: &Fact) -> Name {
             }
         }
     }
+}
+
+/// What a person may begin: actions that make an item, by a role that is theirs already, or that what they hand in may make theirs.
+pub fn begins(rules: &Rules, person: &Name, today: Date) -> Result<Vec<Name>, EvalError> {
+    let workflow = &rules.setting.workflow;
+    let blank = Arc::new(fold::begin(rules, &Name::default(), today, today));
+    let mut out = Vec::new();
+    for (name, action) in workflow.actions.iter().filter(|(_, action)| action.creates) {
+        for by in &action.by {
+            let asked = |field: &FieldRef| action.ask.iter().any(|ask| ask.records == Some(field.of) && ask.name == field.field);
+            let handed_in = |case: &WhoCase| matches!(&case.who, Who::Person(field) if asked(field));
+            let may_become = workflow.roles.get(&by.role).is_some_and(|role| role.who.iter().any(handed_in));
+            if may_become || roles::holds(rules, &blank, &by.role, None, person, today)? {
+                out.push(name.clone());
+                break;
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// Every action that a person could think of now, with the reason of each that is refused. What depends on input is asked at sending.

@@ -140,7 +140,8 @@ impl Frames {
 }
 
 /// `say("mail.why", role=…)`: a sentence of the engine's catalogue, in the letter's language.
-fn say(state: &State, key: String, values: Kwargs) -> Result<String, Error> {
+/// `say("key", name=value)`: a sentence of the catalogue in the language of the rendering.
+pub(super) fn say(state: &State, key: String, values: Kwargs) -> Result<String, Error> {
     let mut filled = Vec::new();
     for name in values.args() {
         let value: Value = values.get(name)?;

@@ -6,12 +6,14 @@
 mod blocks;
 mod filters;
 mod letter;
+mod pages;
 mod reading;
 mod scan;
 
 pub use blocks::{Block, Fact, Line, Run, blocks};
 pub use filters::NOT_SHOWN;
 pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
+pub use pages::Pages;
 pub use reading::NameRead;
 pub use scan::{Printed, printed};
 

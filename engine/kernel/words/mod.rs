@@ -24,6 +24,22 @@ impl Lang {
     }
 }
 
+/// What somebody likes best of what we speak, by a header `Accept-Language` (RFC 9110, 12.5.4); without a wish, the catalogue's beginning.
+pub fn wished(wishes: &str) -> Lang {
+    let wished = wishes.split(',').filter_map(|wish| {
+        let (tag, parameters) = wish.split_once(';').unwrap_or((wish, ""));
+        let lang = match tag.trim().to_ascii_lowercase().split('-').next()? {
+            "zh" => Lang::Zh,
+            "en" => Lang::En,
+            _ => return None,
+        };
+        let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        (weight > 0.0).then_some((lang, weight))
+    });
+    // Of equals the first.
+    wished.reduce(|best, wish| if wish.1 > best.1 { wish } else { best }).map(|(lang, _)| lang).unwrap_or_default()
+}
+
 /// Stands between the entries of a list in a refusal's values; each language has its own mark for it.
 pub const LIST: &str = "\u{1f}";
 

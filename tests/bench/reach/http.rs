@@ -87,7 +87,7 @@ async fn serve(app: &Arc<App>, each: usize) -> Result<f64, Error> {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, stop) = (listener.local_addr()?, CancellationToken::new());
-    let accepting = tokio::spawn(accept(listener, api.routes(), Limits::default(), stop.clone()));
+    let accepting = tokio::spawn(accept(listener, api.routes(axum::Router::new()), Limits::default(), stop.clone()));
     let mut tasks = tokio::task::JoinSet::new();
     let started = Instant::now();
     for caller in 0..CALLERS {

@@ -1,0 +1,296 @@
+//! Doing something: the form of an action, and the action itself. What cannot be taken comes back with all that was typed.
+
+use super::Web;
+use super::form::Form;
+use super::page;
+use super::session::{Sent, Sheet, Visitor};
+use super::todo::{action_path, number};
+use super::trouble::Trouble;
+use crate::app::look::Look;
+use crate::app::{ActError, random_text};
+use crate::kernel::decide;
+use crate::kernel::explain::action as explain;
+use crate::kernel::model::Name;
+use crate::kernel::model::command::{BranchAddress, Command};
+use crate::kernel::model::decision::{Refusal, RefusalCode};
+use crate::kernel::model::definition::Action;
+use crate::kernel::rules::Rules;
+use crate::kernel::time::Date;
+use crate::kernel::words::refusal;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How they came in, as a fact records it.
+const VIA: &str = "web";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OnBranch {
+    branch: Option<u32>,
+}
+
+/// The form of an action on an item.
+pub async fn form(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Path((id, name)): Path<(String, String)>,
+    Query(on): Query<OnBranch>,
+) -> Result<Response, Trouble> {
+    let look = look(&visitor, &id).await?;
+    show(&web, &visitor, &look, &name, on.branch, None)
+}
+
+/// A form that came back: what was sent, and why it was not taken.
+struct Back<'a> {
+    sheet: &'a Sheet,
+    no: &'a Refusal,
+}
+
+async fn look(visitor: &Visitor, id: &str) -> Result<Look, Trouble> {
+    visitor.app.look(id, Some(visitor.person.clone())).await?.ok_or_else(|| Trouble::unknown_item(id))
+}
+
+fn action_of<'l>(look: &'l Look, name: &str, task: Option<u32>) -> Result<(&'l Name, &'l Action), Trouble> {
+    let kind = match task {
+        Some(no) => Some(&*look.item.branch(no).ok_or_else(Trouble::not_found)?.kind),
+        None => None,
+    };
+    let actions = look.rules.setting.workflow.actions_of(kind).ok_or_else(Trouble::not_found)?;
+    actions.get_key_value(name).filter(|(_, action)| !action.creates).ok_or_else(Trouble::not_found)
+}
+
+fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>, back: Option<Back>) -> Result<Response, Trouble> {
+    let (name, action) = action_of(look, name, task)?;
+    let (rules, item) = (&look.rules, &look.item);
+    let offers = look.offers(&visitor.person)?;
+    let offer = offers.iter().find(|offer| offer.action == *name && offer.branch == task).ok_or_else(Trouble::not_found)?;
+    let form = Form { rules, item: Some(item), task, name, action, lang: visitor.lang() };
+    let checks = match &offer.refusal {
+        Some(_) => checks(look, visitor, name, task)?,
+        None => Vec::new(),
+    };
+    let seen = back.as_ref().and_then(|back| back.sheet.text("rev")).and_then(|rev| rev.parse::<u64>().ok());
+    // What has happened since the form was made; the next try is made in the knowledge of it.
+    let news: Vec<Json> = match (&back, seen) {
+        (Some(back), Some(seen)) if back.no.code == RefusalCode::StaleRevision => look
+            .facts
+            .iter()
+            .filter(|fact| fact.seq > seen)
+            .map(|fact| json!({ "title": look.fact_title(fact, visitor.lang()), "actor": look.actor(fact, visitor.lang()), "on": fact.effective_on.to_string() }))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let to = action_path(&item.id, name, task);
+    let title_field =
+        look.fields(visitor.lang())?.into_iter().find(|field| &*field.name == "title" && !field.hidden).map(|field| field.text);
+    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": offer.branch_name, "news": news, "rev": item.rev });
+    fill(web, visitor, rules, &form, &to, offer.refusal.as_ref(), &checks, about, back)
+}
+
+/// Each condition of an action that is not open, and whether it holds.
+fn checks(look: &Look, visitor: &Visitor, name: &Name, task: Option<u32>) -> Result<Vec<Json>, Trouble> {
+    let command = Command {
+        id: "explain".into(),
+        item: look.item.id.clone(),
+        branch: task.map(BranchAddress::No),
+        action: name.clone(),
+        input: Default::default(),
+        by: visitor.person.clone(),
+        via: None,
+        effective_on: None,
+        seen_rev: None,
+    };
+    let explained = explain::explain(&look.rules, &look.item, &command, visitor.lang()).map_err(Trouble::refused)?;
+    Ok(explained
+        .checks
+        .into_iter()
+        .map(|check| json!({ "holds": check.holds, "says": check.says, "what": visitor.say(&format!("web.check.{}", check.what), &[]) }))
+        .collect())
+}
+
+#[allow(clippy::too_many_arguments)]
+fn fill(
+    web: &Web,
+    visitor: &Visitor,
+    rules: &Rules,
+    form: &Form,
+    to: &str,
+    closed: Option<&Refusal>,
+    checks: &[Json],
+    about: Json,
+    back: Option<Back>,
+) -> Result<Response, Trouble> {
+    let lang = visitor.lang();
+    let title = form.title();
+    let wrong: BTreeMap<String, String> = back.iter().filter_map(|back| Some((input_of(back.no)?, refusal(lang, back.no)))).collect();
+    let sheet = back.as_ref().map(|back| back.sheet);
+    let (persons, units) = form.names();
+    let directory = &rules.setting.directory;
+    let page = json!({
+        "action": title,
+        "to": to,
+        "form": visitor.form,
+        "command": sheet.and_then(|sheet| sheet.text("command")).map_or_else(random_text, str::to_string),
+        "on": sheet.and_then(|sheet| sheet.text("on")).unwrap_or_default(),
+        "today": visitor.today().to_string(),
+        "controls": form.controls(sheet, &wrong),
+        "closed": closed.map(|no| refusal(lang, no)),
+        "checks": checks,
+        "about": about,
+        "says": back.as_ref().map(|back| refusal(lang, back.no)),
+        "wrong": back.as_ref().and_then(|back| input_of(back.no)),
+        "persons": if persons { directory.persons.values().map(|person| person.title.as_str()).collect() } else { Vec::new() },
+        "units": if units { directory.units.values().map(|unit| unit.title.as_str()).collect() } else { Vec::new() },
+    });
+    let mut response = visitor.page(web, "act.html", &title, page)?;
+    if let Some(back) = back {
+        *response.status_mut() = match back.no.code {
+            RefusalCode::MissingInput | RefusalCode::BadInput | RefusalCode::UnknownInput | RefusalCode::BadDate => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            RefusalCode::WrongRole | RefusalCode::SamePerson => StatusCode::FORBIDDEN,
+            _ => StatusCode::CONFLICT,
+        };
+    }
+    Ok(response)
+}
+
+/// The control that a refusal is about.
+fn input_of(no: &Refusal) -> Option<String> {
+    let names_one = matches!(no.code, RefusalCode::MissingInput | RefusalCode::BadInput);
+    no.values.iter().find(|(name, _)| names_one && name == "input").map(|(_, input)| input.clone())
+}
+
+/// Does an action on an item.
+pub async fn act(
+    State(web): State<Arc<Web>>,
+    Path((id, name)): Path<(String, String)>,
+    Query(on): Query<OnBranch>,
+    Sent(visitor, sheet): Sent,
+) -> Result<Response, Trouble> {
+    let look = look(&visitor, &id).await?;
+    let (action_name, action) = action_of(&look, &name, on.branch)?;
+    let form = Form { rules: &look.rules, item: Some(&look.item), task: on.branch, name: action_name, action, lang: visitor.lang() };
+    let mut command = command(&visitor, &sheet, look.item.id.clone(), action_name.clone());
+    command.branch = on.branch.map(BranchAddress::No);
+    command.input = form.read(&sheet);
+    command.seen_rev = sheet.text("rev").and_then(|rev| rev.parse().ok());
+    let no = match day(&sheet, &mut command) {
+        Ok(()) => match visitor.app.act(&command).await {
+            Ok(done) => {
+                web.pulse.wake();
+                return Ok(Redirect::to(&format!("/items/{}?did={}", page::encoded(&done.item), done.rev)).into_response());
+            }
+            Err(ActError::Refused(no)) => *no,
+            Err(error) => return Err(error.into()),
+        },
+        Err(no) => no,
+    };
+    // It may have moved since: the form is made of what is there now.
+    let look = self::look(&visitor, &id).await?;
+    show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: &no }))
+}
+
+fn command(visitor: &Visitor, sheet: &Sheet, item: Name, action: Name) -> Command {
+    let fits = |id: &&str| id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric());
+    Command {
+        id: sheet.text("command").filter(fits).map_or_else(random_text, str::to_string).into(),
+        item,
+        branch: None,
+        action,
+        input: Default::default(),
+        by: visitor.person.clone(),
+        via: Some(VIA.into()),
+        effective_on: None,
+        seen_rev: None,
+    }
+}
+
+/// The day on which it was done, where one is given.
+fn day(sheet: &Sheet, command: &mut Command) -> Result<(), Refusal> {
+    let Some(text) = sheet.text("on") else { return Ok(()) };
+    match text.parse::<Date>() {
+        Ok(day) => command.effective_on = Some(day),
+        Err(_) => {
+            let values = vec![("date".to_string(), text.to_string()), ("why".to_string(), "unread".to_string())];
+            return Err(Refusal { code: RefusalCode::BadDate, sentence: None, rule: None, values });
+        }
+    }
+    Ok(())
+}
+
+/// What this person may begin.
+pub async fn choices(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
+    let rules = visitor.app.rules();
+    let mut rows = Vec::new();
+    for (workflow, rules) in &rules.workflows {
+        for name in decide::begins(rules, &visitor.person, visitor.today())? {
+            let Some(action) = rules.setting.workflow.actions.get(&name) else { continue };
+            let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(&name));
+            rows.push(json!({ "to": to, "title": action.title, "workflow": rules.setting.workflow.title }));
+        }
+    }
+    visitor.page(&web, "new.html", &visitor.say("web.way.new", &[]), json!({ "rows": rows }))
+}
+
+fn begins(visitor: &Visitor, workflow: &str, action: &str) -> Result<(Arc<Rules>, Action), Trouble> {
+    let rules = visitor.app.rules().workflows.get(workflow).cloned().ok_or_else(Trouble::not_found)?;
+    let found = rules.setting.workflow.actions.get(action).filter(|action| action.creates).cloned();
+    found.map(|action| (rules, action)).ok_or_else(Trouble::not_found)
+}
+
+/// The form of what makes an item.
+pub async fn blank(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Path((workflow, name)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let (rules, action) = begins(&visitor, &workflow, &name)?;
+    show_blank(&web, &visitor, &workflow, &name, &rules, &action, None)
+}
+
+fn show_blank(
+    web: &Web,
+    visitor: &Visitor,
+    workflow: &str,
+    name: &str,
+    rules: &Rules,
+    action: &Action,
+    back: Option<Back>,
+) -> Result<Response, Trouble> {
+    let form = Form { rules, item: None, task: None, name: &action.records_as, action, lang: visitor.lang() };
+    let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
+    let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null });
+    fill(web, visitor, rules, &form, &to, None, &[], about, back)
+}
+
+/// Makes an item.
+pub async fn create(
+    State(web): State<Arc<Web>>,
+    Path((workflow, name)): Path<(String, String)>,
+    Sent(visitor, sheet): Sent,
+) -> Result<Response, Trouble> {
+    let (rules, action) = begins(&visitor, &workflow, &name)?;
+    let form = Form { rules: &rules, item: None, task: None, name: &action.records_as, action: &action, lang: visitor.lang() };
+    // The same form twice is the same item.
+    let mut command = command(&visitor, &sheet, Name::default(), name.as_str().into());
+    command.item = format!("{}-{}", visitor.today().format("%Y"), command.id.chars().take(8).collect::<String>()).into();
+    command.input = form.read(&sheet);
+    let no = match day(&sheet, &mut command) {
+        Ok(()) => match visitor.app.act(&command).await {
+            Ok(done) => {
+                web.pulse.wake();
+                return Ok(Redirect::to(&format!("/items/{}?did={}", page::encoded(&done.item), done.rev)).into_response());
+            }
+            Err(ActError::Refused(no)) => *no,
+            Err(error) => return Err(error.into()),
+        },
+        Err(no) => no,
+    };
+    show_blank(&web, &visitor, &workflow, &name, &rules, &action, Some(Back { sheet: &sheet, no: &no }))
+}

@@ -1,0 +1,219 @@
+//! One item: where it stands, its deadlines with why, what may be done and why something may not, and what happened so far.
+
+use super::Web;
+use super::session::Visitor;
+use super::todo::{action_path, action_title, number};
+use super::trouble::Trouble;
+use super::{deadline, page};
+use crate::app::look::{Look, Offered, ShownField};
+use crate::app::outbox::became;
+use crate::kernel::access::Room;
+use crate::kernel::explain;
+use crate::kernel::form::FormError;
+use crate::kernel::model::decision::RefusalCode;
+use crate::kernel::model::definition::StateKind;
+use crate::kernel::model::fact::{Cause, Fact, Outcome};
+use crate::kernel::rules::EvalError;
+use crate::kernel::words::refusal;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// Options of a choice that are shown as chips, by their place: the last is the worst.
+const CHIPS: usize = 6;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ShowQuery {
+    /// What was just recorded: the revision to which it led.
+    did: Option<u64>,
+}
+
+pub async fn show(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(query): Query<ShowQuery>,
+) -> Result<Response, Trouble> {
+    let look = visitor.app.look(&id, Some(visitor.person.clone())).await?.ok_or_else(|| Trouble::unknown_item(&id))?;
+    let (title, page) = view(&look, &visitor, query.did)?;
+    visitor.page(&web, "item.html", &title, page)
+}
+
+fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Json), Trouble> {
+    let (rules, item, lang) = (&look.rules, &look.item, visitor.lang());
+    let workflow = &rules.setting.workflow;
+    let fields = look.fields(lang)?;
+    let number = number(rules, item);
+    let title =
+        fields.iter().find(|field| &*field.name == "title" && !field.hidden).map_or_else(|| number.clone(), |field| field.text.clone());
+    let dues = explain::due::explain(rules, item, None);
+    let (running, over): (Vec<_>, Vec<_>) = dues.iter().partition(|due| due.ended.is_none());
+    let worst = running.iter().filter(|due| !due.window && due.date.is_some()).min_by_key(|due| due.date);
+    let branches: Vec<Json> = item
+        .branches
+        .iter()
+        .filter(|branch| !branch.cancelled)
+        .map(|branch| {
+            let own = running.iter().filter(|due| due.branch_number == Some(branch.no) && due.date.is_some()).min_by_key(|due| due.date);
+            Ok(json!({
+                "no": branch.no,
+                "name": look.branch_name(branch),
+                "state": look.branch_values(branch)["state_title"].as_str().unwrap_or(&branch.state),
+                "ended": branch.ended,
+                "since": branch.since.to_string(),
+                "light": own.map(|due| deadline::light(due, item.today, lang)),
+                "fields": look.branch_fields(branch, lang)?.map(|fields| fields.iter().map(|field| field_view(look, Some(branch.no), field)).collect::<Vec<_>>()),
+            }))
+        })
+        .collect::<Result<_, EvalError>>()?;
+    let offers = look.offers(&visitor.person)?;
+    let (open, refused): (Vec<&Offered>, Vec<&Offered>) = offers.iter().partition(|offer| offer.refusal.is_none());
+    // What a condition of the rules refuses is this person's business; what belongs to others or to another state is told on demand.
+    let is_near = |offer: &&Offered| {
+        let code = offer.refusal.as_ref().map(|no| no.code);
+        !matches!(code, Some(RefusalCode::WrongRole | RefusalCode::WrongState | RefusalCode::NoRequest | RefusalCode::SamePerson))
+    };
+    let (near, far): (Vec<&Offered>, Vec<&Offered>) = refused.into_iter().partition(is_near);
+    let own = |person: &str| visitor.may_enter(Room::Outbox) || *person == *visitor.person;
+    let zone = workflow.timezone;
+    let notices = look.notices.iter().rev().filter(|notice| own(&notice.person)).map(|notice| {
+        let declared = workflow.notices.get(notice.notice.as_str());
+        json!({
+            "title": declared.map_or(notice.notice.as_str(), |declared| &declared.title),
+            "to": rules.setting.directory.persons.get(notice.person.as_str()).map_or(notice.person.as_str(), |person| &person.title),
+            "became": became(notice, zone, lang),
+            "at": notice.mail_ended_at.unwrap_or(notice.not_before).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
+        })
+    });
+    let done = did.filter(|did| *did <= item.rev).and_then(|did| look.facts.iter().find(|fact| fact.seq == did || fact.seq + 1 > did));
+    let page = json!({
+        "item": item.id,
+        "number": number,
+        "title": title,
+        "workflow": workflow.title,
+        "version": workflow.version,
+        "rules": rules.hash.chars().take(12).collect::<String>(),
+        "state": workflow.states.get(&item.state).map_or_else(|| item.state.to_string(), |state| state.title.clone()),
+        "since": item.since.to_string(),
+        "ended": item.ended,
+        "set_aside": look.set_aside,
+        "light": worst.map(|due| deadline::light(due, item.today, lang)),
+        "path": path(look),
+        "fields": fields.iter().filter(|field| &*field.name != "title").map(|field| field_view(look, None, field)).collect::<Vec<_>>(),
+        "running": running.iter().map(|due| deadline::view(rules, due, item.today, lang)).collect::<Vec<_>>(),
+        "over": over.iter().map(|due| deadline::view(rules, due, item.today, lang)).collect::<Vec<_>>(),
+        "branches": branches,
+        "open": open.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
+        "near": near.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
+        "far": far.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
+        "timeline": look.facts.iter().rev().filter(|fact| !is_skipped(fact)).map(|fact| fact_view(look, fact, visitor)).collect::<Vec<_>>(),
+        "notices": notices.collect::<Vec<_>>(),
+        "papers": workflow.forms.iter().filter(|(_, form)| form.of.is_none()).map(|(name, form)| json!({ "to": format!("/items/{}/forms/{}", page::encoded(&item.id), page::encoded(name)), "title": form.title })).collect::<Vec<_>>(),
+        "done": done.map(|fact| look.fact_title(fact, lang)),
+    });
+    Ok((title, page))
+}
+
+/// The states on the usual way: those that were passed, where it stands, and what lies ahead in the order of the rules.
+fn path(look: &Look) -> Vec<Json> {
+    let (workflow, item) = (&look.rules.setting.workflow, &look.item);
+    let mut passed: Vec<&str> = Vec::new();
+    for fact in look.facts.iter() {
+        for outcome in &fact.outcomes {
+            if let Outcome::State { to } = outcome {
+                passed.push(to);
+            }
+        }
+    }
+    let here = workflow.states.get_index_of(&item.state).unwrap_or_default();
+    let step = |(place, (name, state)): (usize, (&crate::kernel::model::Name, &crate::kernel::model::definition::State))| {
+        let is_here = *name == item.state;
+        let was = passed.contains(&&**name);
+        // An end that was not taken, and a detour that was not, are no part of the way.
+        let ahead = place > here && !item.ended && state.kind != StateKind::End;
+        (is_here || was || ahead).then(|| json!({ "title": state.title, "here": is_here, "passed": was && !is_here }))
+    };
+    workflow.states.iter().enumerate().filter_map(step).collect()
+}
+
+fn field_view(look: &Look, task: Option<u32>, field: &ShownField) -> Json {
+    let kind = task.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
+    let declared = look.rules.setting.workflow.fields_of(kind).and_then(|fields| fields.get(&field.name));
+    let place = declared.and_then(|declared| match &declared.kind {
+        crate::kernel::model::value::Type::Choice(options) if options.len() <= CHIPS => {
+            options.iter().position(|option| field.raw == json!(option))
+        }
+        _ => None,
+    });
+    json!({ "title": field.title, "text": field.text, "hidden": field.hidden, "chip": place })
+}
+
+fn offer_view(look: &Look, offer: &Offered, visitor: &Visitor) -> Json {
+    let kind = offer.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
+    json!({
+        "to": action_path(&look.item.id, &offer.action, offer.branch),
+        "title": action_title(&look.rules, kind, &offer.action, visitor.lang()),
+        "branch": offer.branch_name,
+        "why": offer.refusal.as_ref().map(|no| refusal(visitor.lang(), no)),
+    })
+}
+
+/// A rung that was passed over: nobody was told anything.
+fn is_skipped(fact: &Fact) -> bool {
+    matches!(&fact.cause, Cause::Rung { skipped: Some(_), .. })
+}
+
+/// What happened; of a rung, what was told.
+fn title(look: &Look, fact: &Fact, visitor: &Visitor) -> String {
+    let workflow = &look.rules.setting.workflow;
+    let told: Vec<&str> = fact.told.iter().filter_map(|(notice, _)| Some(workflow.notices.get(notice)?.title.as_str())).collect();
+    match &fact.cause {
+        Cause::Rung { key, .. } if !told.is_empty() => {
+            let deadline = workflow.deadlines.get(&key.deadline).map_or(&*key.deadline, |deadline| &deadline.title);
+            visitor.say("show.rung", &[("deadline", deadline), ("rung", &told.join(&visitor.say("show.comma", &[])))])
+        }
+        _ => look.fact_title(fact, visitor.lang()),
+    }
+}
+
+fn fact_view(look: &Look, fact: &Fact, visitor: &Visitor) -> Json {
+    let zone = look.rules.setting.workflow.timezone;
+    json!({
+        "title": title(look, fact, visitor),
+        "on": fact.effective_on.to_string(),
+        "at": fact.recorded_at.with_timezone(&zone).format("%H:%M").to_string(),
+        "late": fact.recorded_at.with_timezone(&zone).date_naive() != fact.effective_on,
+        "recorded": fact.recorded_at.with_timezone(&zone).date_naive().to_string(),
+        "actor": look.actor(fact, visitor.lang()),
+        "branch": fact.branch.and_then(|no| look.item.branch(no)).map(|branch| look.branch_name(branch)),
+        "engine": !matches!(fact.cause, Cause::Command { .. }),
+    })
+}
+
+/// A paper of the rules, filled from the item, as it prints on A4.
+pub async fn print(visitor: Visitor, Path((id, name)): Path<(String, String)>) -> Result<Response, Trouble> {
+    let look = visitor.app.look(&id, Some(visitor.person.clone())).await?.ok_or_else(|| Trouble::unknown_item(&id))?;
+    let html = visitor.app.form(&look, &name, None).map_err(|error| match error {
+        FormError::Eval(error) => error.into(),
+        FormError::No { code: "unknown_form" | "no_forms", .. } => Trouble::not_found(),
+        FormError::No { code, values } => {
+            values.into_iter().fold(Trouble::of(StatusCode::CONFLICT, code), |trouble, (name, value)| trouble.with(name, value))
+        }
+        FormError::Branch(no) => Trouble::refused(no),
+        error => {
+            tracing::error!(%error, item = id, form = name, "a form cannot be filled");
+            Trouble::of(StatusCode::INTERNAL_SERVER_ERROR, "page_fails").with("what", error)
+        }
+    })?;
+    Ok(paper(html))
+}
+
+/// A paper is whole in itself, with its style inside; it loads nothing and runs nothing.
+pub fn paper(html: String) -> Response {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))], Html(html)).into_response()
+}

@@ -1,0 +1,192 @@
+//! All items, found by what is asked for, a page at a time.
+
+use super::Web;
+use super::page;
+use super::session::Visitor;
+use super::trouble::Trouble;
+use crate::app::list::{ListError, Which};
+use crate::kernel::access::Room;
+use crate::kernel::decide::capture;
+use crate::kernel::model::Name;
+use crate::kernel::model::definition::Field;
+use crate::kernel::model::value::{Fields, Type, Value};
+use crate::kernel::rules::Rules;
+use crate::kernel::time::Date;
+use crate::kernel::words::Lang;
+use crate::store::items::Listed;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows of a page.
+const ROWS: usize = 50;
+/// Columns beside number, title, state and date: those that tell items apart best.
+const COLUMNS: usize = 4;
+/// Options of a choice that are shown as chips.
+const CHIPS: usize = 6;
+
+/// What is asked for; empty parts do not restrict.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct LedgerQuery {
+    workflow: String,
+    state: String,
+    unit: String,
+    text: String,
+    flag: String,
+    /// `open` or `all`
+    which: String,
+    after: String,
+}
+
+pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
+    visitor.enter(Room::Ledger)?;
+    let all = visitor.app.rules();
+    let wanted = match asked.workflow.is_empty() {
+        true => busiest(&visitor).await?,
+        false => asked.workflow.clone(),
+    };
+    let (name, rules) = all.workflows.get_key_value(wanted.as_str()).or_else(|| all.workflows.first()).ok_or_else(Trouble::not_found)?;
+    let given = |text: &str| Some(text.trim().to_string()).filter(|text| !text.is_empty());
+    let which = Which {
+        workflow: Some(name.to_string()),
+        state: given(&asked.state),
+        text: given(&asked.text),
+        flag: given(&asked.flag),
+        unit: given(&asked.unit),
+        open: asked.which != "all",
+    };
+    let found = visitor.app.list(&which, &asked.after, ROWS).await;
+    let (found, says) = match found {
+        Ok(page) => (page, None),
+        Err(ListError::Store(error)) => return Err(error.into()),
+        Err(ListError::Unit(unit)) => (Default::default(), Some(visitor.say("web.ledger.no_unit", &[("unit", &unit)]))),
+        Err(ListError::State { state, .. }) => return Err(Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "no_state").with("state", state)),
+    };
+    let columns = columns(rules);
+    let today = visitor.today();
+    let rows: Vec<Json> = found.rows.iter().map(|row| row_view(&visitor, rules, &columns, row, today)).collect();
+    let states = rules
+        .setting
+        .workflow
+        .states
+        .iter()
+        .map(|(name, state)| json!({ "name": name, "title": state.title, "on": **name == *asked.state }));
+    let address = |after: &str| {
+        let pairs = [
+            ("workflow", &**name),
+            ("state", &asked.state),
+            ("unit", &asked.unit),
+            ("text", &asked.text),
+            ("flag", &asked.flag),
+            ("which", &asked.which),
+            ("after", after),
+        ];
+        let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
+        format!("/ledger?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    };
+    let flag =
+        |flag: &str| json!({ "name": flag, "title": visitor.say(&format!("web.ledger.flag.{flag}"), &[]), "on": asked.flag == flag });
+    let flags = ["red", "amber", "none"].map(flag);
+    let page = json!({
+        "workflows": all.workflows.iter().map(|(other, rules)| json!({ "to": format!("/ledger?workflow={}", page::encoded(other)), "title": rules.setting.workflow.title, "here": other == name })).collect::<Vec<_>>(),
+        "workflow": name,
+        "asked": asked,
+        "states": states.collect::<Vec<_>>(),
+        "flags": flags,
+        "units": all.directory.units.values().map(|unit| unit.title.as_str()).collect::<Vec<_>>(),
+        "columns": columns.iter().map(|(_, field)| field.title.as_str()).collect::<Vec<_>>(),
+        "rows": rows,
+        "says": says,
+        "first": if asked.after.is_empty() { None } else { Some(address("")) },
+        "next": found.next.as_deref().map(address),
+    });
+    visitor.page(&web, "ledger.html", &visitor.say("web.way.ledger", &[]), page)
+}
+
+/// The workflow with the most items: what most people come for.
+async fn busiest(visitor: &Visitor) -> Result<String, Trouble> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for (workflow, _, count) in visitor.app.count_by_state().await? {
+        *counts.entry(workflow).or_default() += count;
+    }
+    Ok(counts.into_iter().max_by_key(|(_, count)| *count).map(|(workflow, _)| workflow).unwrap_or_default())
+}
+
+/// Fields that everybody sees and that have few words: choices first, then units and persons.
+fn columns(rules: &Rules) -> Vec<(&Name, &Field)> {
+    let rank = |field: &Field| match inner(&field.kind) {
+        Type::Choice(_) => Some(1),
+        Type::Unit => Some(0),
+        Type::Person => Some(2),
+        _ => None,
+    };
+    let open = |field: &Field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none();
+    let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| open(field));
+    let mut ranked: Vec<_> = fields.filter_map(|(name, field)| Some((rank(field)?, name, field))).collect();
+    ranked.sort_by_key(|(rank, ..)| *rank);
+    ranked.into_iter().take(COLUMNS).map(|(_, name, field)| (name, field)).collect()
+}
+
+fn inner(kind: &Type) -> &Type {
+    match kind {
+        Type::Optional(kind) => inner(kind),
+        kind => kind,
+    }
+}
+
+fn row_view(visitor: &Visitor, rules: &Rules, columns: &[(&Name, &Field)], row: &Listed, today: Date) -> Json {
+    let fields: Fields = serde_json::from_value(row.fields.clone()).unwrap_or_default();
+    let workflow = &rules.setting.workflow;
+    let number =
+        workflow.actions.values().flat_map(|action| &action.sequence).filter_map(|sequence| fields.get(&sequence.field)?.as_text());
+    let cells: Vec<Json> = columns.iter().map(|(name, field)| cell(rules, field, fields.get(*name).unwrap_or(&Value::Empty))).collect();
+    json!({
+        "to": format!("/items/{}", page::encoded(&row.id)),
+        "number": number.into_iter().next().map_or(row.id.as_str(), |number| &**number),
+        "title": row.title,
+        "state": visitor.app.state_title(row),
+        "due": row.due_on.filter(|_| row.ended_on.is_none()).map(|date| date.to_string()),
+        "light": light(row, today, visitor.lang()),
+        "set_aside": row.quarantine,
+        "cells": cells,
+    })
+}
+
+/// The light of a row, by the mark that the rules gave it and the next date.
+fn light(row: &Listed, today: Date, lang: Lang) -> Json {
+    let days = row.due_on.filter(|_| row.ended_on.is_none()).map(|date| (date - today).num_days());
+    let say = |key: &str, days: i64| {
+        let word = crate::kernel::words::say(lang, &format!("web.due.{key}"), &[]);
+        let counted = match key {
+            "late" => "web.due.days_over",
+            _ => "web.due.days_left",
+        };
+        let counted = if days == 1 { format!("{counted}.one") } else { counted.to_string() };
+        crate::kernel::words::say(lang, &counted, &[("word", &word), ("days", &days.to_string())])
+    };
+    match (row.flag.as_deref(), days) {
+        (_, None) => Json::Null,
+        (_, Some(days)) if days < 0 => json!({ "status": "late", "text": say("late", -days) }),
+        (Some(_), Some(days)) => json!({ "status": "soon", "text": say("soon", days) }),
+        (None, Some(days)) => json!({ "status": "running", "text": say("running", days) }),
+    }
+}
+
+fn cell(rules: &Rules, field: &Field, value: &Value) -> Json {
+    let chip = match inner(&field.kind) {
+        Type::Choice(options) if options.len() <= CHIPS => value.as_text().and_then(|now| options.iter().position(|option| option == now)),
+        _ => None,
+    };
+    let text = match (inner(&field.kind), value) {
+        (Type::Unit | Type::Person, Value::Text(id)) => capture::title(rules, id),
+        (Type::Choice(_), Value::Text(option)) => field.option_titles.get(option).cloned().unwrap_or_else(|| option.to_string()),
+        (_, Value::Text(text)) => text.to_string(),
+        _ => String::new(),
+    };
+    json!({ "text": text, "chip": chip })
+}

@@ -1,0 +1,111 @@
+//! What all pages share: who looks, in which language, the way about, and the headers that keep a page from loading anything strange.
+
+use super::Web;
+use super::session::Visitor;
+use crate::kernel::access::Room;
+use crate::kernel::render::RenderError;
+use crate::kernel::words::{Lang, say};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value as Json, json};
+
+/// The cookie in which a chosen language is kept.
+const LANG_COOKIE: &str = "lang";
+
+/// Nothing from elsewhere, no script and no style that stands in a page, and no frame round it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+/// How somebody looks at a page: in which language, and where.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    pub lang: Lang,
+    path: String,
+}
+
+impl Glance {
+    pub fn at(headers: &HeaderMap, uri: &Uri) -> Glance {
+        let chosen = query(uri, "lang").or_else(|| cookie(headers, LANG_COOKIE));
+        let lang = match chosen.as_deref() {
+            Some("en") => Lang::En,
+            Some("zh" | "zh-CN") => Lang::Zh,
+            _ => {
+                crate::kernel::words::wished(headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
+            }
+        };
+        Glance { lang, path: uri.path().to_string() }
+    }
+}
+
+/// A value of the query.
+pub fn query(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// A cookie's value.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(';'));
+    all.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
+}
+
+/// What stands for itself in a part of an address (RFC 3986, 2.3).
+const ITSELF: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A part of an address.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, ITSELF).to_string()
+}
+
+/// An entry of the bar on top: where it leads, and what it is called.
+const WAYS: [(&str, Room); 4] = [("todo", Room::Work), ("ledger", Room::Ledger), ("reports", Room::Reports), ("outbox", Room::Outbox)];
+
+/// Fills a template of `templates/web` for somebody, or for nobody.
+pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, title: &str, page: Json) -> Result<Response, RenderError> {
+    let lang = if glance.lang == Lang::En { "en" } else { "zh-CN" };
+    let ways: Vec<Json> = visitor.map_or_else(Vec::new, |visitor| {
+        let open = WAYS.iter().filter(|(_, room)| visitor.may_enter(*room));
+        open.map(|(way, _)| json!({ "to": format!("/{way}"), "title": say(glance.lang, &format!("web.way.{way}"), &[]), "here": glance.path == format!("/{way}") }))
+            .collect()
+    });
+    let frame = json!({
+        "title": title,
+        "path": glance.path,
+        "other_lang": if glance.lang == Lang::En { "zh-CN" } else { "en" },
+        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(glance.lang), "form": visitor.form })),
+        "office": visitor.map(Visitor::office),
+        "today": visitor.map(|visitor| visitor.today().to_string()),
+        "ways": ways,
+        "open_house": web.open_house,
+    });
+    let html = web.pages.fill(name, &json!({ "lang": lang, "frame": frame, "page": page }))?;
+    Ok(Html(html).into_response())
+}
+
+/// The headers of every page, and the cookie of a language that was chosen.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let chosen = query(request.uri(), "lang").filter(|lang| ["en", "zh", "zh-CN"].contains(&lang.as_str()));
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Some(lang) =
+        chosen.and_then(|lang| HeaderValue::from_str(&format!("{LANG_COOKIE}={lang}; Path=/; Max-Age=31536000; SameSite=Lax")).ok())
+    {
+        headers.append(header::SET_COOKIE, lang);
+    }
+    response
+}
