@@ -1,5 +1,6 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
+mod accounts;
 mod amend;
 mod api;
 mod app;

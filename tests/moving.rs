@@ -4,10 +4,13 @@ use crate::cli::Desk;
 use crate::support::ground::Ground;
 use crate::support::world::{all, app_on, command, moment, submit};
 use duban::app::App;
+use duban::app::accounts::Policy;
 use duban::app::send::Post;
 use duban::store::moving::{MoveError, carry};
 use duban::store::{Opening, Store, StoreError};
 use std::sync::Arc;
+
+const PASSWORD: &str = "correct horse battery";
 
 /// Some weeks of an office, with mails that wait.
 async fn office(ground: &Ground) -> Arc<App> {
@@ -25,6 +28,13 @@ async fn office(ground: &Ground) -> Arc<App> {
     // Another office of the same database comes along.
     let east = App::open(app.store.of("east"), app.rules(), app.clock.clone()).await.unwrap();
     east.act(&submit("r1")).await.unwrap();
+    for office in [&app, &east] {
+        let login = format!("ann@{}", office.store.jurisdiction());
+        office.invite(&Policy::default(), &"ann".into(), Some(&login)).await.unwrap();
+        office.set_password(&Policy::default(), &"ann".into(), PASSWORD).await.unwrap();
+    }
+    east.invite(&Policy::default(), &"carl".into(), None).await.unwrap();
+    east.disable_account(&"carl".into()).await.unwrap();
     app
 }
 
@@ -37,6 +47,7 @@ async fn shown(store: &Store) -> String {
         all.push(format!("{:?} {:?}", store.notices(&Default::default(), 1000).await, store.mails(None, None, "", 1000).await));
         all.push(format!("{:?} {:?}", store.everywhere().next_moments(moment("2026-03-05 10:00"), &[]).await, store.rules_in_use().await));
         all.push(format!("{:?} {:?}", store.counter("request/number").await, store.answered("ann", "r1 submit ann").await));
+        all.push(format!("{:?} {:?}", store.accounts().await, store.audit_trail(None, 1000).await));
         all.push(format!("{:?} {:?}", store.last_slot("request/monthly").await, store.high_water().await));
     }
     all.push(store.instance().to_string());
@@ -47,6 +58,7 @@ async fn shown(store: &Store) -> String {
 async fn an_office_moves_there_and_back_and_goes_on() {
     let (old, server, new) = (Ground::file(), Ground::server().await, Ground::file());
     let app = office(&old).await;
+    let inside = all(&app).begin_session("local", &"ann".into(), "test", None).await.unwrap();
     let before = shown(&app.store).await;
     app.store.clone().close().await;
     drop(app);
@@ -72,6 +84,12 @@ async fn an_office_moves_there_and_back_and_goes_on() {
     let app = app_on(server.place(), "2026-03-10 12:00", None).await;
     assert_eq!(all(&app).wake_due(1000).await.unwrap().facts, 600, "the other office's too");
     app.act(&submit("last")).await.unwrap();
+    let offices = all(&app);
+    assert!(offices.session(&Policy::default(), &inside.token).await.unwrap().is_none(), "people sign in anew");
+    for login in ["ann@local", "ann@east"] {
+        offices.sign_in(&Policy::default(), login, PASSWORD, None).await.unwrap();
+    }
+    drop(offices);
     let before = shown(&app.store).await;
     app.store.clone().close().await;
     drop(app);

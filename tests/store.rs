@@ -17,6 +17,7 @@ use duban::store::slots::Slot;
 use duban::store::{LOCAL, Lane, Opening, Place, SCHEMA_VERSION, Store, StoreError};
 use sqlx::Connection as _;
 
+mod accounts;
 mod alike;
 mod brake;
 mod crowd;

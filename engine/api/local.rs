@@ -2,7 +2,7 @@
 //!
 //! Acting, lists and the outbox stand under `/api/v1` too. Here they take what the command line has read already (rows of a sheet, commands that
 //! name the user of the machine) and answer in a form that it puts into words itself. The clock, a restored database and the note of a backup
-//! concern all offices, so they are for whoever may read the lock file and for no program of an office; trying again what was set aside is
+//! concern all offices, and accounts open the door to people, so they are for whoever may read the lock file and for no program of an office; trying again what was set aside is
 //! the administrator's.
 
 use super::caller::Caller;
@@ -107,6 +107,10 @@ pub async fn retry(State(api): State<Arc<Api>>, request: Request) -> Answered<Ve
 }
 
 pub async fn accounts(State(api): State<Arc<Api>>, request: Request) -> Answered<AccountEnd> {
+    if !api.is_own(request.headers()) {
+        known(&api, request.headers()).await?;
+        return Err(Failure::of(StatusCode::FORBIDDEN, "who may sign in is decided with the token of the lock file"));
+    }
     let (app, wish): (_, AccountWish) = office(&api, request, LARGEST).await?;
     Ok(Json(app.look_after(&api.offices.policy, &wish).await.map_err(ActError::Store)?))
 }

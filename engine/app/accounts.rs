@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::fmt;
 
 pub use super::links::Link;
-pub use super::sessions::{NotSignedIn, Session, SignedIn};
+pub use super::sessions::{NotChanged, NotSignedIn, Session, SignedIn};
 pub use crate::store::accounts::{AccountRow, INVITATION};
 
 /// Of a login, in characters: as long as an address of mail can be.

@@ -116,8 +116,7 @@ pub fn is_good(password: &str, shortest: usize, names: &[&str]) -> Result<(), We
     different.sort_unstable();
     different.dedup();
     let stem = lower.trim_matches(|c: char| !c.is_alphabetic());
-    let in_a_row = |row: &&str| row.contains(&*lower);
-    if different.len() < DIFFERENT || COMMON.contains(&stem) || COMMON.contains(&&*lower) || ROWS.iter().any(|row| in_a_row(&row)) {
+    if different.len() < DIFFERENT || COMMON.contains(&stem) || COMMON.contains(&&*lower) || ROWS.iter().any(|row| row.contains(&*lower)) {
         return Err(Weak::Common);
     }
     Ok(())

@@ -5,7 +5,7 @@
 
 use super::accounts::{Policy, login_form};
 use super::links::new_token;
-use super::password::HASHING;
+use super::password::{Busy, HASHING, Weak};
 use super::{App, OfficeError, Offices};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
@@ -60,6 +60,20 @@ pub enum NotSignedIn {
     Store(StoreError),
 }
 
+/// Why somebody's own password stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChanged {
+    /// The one that they have now is another, or they have none.
+    #[error("the password is wrong")]
+    Wrong,
+    #[error("too many tries have failed; locked until {until}")]
+    Locked { until: Instant },
+    #[error(transparent)]
+    Weak(#[from] Weak),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl From<StoreError> for NotSignedIn {
     fn from(error: StoreError) -> NotSignedIn {
         match error {
@@ -82,11 +96,9 @@ impl Offices {
     /// Lets a person in who knows the password.
     pub async fn sign_in(&self, policy: &Policy, login: &str, password: &str, source: Option<&str>) -> Result<SignedIn, NotSignedIn> {
         let place = HASHING.place().map_err(|_| NotSignedIn::Busy)?;
-        let (login, now) = (login_form(login), self.now());
-        let tries = Tries { most: policy.failures, locked_until: now + policy.locked, forgotten: now - policy.locked };
-        let (account, last) = match self.store.everywhere().try_to_sign_in(&login, now, tries).await? {
-            Try::Locked { until } => return Err(NotSignedIn::Locked { until }),
-            Try::Counted { account, last } => (account, last),
+        let (account, locked) = match self.try_with(policy, &login_form(login)).await? {
+            (Try::Locked { until }, _) => return Err(NotSignedIn::Locked { until }),
+            (Try::Counted { account, last }, until) => (account, last.then_some(until)),
         };
         let kept = account.as_ref().and_then(|account| account.password.as_ref());
         let is_right = place.is(password, kept).await.map_err(|_| NotSignedIn::Busy)?;
@@ -95,7 +107,7 @@ impl Offices {
                 return Ok(signed_in);
             }
         }
-        self.keep_out(account.as_ref(), last.then_some(tries.locked_until), source).await?;
+        self.keep_out(account.as_ref(), locked, source).await?;
         Err(NotSignedIn::Wrong)
     }
 
@@ -133,6 +145,36 @@ impl Offices {
         Ok(Some(Session { jurisdiction: found.jurisdiction, person: found.person.as_str().into(), started_at: found.started_at, seen_at }))
     }
 
+    /// Somebody inside chooses another password, and shows that they know the one that they have. All their sessions end, and a new one begins.
+    pub async fn change_password(
+        &self,
+        policy: &Policy,
+        session: &Session,
+        old: &str,
+        new: &str,
+        source: Option<&str>,
+    ) -> Result<SignedIn, NotChanged> {
+        let Session { jurisdiction, person, .. } = session;
+        let (first, second) = (HASHING.place().map_err(busy)?, HASHING.place().map_err(busy)?);
+        let here = self.app_of(jurisdiction, person).await?.ok_or(NotChanged::Wrong)?;
+        let account = here.store.account(person).await?.ok_or(NotChanged::Wrong)?;
+        here.suits(policy, &account, new)?;
+        let (account, locked) = match self.try_with(policy, &account.login).await? {
+            (Try::Locked { until }, _) => return Err(NotChanged::Locked { until }),
+            (Try::Counted { account, last }, until) => (account, last.then_some(until)),
+        };
+        let kept = account.as_ref().and_then(|account| account.password.as_ref());
+        if !first.is(old, kept).await.map_err(busy)? {
+            self.keep_out(account.as_ref(), locked, source).await?;
+            return Err(NotChanged::Wrong);
+        }
+        let hashed = second.hash(new).await.map_err(busy)?;
+        let entry = Entry::new(self.now(), Some(person), "password_set", json!({ "by": person }).to_string(), source);
+        here.store.set_password(person, hashed.clone(), entry).await?;
+        let entering = Entering { password: Some(hashed), ended: None };
+        self.begin(jurisdiction, person, entering, "password", source).await?.ok_or(NotChanged::Wrong)
+    }
+
     /// Ends the session of a cookie's token.
     pub async fn sign_out(&self, token: &str) -> Result<(), StoreError> {
         let entry = Entry::new(self.now(), None, "signed_out", "{}".into(), None);
@@ -154,6 +196,13 @@ impl Offices {
             Err(OfficeError::Shut(..)) => Ok(Belongs::NotNow),
             Err(OfficeError::Store(error)) => Err(error),
         }
+    }
+
+    /// Counts a try, and says until when the login is locked if it was the last one and fails.
+    async fn try_with(&self, policy: &Policy, login: &str) -> Result<(Try, Instant), StoreError> {
+        let now = self.now();
+        let tries = Tries { most: policy.failures, locked_until: now + policy.locked, forgotten: now - policy.locked };
+        Ok((self.store.everywhere().try_to_sign_in(login, now, tries).await?, tries.locked_until))
     }
 
     /// Nothing when the person has left, or the account is not any more what was checked.
@@ -192,4 +241,8 @@ impl Offices {
         let here = account.map_or(self.store.jurisdiction(), |account| &account.jurisdiction);
         self.store.of(here).audit(entries).await
     }
+}
+
+fn busy(_: Busy) -> StoreError {
+    StoreError::Busy
 }

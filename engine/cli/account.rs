@@ -91,7 +91,7 @@ async fn list(office: &Office, context: &Context) -> anyhow::Result<i32> {
         let title = rules.directory.persons.get(row.person.as_str()).map(|person| person.title.clone());
         let (word, at) = standing(row);
         let at = at.map(|at| table::moment(at, zone)).unwrap_or_default();
-        let left = title.is_none().then(|| say(lang, "account.left", &[])).unwrap_or_default();
+        let left = if title.is_none() { say(lang, "account.left", &[]) } else { String::new() };
         [row.person.clone(), title.unwrap_or_default(), row.login.clone(), say(lang, &format!("account.is.{word}"), &[("at", &at)]), left]
     });
     anstream::print!("{}", table::columns(rows, 0, &[]));

@@ -270,7 +270,7 @@ statements! {
     ACCOUNT_OF_LOGIN = "select jurisdiction, person, password, disabled_at from account where login = $1";
     ACCOUNT_PASSWORD = "update account set password = $2, password_at = $3, disabled_at = null where jurisdiction = $j and person = $1";
     ACCOUNT_DISABLE = "update account set disabled_at = $2 where jurisdiction = $j and person = $1 and disabled_at is null";
-    ACCOUNTS = "select a.person, a.login, case when a.password is null then 0 else 1 end, a.disabled_at, a.password_at, a.created_at,
+    ACCOUNTS = "select a.person, a.login, cast(case when a.password is null then 0 else 1 end as bigint), a.disabled_at, a.password_at, a.created_at,
             (select max(l.expires_at) from link l where l.jurisdiction = $j and l.person = a.person and l.purpose = $1 and l.used_at is null)
         from account a where a.jurisdiction = $j order by a.person";
     ACCOUNT_GET = "select login, password, disabled_at from account where jurisdiction = $j and person = $1";
