@@ -440,11 +440,11 @@ async fn a_crowd_that_signs_in_waits_or_is_sent_away() {
         let place = SMALL.place().expect("the places were given back");
         assert_eq!(place.is(password, kept).await, Ok(is), "{password}");
     }
-    // Whoever gives up does not free a turn that is still at work.
+    // Whoever gives up leaves the work to its end, and then the place is free again.
     let place = SMALL.place().unwrap();
-    let given_up = tokio::time::timeout(Duration::from_millis(1), place.hash(GOOD)).await;
-    if given_up.is_err() {
-        assert!((0..3).map(|_| SMALL.place()).collect::<Vec<_>>().iter().any(Result::is_err));
+    drop(tokio::time::timeout(Duration::ZERO, place.hash(GOOD)).await);
+    while (0..3).map(|_| SMALL.place()).collect::<Vec<_>>().iter().any(Result::is_err) {
+        tokio::task::yield_now().await;
     }
 }
 

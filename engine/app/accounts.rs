@@ -228,7 +228,7 @@ impl App {
         };
         let hashed = hashed.map_err(|_| StoreError::Busy)?;
         let entry = by.entry(self.now(), person, "password_set", json!({}));
-        if self.store.set_password(person, hashed, entry).await? { Ok(()) } else { Err(no_account()) }
+        if self.store.set_password(person, hashed, None, entry).await? { Ok(()) } else { Err(no_account()) }
     }
 
     /// What happened around accounts here, the latest first, a page at a time: before an entry, if one is named.

@@ -170,7 +170,9 @@ impl Offices {
         }
         let hashed = second.hash(new).await.map_err(busy)?;
         let entry = Entry::new(self.now(), Some(person), "password_set", json!({ "by": person }).to_string(), source);
-        here.store.set_password(person, hashed.clone(), entry).await?;
+        if !here.store.set_password(person, hashed.clone(), account.and_then(|account| account.password), entry).await? {
+            return Err(NotChanged::Wrong);
+        }
         let entering = Entering { password: Some(hashed), ended: None };
         self.begin(jurisdiction, person, entering, "password", source).await?.ok_or(NotChanged::Wrong)
     }

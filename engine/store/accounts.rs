@@ -161,12 +161,13 @@ impl Store {
         self.write(Lane::User, Disable { person: person.to_string(), entry }).await
     }
 
-    /// Gives an account a password, which opens it again if it was locked or shut off; its sessions and invitations end. False when there is none.
-    pub async fn set_password(&self, person: &str, password: Hashed, entry: Entry) -> Result<bool, StoreError> {
+    /// Gives an account a password, which opens it again if it was locked or shut off; its sessions and invitations end. Where a password
+    /// was checked before, it has to be that of the account still, and the account open. False when there is none such.
+    pub async fn set_password(&self, person: &str, password: Hashed, checked: Option<Hashed>, entry: Entry) -> Result<bool, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
-            return Ok(model.set_password(person, &password, std::slice::from_ref(&entry)));
+            return Ok(model.set_password(person, &password, checked.as_ref(), &entry));
         }
-        self.write(Lane::User, SetPassword { person: person.to_string(), password, entry }).await
+        self.write(Lane::User, SetPassword { person: person.to_string(), password, checked, entry }).await
     }
 }
 
@@ -261,6 +262,7 @@ impl Write for Disable {
 struct SetPassword {
     person: String,
     password: Hashed,
+    checked: Option<Hashed>,
     entry: Entry,
 }
 
@@ -268,6 +270,13 @@ impl Write for SetPassword {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
+        if let Some(checked) = &self.checked {
+            let stands = locked(connection, here, &self.person).await?;
+            let is_same = |(_, password, disabled_at): &CheckRow| password.as_ref() == Some(&checked.0) && disabled_at.is_none();
+            if !stands.as_ref().is_some_and(is_same) {
+                return Ok(false);
+            }
+        }
         let set = put_password(connection, here, &self.person, &self.password, self.entry.at).await?;
         if set {
             audit::put(connection, here, std::slice::from_ref(&self.entry)).await?;

@@ -82,7 +82,7 @@ async fn a_login_belongs_to_one_person_of_all_offices(ground: Ground) {
 async fn tries_are_counted_whether_or_not_there_is_such_a_login(ground: Ground) {
     let store = open(&ground).await;
     assert!(invited(&store, "zhang", "known", false).await);
-    assert!(store.of(LOCAL).set_password("zhang", hashed("h1"), entry(0, "password_set")).await.expect("writes"));
+    assert!(store.of(LOCAL).set_password("zhang", hashed("h1"), None, entry(0, "password_set")).await.expect("writes"));
     let attempt = async |login: &str, minutes: i64| {
         let tries = Tries { most: 3, locked_until: at(minutes + 15), forgotten: at(minutes - 15) };
         store.everywhere().try_to_sign_in(login, at(minutes), tries).await.expect("writes")
@@ -115,7 +115,7 @@ async fn tries_are_counted_whether_or_not_there_is_such_a_login(ground: Ground) 
     for _ in 0..3 {
         attempt("known", 40).await;
     }
-    assert!(store.set_password("zhang", hashed("h2"), entry(41, "password_set")).await.expect("writes"));
+    assert!(store.set_password("zhang", hashed("h2"), None, entry(41, "password_set")).await.expect("writes"));
     assert!(matches!(attempt("known", 41).await, Try::Counted { last: false, .. }));
     assert!(matches!(attempt("unknown", 41).await, Try::Locked { .. }), "only that one");
 
@@ -137,7 +137,7 @@ async fn tries_are_counted_whether_or_not_there_is_such_a_login(ground: Ground) 
 async fn a_session_begins_only_as_it_was_checked_and_ends_with_the_account(ground: Ground) {
     let store = open(&ground).await;
     assert!(invited(&store, "zhang", "zhang", false).await);
-    assert!(store.set_password("zhang", hashed("h1"), entry(0, "password_set")).await.expect("writes"));
+    assert!(store.set_password("zhang", hashed("h1"), None, entry(0, "password_set")).await.expect("writes"));
     let by = |password: &str| Entering { password: Some(hashed(password)), ended: None };
     let begin = async |token: &str, entering: Entering| {
         store.begin_session(session("zhang", token, 1), entering, entry(1, "signed_in")).await.expect("writes")
@@ -158,15 +158,21 @@ async fn a_session_begins_only_as_it_was_checked_and_ends_with_the_account(groun
     // A person of the same name in another office is somebody else.
     let east = store.of("east");
     assert!(east.begin_session(session("zhang", "e1", 1), Entering::default(), entry(1, "signed_in")).await.expect("writes"));
-    assert!(store.set_password("zhang", hashed("h2"), entry(3, "password_set")).await.expect("writes"));
+    assert!(store.set_password("zhang", hashed("h2"), None, entry(3, "password_set")).await.expect("writes"));
     assert!(!is_inside(&store, "t1").await && !is_inside(&store, "t3").await, "a new password ends them");
+    let change = async |checked: &str| {
+        let checked = Some(hashed(checked));
+        store.set_password("zhang", hashed("h2"), checked, entry(3, "password_set")).await.expect("writes")
+    };
+    assert!(!change("h1").await && change("h2").await, "as it was checked");
     assert!(begin("t5", by("h2")).await);
     assert!(store.disable_account("zhang", entry(4, "disabled")).await.expect("writes"));
     assert!(!store.disable_account("zhang", entry(4, "disabled")).await.expect("writes"), "once");
     assert!(everywhere.session(&digest("t5")).await.expect("reads").is_none());
+    assert!(!change("h2").await, "who is shut off opens nothing by a password of one's own");
     assert!(!begin("t6", by("h2")).await && !begin("t7", Entering::default()).await, "shut off");
     assert!(is_inside(&store, "e1").await);
-    assert!(!store.set_password("nobody", hashed("h"), entry(5, "password_set")).await.expect("writes"));
+    assert!(!store.set_password("nobody", hashed("h"), None, entry(5, "password_set")).await.expect("writes"));
 
     // What has ended is forgotten when somebody comes in.
     assert!(east.begin_session(session("zhang", "e2", 50), Entering::default(), entry(50, "signed_in")).await.expect("writes"));

@@ -6,7 +6,7 @@ use super::*;
 async fn a_full_disk_fails_the_group_and_nothing_more() {
     let ground = Ground::file();
     let path = ground.path();
-    let opening = Opening { new_instance: "office".into(), page_limit: Some(60), throwaway: false };
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(80), throwaway: false };
     let store = Store::open(&path, opening, at(0)).await.expect("opens");
     store.set_meta("note", "before").await.expect("writes");
     let mut stored = 0;

@@ -255,6 +255,14 @@ fn no_statement_forgets_whose_rows_it_touches() {
         if ["NEXT_MOMENTS", "JURISDICTIONS", "JURISDICTION_REVISIONS", "JURISDICTION_STALE"].contains(name) {
             continue;
         }
+        // A login or a token, which nobody else has, leads to whose it is; and tries are counted before anybody knows that.
+        if ["ACCOUNT_OF_LOGIN", "SESSION_GET", "SESSION_END", "LINK_GET", "LINK_USE"].contains(name) {
+            assert!(statement.contains("jurisdiction, ") && statement.contains(" = $1"), "{name}");
+            continue;
+        }
+        if name.starts_with("ATTEMPT") || *name == "SESSION_SEEN" {
+            continue;
+        }
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
         let tables = [
             "item",
@@ -271,6 +279,10 @@ fn no_statement_forgets_whose_rows_it_touches() {
             "hold",
             "volume",
             "proposal",
+            "account",
+            "session",
+            "link",
+            "audit",
         ];
         let reads = |table: &&str| ["from", "join", "update"].iter().any(|word| statement.contains(&format!("{word} {table} ")));
         let touched = tables.iter().filter(|table| reads(table)).count();

@@ -64,12 +64,12 @@ impl At<'_> {
         changed
     }
 
-    pub fn set_password(&mut self, person: &str, password: &Hashed, entries: &[Entry]) -> bool {
+    pub fn set_password(&mut self, person: &str, password: &Hashed, checked: Option<&Hashed>, entry: &Entry) -> bool {
         let here = self.here.clone();
-        let Some(at) = entries.first().map(|entry| entry.at) else { return false };
-        let set = self.all_mut().put_password(&here, person, password, at);
+        let is_same = |account: &AccountEntry| checked.is_none() || (account.password.as_ref() == checked && account.disabled_at.is_none());
+        let set = self.accounts.get(person).is_some_and(is_same) && self.all_mut().put_password(&here, person, password, entry.at);
         if set {
-            self.audit(entries);
+            self.audit(std::slice::from_ref(entry));
         }
         set
     }
