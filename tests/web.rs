@@ -160,8 +160,7 @@ impl Answer {
     /// Nothing runs here that was not ours.
     fn is_tame(&self) -> bool {
         self.elements().iter().all(|(name, attributes)| {
-            !["script", "img"].contains(&name.as_str())
-                && attributes.iter().all(|name| !name.starts_with("on") && name != "style" && name != "autofocus")
+            !["script", "img"].contains(&name.as_str()) && attributes.iter().all(|name| !name.starts_with("on") && name != "style")
         })
     }
 
@@ -265,7 +264,7 @@ async fn a_clerk_finds_what_waits_does_it_and_sees_it_recorded() {
     assert_eq!((look.item.rev, look.facts[1].actor.via.as_deref()), (2, Some("web")));
 
     assert_eq!(carl.send("/items/1/do/answer", &[("rev", "2")]).await.status, 303);
-    assert!(carl.get("/todo").await.text().contains("Nothing waits for you now."));
+    assert!(carl.get("/todo").await.text().contains("Nothing waits for you now."), "{}", carl.get("/todo").await.text());
     assert!(carl.get("/items/1").await.text().contains("done in time"));
 }
 
@@ -279,7 +278,7 @@ async fn whoever_comes_second_is_told_what_changed_and_keeps_what_was_typed() {
     let late = carl.send("/items/1/do/ask_back", &[("rev", "1"), ("in.question", "How long is it?")]).await;
     assert_eq!(late.status, 409);
     let text = late.text();
-    assert!(text.contains("Meanwhile this happened:") && text.contains("clerk Carl：weigh") && text.contains("How long is it?"), "{text}");
+    assert!(text.contains("Meanwhile this happened:") && text.contains("clerk Carl: weigh") && text.contains("How long is it?"), "{text}");
     assert_eq!(late.value("rev"), Some("2"), "the next try is made in the knowledge of it");
     assert_eq!(carl.send("/items/1/do/ask_back", &[("rev", "2"), ("in.question", "How long is it?")]).await.status, 303);
 }
@@ -305,7 +304,17 @@ async fn an_item_is_made_from_a_page_once() {
 }
 
 /// Every address that does something, as a form of ours would ask it.
-const UNSAFE: [&str; 6] = ["/items/1/do/weigh", "/new/request/submit", "/outbox/change", "/sign-out", "/sign-in", "/sign-in/as"];
+const UNSAFE: [&str; 9] = [
+    "/items/1/do/weigh",
+    "/new/request/submit",
+    "/bulk/request/weigh",
+    "/outbox/change",
+    "/accounts/change",
+    "/system/clock",
+    "/sign-out",
+    "/sign-in",
+    "/sign-in/as",
+];
 
 #[tokio::test]
 async fn a_form_that_is_not_ours_does_nothing() {
@@ -475,17 +484,178 @@ async fn a_session_ends_with_its_owner() {
     assert!(hu.get("/todo").await.to().starts_with("/sign-in"), "half an hour went by without a word");
 }
 
-#[tokio::test]
-async fn administrators_see_what_was_sent_and_let_go_of_what_is_held() {
+/// The office with somebody to look after each thing, and a request of Ann's.
+async fn looked_after(open_house: bool) -> House {
     let folder = tempfile::tempdir().unwrap();
     let rules = rules(|path, text| match path {
-        "directory.yaml" => text.replace("groups: [heads]", "groups: [heads, system_administrators]"),
+        "directory.yaml" => {
+            let more = "  sue:  { title: Sue, mail: sue@example.com, groups: [security_administrators] }\n  ada:  { title: Ada, mail: ada@example.com, groups: [audit_administrators] }\n";
+            text.replace("groups: [heads]", "groups: [heads, system_administrators]") + more
+        }
         _ => text,
     });
     let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
     app.act(&command("1", "submit", "ann", [("title", Value::text("A bench"))])).await.unwrap();
     app.act(&command("1", "ask_back", "carl", [("question", Value::text("Where?"))])).await.unwrap();
-    let house = House::over(app, folder, false).await;
+    House::over(app, folder, open_house).await
+}
+
+/// Who may look at what: every address with somebody of each kind, and nobody.
+#[tokio::test]
+async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
+    let house = looked_after(false).await;
+    // Citizen, clerk, and who looks after the system, the accounts, the trail.
+    let persons = ["ann", "carl", "hu", "sue", "ada"];
+    let everybody = [true; 5];
+    let pages: &[(&str, [bool; 5])] = &[
+        ("/todo", everybody),
+        ("/told", everybody),
+        ("/new", everybody),
+        ("/new/request/submit", everybody),
+        ("/items/1", everybody),
+        ("/items/1/do/weigh", everybody),
+        ("/ledger", everybody),
+        ("/ledger.xlsx", everybody),
+        ("/bulk?item=1", everybody),
+        ("/bulk/request/weigh?item=1", everybody),
+        ("/reports", everybody),
+        ("/outbox", [false, false, true, false, false]),
+        ("/outbox/mails/none", [false, false, true, false, false]),
+        ("/system", [false, false, true, false, false]),
+        ("/accounts", [false, false, false, true, false]),
+        ("/audit", [false, false, false, false, true]),
+    ];
+    let mut denied = 0;
+    for (place, person) in persons.iter().enumerate() {
+        let browser = house.signed_in(person).await;
+        for (page, open) in pages {
+            let answer = browser.get(page).await;
+            match open[place] {
+                true => assert!(matches!(answer.status, 200 | 404), "{person} {page}: {}", answer.status),
+                false => {
+                    denied += 1;
+                    assert_eq!(answer.status, 403, "{person} {page}");
+                    assert!(answer.text().contains("This page is not open to you."), "{}", answer.text());
+                }
+            }
+        }
+        // What is not one's to enter is not one's to change, and does not stand in the bar.
+        for (page, form, open) in [("/outbox/change", "release", person == &"hu"), ("/accounts/change", "disable", person == &"sue")] {
+            let answer = browser.send(page, &[("do", form), ("person", "nobody")]).await;
+            assert_eq!(answer.status == 403, !open, "{person} {page}: {}", answer.status);
+            denied += usize::from(!open);
+        }
+        let bar = browser.get("/todo").await.body;
+        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/accounts", "/audit"].contains(page)) {
+            assert_eq!(bar.contains(&format!("<a href=\"{page}\"").replace('/', "&#x2f;")), open[place], "{person} {page}");
+        }
+    }
+    let trail = house.app.audit_trail(None, 1000).await.unwrap();
+    assert_eq!(trail.iter().filter(|entry| entry.what == "denied").count(), denied, "each that was denied left one record");
+    // The list of addresses is whole.
+    let declared = include_str!("../engine/web/mod.rs");
+    let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
+    let elsewhere = ["/", "/sign-in", "/welcome", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
+    assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
+}
+
+#[tokio::test]
+async fn what_was_picked_is_tried_before_it_is_done() {
+    let world = World::open("2026-03-02 09:00").await;
+    for item in ["1", "2", "3"] {
+        world.submit(item).await;
+    }
+    let house = House::open(world, false).await;
+    let carl = house.signed_in("carl").await;
+    house.app.act(&command("3", "answer", "carl", [])).await.unwrap();
+    let choice = carl.get("/bulk?item=1&item=2&item=3").await.text();
+    assert!(choice.contains("answer open on 2 of 3"), "{choice}");
+    let fields = [("item", "1"), ("item", "2"), ("item", "3"), ("command", "abc"), ("do", "try")];
+    let tried = carl.send("/bulk/request/answer", &fields).await.text();
+    assert!(tried.contains("Not done yet. Tried: 2 of 3 would be done, and 2 notices told to 1 persons."), "{tried}");
+    assert!(tried.contains("2026-003 “answer” cannot be done") || tried.contains("2026-003"), "{tried}");
+    assert_eq!(house.app.look("1", None).await.unwrap().unwrap().item.rev, 1, "nothing was done");
+    let mut send = fields;
+    send[4] = ("do", "send");
+    assert!(carl.send("/bulk/request/answer", &send).await.text().contains("2 of 3 done."));
+    assert!(carl.send("/bulk/request/answer", &send).await.text().contains("2 of 3 done."), "the same form again");
+    let looks = [house.app.look("1", None).await.unwrap().unwrap(), house.app.look("2", None).await.unwrap().unwrap()];
+    assert!(looks.iter().all(|look| look.item.ended && look.item.rev == 2), "once");
+    for many in ["/bulk", "/bulk?item=none"] {
+        assert!(matches!(carl.get(many).await.status, 404 | 422), "{many}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_goes_out_as_a_workbook_with_the_same_rows() {
+    let house = looked_after(false).await;
+    let carl = house.signed_in("carl").await;
+    let answer = carl.get("/ledger.xlsx").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(
+        answer.header("content-type").unwrap().contains("spreadsheetml")
+            && answer.header("content-disposition").unwrap().contains("ledger-2026-03-02.xlsx")
+    );
+    assert!(answer.body.starts_with("PK"));
+    assert!(carl.get("/ledger?text=bench").await.text().contains("A bench"));
+    assert!(!carl.get("/ledger?text=river").await.text().contains("A bench"));
+    assert!(carl.get("/ledger?unit=nowhere").await.text().contains("There is no unit `nowhere`"));
+}
+
+#[tokio::test]
+async fn who_looks_after_accounts_invites_and_shuts_off_and_the_trail_tells() {
+    let house = looked_after(false).await;
+    let sue = house.signed_in("sue").await;
+    assert!(sue.get("/accounts").await.text().contains("Carl none Invite"), "{}", sue.get("/accounts").await.text());
+    let invited = sue.send("/accounts/change", &[("do", "invite"), ("person", "carl")]).await;
+    let link = invited.body.split("&#x2f;welcome&#x2f;").nth(1).and_then(|rest| rest.split('<').next()).expect("a link").to_string();
+    let body = form(&[("password", PASSWORD), ("again", PASSWORD)]);
+    let answer = house.ask("POST", &format!("/welcome/{link}"), &["origin: http://duban"], &body).await;
+    let carl = Browser::with(&house, &answer).await;
+    assert_eq!(carl.get("/todo").await.status, 200);
+    let off = sue.send("/accounts/change", &[("do", "disable"), ("person", "carl")]).await;
+    assert_eq!(off.status, 200);
+    assert!(carl.get("/todo").await.to().starts_with("/sign-in"), "what was open has ended");
+    let ada = house.signed_in("ada").await;
+    let trail = ada.get("/audit").await.text();
+    for what in ["invited", "password set", "signed in", "account shut off"] {
+        assert!(trail.contains(what), "{what}: {trail}");
+    }
+    assert!(!trail.contains(&link) && !trail.contains(PASSWORD), "no secret stands in it");
+}
+
+#[tokio::test]
+async fn whoever_was_told_something_finds_it_without_a_mail() {
+    let house = looked_after(false).await;
+    let ann = house.signed_in("ann").await;
+    let told = ann.get("/told").await.text();
+    assert!(told.contains("a question 1 A bench waiting"), "{told}");
+    let carl = house.signed_in("carl").await;
+    assert!(!carl.get("/told").await.text().contains("a question"));
+}
+
+#[tokio::test]
+async fn the_clock_of_a_demo_is_set_on_and_that_of_an_office_is_not() {
+    let house = looked_after(true).await;
+    let carl = house.signed_in("carl").await;
+    assert!(carl.get("/todo").await.text().contains("7 days left"));
+    for (day, status) in [("2026-03-02", 422), ("2026-02-01", 422), ("2030-01-01", 422), ("soon", 422), ("2026-03-06", 303)] {
+        assert_eq!(carl.send("/system/clock", &[("day", day)]).await.status, status, "{day}");
+    }
+    let guests = house.ask("GET", "/sign-in", &[], "").await.text();
+    assert!(guests.contains("Carl clerk 1 to do") && guests.contains("Sue security administrator"), "{guests}");
+    let hu = house.ask("POST", "/sign-in/as", &["origin: http://duban"], &form(&[("person", "hu")])).await;
+    let hu = Browser::with(&house, &hu).await;
+    assert!(hu.get("/system").await.text().contains("2026-03-06 09:00"), "{}", hu.get("/system").await.text());
+    let shut = looked_after(false).await;
+    let carl = shut.signed_in("carl").await;
+    assert_eq!(carl.send("/system/clock", &[("day", "2026-03-06")]).await.status, 404);
+    assert_eq!(shut.ask("POST", "/sign-in/as", &["origin: http://duban"], &form(&[("person", "hu")])).await.status, 404);
+}
+
+#[tokio::test]
+async fn administrators_see_what_was_sent_and_let_go_of_what_is_held() {
+    let house = looked_after(false).await;
     let hu = house.signed_in("hu").await;
     let page = hu.get("/outbox").await;
     assert!(page.text().contains("a question Ann 1 waiting"), "{}", page.text());

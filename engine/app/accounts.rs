@@ -191,6 +191,12 @@ impl App {
         Ok(Invitation { token, person: person.clone(), login: name, until })
     }
 
+    /// Notes that somebody who is signed in wanted what is not theirs.
+    pub async fn note_denied(&self, person: &Name, what: &str) -> Result<(), StoreError> {
+        let about = json!({ "page": what });
+        self.store.audit(vec![Entry::new(self.now(), Some(person), "denied", about.to_string(), None)]).await
+    }
+
     /// The accounts of this office by person.
     pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         let now = self.now();

@@ -3,8 +3,10 @@
 //! to the caller.
 
 use super::doctor::Beyond;
+use super::outbox::phase_word;
 use crate::app::{Finding, Integrity, OfficeLook};
 use crate::kernel::time::{Date, Instant};
+use crate::kernel::words::{Lang, has, say};
 use crate::store::backup::LastBackup;
 use crate::store::brake::{EVERYBODY, Excess, Hold};
 use crate::store::health::{Share, Waiting, Worst};
@@ -28,6 +30,8 @@ const APART: TimeDelta = TimeDelta::seconds(5);
 const BEFORE_NEW_YEAR: TimeDelta = TimeDelta::days(30);
 /// Somebody should have a copy that is no older than this.
 const OLD_BACKUP: TimeDelta = TimeDelta::days(7);
+/// Digits of a hash that people are shown.
+const SHORT_HASH: usize = 8;
 /// So many are named in an answer.
 const NAMED: u32 = 20;
 
@@ -64,6 +68,20 @@ impl Check {
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Check {
         self.values.insert(name, value.to_string());
         self
+    }
+
+    /// What was found in a sentence, and what to do about it.
+    pub fn sentences(&self, zone: Tz, lang: Lang) -> (String, Option<String>) {
+        let shown = |name: &str, value: &String| match name {
+            "hash" => value.chars().take(SHORT_HASH).collect(),
+            "phase" => phase_word(value, lang),
+            _ => value.parse::<Instant>().map_or_else(|_| value.clone(), |at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()),
+        };
+        let values: Vec<(&str, String)> = self.values.iter().map(|(name, value)| (*name, shown(name, value))).collect();
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let key = format!("doctor.{}.{}", self.check, self.found);
+        let advice = format!("{key}.do");
+        (say(lang, &key, &values), has(lang, &advice).then(|| say(lang, &advice, &values)))
     }
 
     fn of(self, offices: &[Share]) -> Check {

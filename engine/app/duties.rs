@@ -96,7 +96,7 @@ pub struct Guest {
 
 impl App {
     /// For each role in whose hands something is, whoever has the most of it; then the administrators.
-    pub async fn guests(&self) -> Result<Vec<Guest>, LoadError> {
+    pub async fn guests(&self, lang: Lang) -> Result<Vec<Guest>, LoadError> {
         let mut held: IndexMap<(Name, Name), IndexMap<Name, usize>> = IndexMap::new();
         self.each_open(|_, rules, item| {
             for (role, task) in roles::owners(rules, item) {
@@ -125,15 +125,10 @@ impl App {
         for group in [access::SYSTEM_ADMINISTRATORS, access::SECURITY_ADMINISTRATORS, access::AUDIT_ADMINISTRATORS] {
             for person in rules.directory.group(group, today).into_iter().take(1) {
                 let entry = guests.entry(person.clone()).or_insert_with(|| guest(&person));
-                entry.roles.push(say(Lang::of(&self.languages()), &format!("web.group.{group}"), &[]));
+                entry.roles.push(say(lang, &format!("web.group.{group}"), &[]));
             }
         }
         Ok(guests.into_values().collect())
-    }
-
-    /// The languages of the office: those of its first workflow.
-    fn languages(&self) -> Vec<String> {
-        self.rules().workflows.values().next().map(|rules| rules.setting.workflow.languages.clone()).unwrap_or_default()
     }
 
     /// Goes through all open items as they are today.

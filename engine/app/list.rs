@@ -24,6 +24,8 @@ pub struct Which {
     /// A unit that works on it.
     pub unit: Option<String>,
     pub open: bool,
+    /// A date of it has gone by.
+    pub late: bool,
 }
 
 /// Some of the items that are meant.
@@ -58,7 +60,7 @@ impl App {
             let last = (page.len() as u32) < portion;
             let Some(end) = page.last().map(|row| row.id.clone()) else { return Ok(Page { rows: found, next: None }) };
             let flagged = |row: &Listed| which.flag.as_deref().is_none_or(|flag| row.flag.as_deref().unwrap_or("none") == flag);
-            let mut page: Vec<Listed> = page.into_iter().filter(flagged).collect();
+            let mut page: Vec<Listed> = page.into_iter().filter(flagged).filter(|row| !which.late || self.is_late(row)).collect();
             if let Some(unit) = &unit {
                 page = self.concerned(page, unit).await?;
             }
@@ -75,6 +77,13 @@ impl App {
             filter.after = end;
         }
         Ok(Page { rows: found, next: Some(filter.after) })
+    }
+
+    /// Whether the next date of an open item has gone by.
+    fn is_late(&self, row: &Listed) -> bool {
+        let rules = self.rules();
+        let zone = rules.workflows.get(row.workflow.as_str()).map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        row.ended_on.is_none() && row.due_on.is_some_and(|due| due < day_of(self.now(), zone))
     }
 
     /// Those of a page that name the unit in a field, or have a branch of it.

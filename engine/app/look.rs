@@ -10,7 +10,7 @@ use crate::kernel::explain::silence::Recorded;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::Refusal;
 use crate::kernel::model::definition::{Field, Section};
-use crate::kernel::model::fact::{Amended, Cause, Fact};
+use crate::kernel::model::fact::{Amended, Cause, Fact, Outcome};
 use crate::kernel::model::item::{Branch, Item};
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::{EvalError, Rules};
@@ -197,6 +197,28 @@ impl Look {
             }
             _ => false,
         }
+    }
+
+    /// What a fact recorded in fields that this person may see, by their titles.
+    pub fn recorded(&self, fact: &Fact, lang: Lang) -> Result<Vec<(String, String)>, EvalError> {
+        let mut out = Vec::new();
+        for outcome in &fact.outcomes {
+            let (task, name, value) = match outcome {
+                Outcome::Set { field, value } => (None, field, value),
+                Outcome::BranchSet { branch, field, value } => (Some(*branch), field, value),
+                _ => continue,
+            };
+            let branch = task.and_then(|no| self.item.branch(no));
+            let declared = self.rules.setting.workflow.fields_of(branch.map(|branch| &*branch.kind)).and_then(|fields| fields.get(name));
+            let Some(field) = declared.filter(|field| !field.secret && !value.is_empty()) else { continue };
+            let sees_branch = branch.map_or(Ok(true), |branch| self.sees_branch(branch))?;
+            if sees_branch && self.reader().sees_field(task, name, field)? {
+                let option = value.as_text().and_then(|option| field.option_titles.get(option)).map(|title| json!(title));
+                let shown = option.unwrap_or_else(|| capture::typed(&self.rules, &field.kind, value, self.item.today));
+                out.push((field.title.clone(), text_of(&shown, lang)));
+            }
+        }
+        Ok(out)
     }
 
     /// Who did it, with the role in which.

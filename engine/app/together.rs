@@ -57,6 +57,12 @@ impl App {
         Ok((answers, written))
     }
 
+    /// What groups would come to, each for itself, and what they would cause together. Nothing is written.
+    pub async fn rehearse(&self, groups: &[Group]) -> Result<(Vec<GroupAnswer>, Caused), ActError> {
+        let Tried { answers, caused, .. } = self.try_together(groups, How { dry_run: true, skip_failed: true, ..How::default() }).await?;
+        Ok((answers, caused))
+    }
+
     /// The same, with what it causes.
     pub(super) async fn try_together(&self, groups: &[Group], how: How<'_>) -> Result<Tried, ActError> {
         let mut was_answered = false;

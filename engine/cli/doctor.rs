@@ -1,13 +1,11 @@
 //! `duban doctor`: is everything as it should be, and if not, what to do. It only looks, also while a server holds the database.
 
-use super::office::{self, Stop, short, wait_for};
+use super::office::{self, Stop, wait_for};
 use super::{Context, exit, progress, table};
-use crate::app::outbox::phase_word;
 use crate::app::{self, Check, Level, Looks};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::kernel::time::Instant;
-use crate::kernel::words::{Lang, has, say};
+use crate::kernel::words::{Lang, say};
 use crate::mail::smtp::{Limits, Smtp};
 use crate::serve;
 use crate::store::{LOCAL, Store, lock};
@@ -145,22 +143,8 @@ async fn mail(settings: &Settings, greet: bool) -> Check {
     }
 }
 
-/// The sentence of a check, and what to do.
-fn sentences(check: &Check, zone: Tz, lang: Lang) -> (String, Option<String>) {
-    let shown = |name: &str, value: &String| match name {
-        "hash" => short(value),
-        "phase" => phase_word(value, lang),
-        _ => value.parse::<Instant>().map_or_else(|_| value.clone(), |at| table::moment(at, zone)),
-    };
-    let values: Vec<(&str, String)> = check.values.iter().map(|(name, value)| (*name, shown(name, value))).collect();
-    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let key = format!("doctor.{}.{}", check.check, check.found);
-    let advice = format!("{key}.do");
-    (say(lang, &key, &values), has(lang, &advice).then(|| say(lang, &advice, &values)))
-}
-
 fn in_json(check: &Check, zone: Tz, lang: Lang) -> serde_json::Value {
-    let (sentence, todo) = sentences(check, zone, lang);
+    let (sentence, todo) = check.sentences(zone, lang);
     json!({
         "check": check.check, "found": check.found, "level": check.level, "values": check.values, "which": check.which, "offices": check.offices,
         "sentence": sentence, "do": todo,
@@ -168,7 +152,7 @@ fn in_json(check: &Check, zone: Tz, lang: Lang) -> serde_json::Value {
 }
 
 fn print(check: &Check, zone: Tz, lang: Lang) {
-    let (sentence, todo) = sentences(check, zone, lang);
+    let (sentence, todo) = check.sentences(zone, lang);
     let title = say(lang, &format!("doctor.{}", check.check), &[]);
     let mark = match check.level {
         Level::Good => "✓".green().to_string(),

@@ -69,7 +69,8 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let (rules, item) = (&look.rules, &look.item);
     let offers = look.offers(&visitor.person)?;
     let offer = offers.iter().find(|offer| offer.action == *name && offer.branch == task).ok_or_else(Trouble::not_found)?;
-    let form = Form { rules, item: Some(item), task, name, action, lang: visitor.lang() };
+    let kind = task.and_then(|no| item.branch(no)).map(|branch| &*branch.kind);
+    let form = Form { rules, item: Some(item), task, kind, name, action, lang: visitor.lang() };
     let checks = match &offer.refusal {
         Some(_) => checks(look, visitor, name, task)?,
         None => Vec::new(),
@@ -81,7 +82,7 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
             .facts
             .iter()
             .filter(|fact| fact.seq > seen)
-            .map(|fact| json!({ "title": look.fact_title(fact, visitor.lang()), "actor": look.actor(fact, visitor.lang()), "on": fact.effective_on.to_string() }))
+            .map(|fact| json!({ "says": visitor.say("web.form.news_line", &[("day", &fact.effective_on.to_string()), ("who", &look.actor(fact, visitor.lang())), ("what", &look.fact_title(fact, visitor.lang()))]) }))
             .collect(),
         _ => Vec::new(),
     };
@@ -109,7 +110,7 @@ fn checks(look: &Look, visitor: &Visitor, name: &Name, task: Option<u32>) -> Res
     Ok(explained
         .checks
         .into_iter()
-        .map(|check| json!({ "holds": check.holds, "says": check.says, "what": visitor.say(&format!("web.check.{}", check.what), &[]) }))
+        .map(|check| json!({ "holds": check.holds, "says": visitor.say("web.check.line", &[("what", &visitor.say(&format!("web.check.{}", check.what), &[])), ("says", &check.says)]) }))
         .collect())
 }
 
@@ -127,7 +128,9 @@ fn fill(
 ) -> Result<Response, Trouble> {
     let lang = visitor.lang();
     let title = form.title();
-    let wrong: BTreeMap<String, String> = back.iter().filter_map(|back| Some((input_of(back.no)?, refusal(lang, back.no)))).collect();
+    let says = back.as_ref().map(|back| form.sentence(back.no));
+    let at = back.as_ref().and_then(|back| control_of(back.no));
+    let wrong: BTreeMap<String, String> = at.clone().zip(says.clone()).into_iter().collect();
     let sheet = back.as_ref().map(|back| back.sheet);
     let (persons, units) = form.names();
     let directory = &rules.setting.directory;
@@ -142,12 +145,14 @@ fn fill(
         "closed": closed.map(|no| refusal(lang, no)),
         "checks": checks,
         "about": about,
-        "says": back.as_ref().map(|back| refusal(lang, back.no)),
-        "wrong": back.as_ref().and_then(|back| input_of(back.no)),
+        "says": says,
+        "at": at.as_ref().map(|name| if name == ON { ON.to_string() } else { format!("in-{name}") }),
+        "wrong_day": wrong.get(ON),
         "persons": if persons { directory.persons.values().map(|person| person.title.as_str()).collect() } else { Vec::new() },
         "units": if units { directory.units.values().map(|unit| unit.title.as_str()).collect() } else { Vec::new() },
     });
-    let mut response = visitor.page(web, "act.html", &title, page)?;
+    let heading = if back.is_some() { visitor.say("web.form.not_taken_of", &[("title", &title)]) } else { title };
+    let mut response = visitor.page(web, "act.html", &heading, page)?;
     if let Some(back) = back {
         *response.status_mut() = match back.no.code {
             RefusalCode::MissingInput | RefusalCode::BadInput | RefusalCode::UnknownInput | RefusalCode::BadDate => {
@@ -160,10 +165,18 @@ fn fill(
     Ok(response)
 }
 
+/// The control for the day on which it was done.
+const ON: &str = "on";
+
 /// The control that a refusal is about.
-fn input_of(no: &Refusal) -> Option<String> {
-    let names_one = matches!(no.code, RefusalCode::MissingInput | RefusalCode::BadInput);
-    no.values.iter().find(|(name, _)| names_one && name == "input").map(|(_, input)| input.clone())
+fn control_of(no: &Refusal) -> Option<String> {
+    match no.code {
+        RefusalCode::MissingInput | RefusalCode::BadInput => {
+            no.values.iter().find(|(name, _)| name == "input").map(|(_, input)| input.clone())
+        }
+        RefusalCode::BadDate => Some(ON.to_string()),
+        _ => None,
+    }
 }
 
 /// Does an action on an item.
@@ -175,7 +188,8 @@ pub async fn act(
 ) -> Result<Response, Trouble> {
     let look = look(&visitor, &id).await?;
     let (action_name, action) = action_of(&look, &name, on.branch)?;
-    let form = Form { rules: &look.rules, item: Some(&look.item), task: on.branch, name: action_name, action, lang: visitor.lang() };
+    let kind = on.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
+    let form = Form { rules: &look.rules, item: Some(&look.item), task: on.branch, kind, name: action_name, action, lang: visitor.lang() };
     let mut command = command(&visitor, &sheet, look.item.id.clone(), action_name.clone());
     command.branch = on.branch.map(BranchAddress::No);
     command.input = form.read(&sheet);
@@ -196,7 +210,8 @@ pub async fn act(
     show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: &no }))
 }
 
-fn command(visitor: &Visitor, sheet: &Sheet, item: Name, action: Name) -> Command {
+/// What a form sent, as a command without its input.
+pub fn command(visitor: &Visitor, sheet: &Sheet, item: Name, action: Name) -> Command {
     let fits = |id: &&str| id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric());
     Command {
         id: sheet.text("command").filter(fits).map_or_else(random_text, str::to_string).into(),
@@ -263,7 +278,7 @@ fn show_blank(
     action: &Action,
     back: Option<Back>,
 ) -> Result<Response, Trouble> {
-    let form = Form { rules, item: None, task: None, name: &action.records_as, action, lang: visitor.lang() };
+    let form = Form { rules, item: None, task: None, kind: None, name: &action.records_as, action, lang: visitor.lang() };
     let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
     let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null });
     fill(web, visitor, rules, &form, &to, None, &[], about, back)
@@ -276,7 +291,7 @@ pub async fn create(
     Sent(visitor, sheet): Sent,
 ) -> Result<Response, Trouble> {
     let (rules, action) = begins(&visitor, &workflow, &name)?;
-    let form = Form { rules: &rules, item: None, task: None, name: &action.records_as, action: &action, lang: visitor.lang() };
+    let form = Form { rules: &rules, item: None, task: None, kind: None, name: &action.records_as, action: &action, lang: visitor.lang() };
     // The same form twice is the same item.
     let mut command = command(&visitor, &sheet, Name::default(), name.as_str().into());
     command.item = format!("{}-{}", visitor.today().format("%Y"), command.id.chars().take(8).collect::<String>()).into();

@@ -5,11 +5,12 @@ use super::session::Sheet;
 use super::todo::action_title;
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
+use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, Ask, Field, Holder};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::rules::Rules;
-use crate::kernel::words::{Lang, say};
+use crate::kernel::words::{Lang, refusal, say};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -23,7 +24,9 @@ pub struct Form<'a> {
     pub rules: &'a Rules,
     /// The item as it is; none for a new one.
     pub item: Option<&'a Item>,
+    /// The branch that it is done on, and of which kind that is: of many at once only the kind is known.
     pub task: Option<u32>,
+    pub kind: Option<&'a str>,
     pub name: &'a Name,
     pub action: &'a Action,
     pub lang: Lang,
@@ -31,10 +34,9 @@ pub struct Form<'a> {
 
 impl Form<'_> {
     pub fn title(&self) -> String {
-        let kind = self.item.zip(self.task).and_then(|(item, no)| item.branch(no)).map(|branch| &*branch.kind);
         match self.action.creates {
             true => self.action.title.clone(),
-            false => action_title(self.rules, kind, self.name, self.lang),
+            false => action_title(self.rules, self.kind, self.name, self.lang),
         }
     }
 
@@ -53,11 +55,32 @@ impl Form<'_> {
     fn recorded(&self, ask: &Ask) -> Option<&Field> {
         let workflow = &self.rules.setting.workflow;
         match ask.records.as_ref()? {
-            Holder::Task => {
-                let kind = self.item.zip(self.task).and_then(|(item, no)| item.branch(no)).map(|branch| &*branch.kind);
-                workflow.fields_of(kind)?.get(&ask.name)
-            }
+            Holder::Task => workflow.fields_of(Some(self.kind?))?.get(&ask.name),
             _ => workflow.fields.get(&ask.name),
+        }
+    }
+
+    /// Whether this was done here before: then what was written last time is not written again by itself.
+    fn is_repeated(&self) -> bool {
+        let done = self.item.into_iter().flat_map(|item| item.done.iter());
+        done.into_iter().any(|done| done.name == self.action.records_as && done.branch == self.task)
+    }
+
+    /// A refusal in the words of the form: what belongs into the control, not what kind of value the rules want.
+    pub fn sentence(&self, no: &Refusal) -> String {
+        let value = |name: &str| no.values.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+        let asks = self.asks();
+        let ask = asks.iter().find(|ask| &*ask.name == value("input")).filter(|_| no.code == RefusalCode::BadInput);
+        let kind = ask.and_then(|ask| match inner(&ask.kind) {
+            Type::List(kind) => word(inner(kind)),
+            kind => word(kind),
+        });
+        match ask.zip(kind) {
+            Some((ask, kind)) => {
+                let given = serde_json::from_str::<String>(value("value")).unwrap_or_else(|_| value("value").to_string());
+                say(self.lang, &format!("web.wrong.{kind}"), &[("title", &ask.title), ("value", &given)])
+            }
+            None => refusal(self.lang, no),
         }
     }
 
@@ -65,6 +88,9 @@ impl Form<'_> {
     fn standing(&self, ask: &Ask) -> Option<&Value> {
         let field = self.recorded(ask).filter(|field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none())?;
         let item = self.item?;
+        if matches!(inner(&ask.kind), Type::Text) && self.is_repeated() {
+            return None;
+        }
         let value = match ask.records.as_ref()? {
             Holder::Task => item.branch(self.task?)?.fields.get(&ask.name)?,
             _ => item.field(&ask.name),
@@ -138,6 +164,7 @@ impl Form<'_> {
                 set(json!({ "kind": "table", "columns": self.columns(branch), "rows": self.rows(&name, branch, typed) }))
             }
             Type::Text => set(json!({ "long": &*ask.name != "title" })),
+            Type::File => set(json!({ "hint": say(self.lang, "web.form.file", &[]) })),
             Type::Item => set(json!({ "hint": say(self.lang, "web.form.item", &[]) })),
             _ => {}
         }
@@ -272,6 +299,19 @@ fn inner(kind: &Type) -> &Type {
         Type::Optional(kind) => inner(kind),
         kind => kind,
     }
+}
+
+/// The kinds whose mistakes have a sentence of their own.
+fn word(kind: &Type) -> Option<&'static str> {
+    Some(match kind {
+        Type::Person => "person",
+        Type::Unit => "unit",
+        Type::Date => "date",
+        Type::Number | Type::Year => "number",
+        Type::Duration => "length",
+        Type::Choice(_) | Type::YesNo => "choice",
+        _ => return None,
+    })
 }
 
 /// What stands between names in a line.

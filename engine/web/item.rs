@@ -13,6 +13,7 @@ use crate::kernel::form::FormError;
 use crate::kernel::model::decision::RefusalCode;
 use crate::kernel::model::definition::StateKind;
 use crate::kernel::model::fact::{Cause, Fact, Outcome};
+use crate::kernel::model::value::Type;
 use crate::kernel::rules::EvalError;
 use crate::kernel::words::refusal;
 use axum::extract::{Path, Query, State};
@@ -109,7 +110,7 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
         "branches": branches,
         "open": open.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
         "near": near.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
-        "far": far.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
+        "far": far_groups(look, &far, visitor),
         "timeline": look.facts.iter().rev().filter(|fact| !is_skipped(fact)).map(|fact| fact_view(look, fact, visitor)).collect::<Vec<_>>(),
         "notices": notices.collect::<Vec<_>>(),
         "papers": workflow.forms.iter().filter(|(_, form)| form.of.is_none()).map(|(name, form)| json!({ "to": format!("/items/{}/forms/{}", page::encoded(&item.id), page::encoded(name)), "title": form.title })).collect::<Vec<_>>(),
@@ -118,38 +119,49 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
     Ok((title, page))
 }
 
-/// The states on the usual way: those that were passed, where it stands, and what lies ahead in the order of the rules.
+/// The way so far in the order in which it was gone, where it stands, and what lies ahead in the order of the rules.
 fn path(look: &Look) -> Vec<Json> {
     let (workflow, item) = (&look.rules.setting.workflow, &look.item);
     let mut passed: Vec<&str> = Vec::new();
-    for fact in look.facts.iter() {
-        for outcome in &fact.outcomes {
-            if let Outcome::State { to } = outcome {
-                passed.push(to);
-            }
+    for outcome in look.facts.iter().flat_map(|fact| &fact.outcomes) {
+        if let Outcome::State { to } = outcome {
+            passed.retain(|state| *state != &**to);
+            passed.push(to);
         }
     }
+    passed.retain(|state| *state != &*item.state);
     let here = workflow.states.get_index_of(&item.state).unwrap_or_default();
-    let step = |(place, (name, state)): (usize, (&crate::kernel::model::Name, &crate::kernel::model::definition::State))| {
-        let is_here = *name == item.state;
-        let was = passed.contains(&&**name);
-        // An end that was not taken, and a detour that was not, are no part of the way.
-        let ahead = place > here && !item.ended && state.kind != StateKind::End;
-        (is_here || was || ahead).then(|| json!({ "title": state.title, "here": is_here, "passed": was && !is_here }))
-    };
-    workflow.states.iter().enumerate().filter_map(step).collect()
+    // An end may be one of several, so none is foretold.
+    let is_ahead = |(place, name, kind): (usize, &str, StateKind)| place > here && kind != StateKind::End && !passed.contains(&name);
+    let ahead = workflow.states.iter().enumerate().filter(|(place, (name, state))| !item.ended && is_ahead((*place, name, state.kind)));
+    let ahead: Vec<&str> = ahead.map(|(_, (name, _))| &**name).collect();
+    let step = |name: &str, passed: bool, here: bool| json!({ "title": workflow.states.get(name).map_or(name, |state| &state.title), "here": here, "passed": passed });
+    let before = passed.iter().map(|name| step(name, true, false));
+    before.chain([step(&item.state, false, true)]).chain(ahead.into_iter().map(|name| step(name, false, false))).collect()
 }
 
 fn field_view(look: &Look, task: Option<u32>, field: &ShownField) -> Json {
     let kind = task.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
     let declared = look.rules.setting.workflow.fields_of(kind).and_then(|fields| fields.get(&field.name));
     let place = declared.and_then(|declared| match &declared.kind {
-        crate::kernel::model::value::Type::Choice(options) if options.len() <= CHIPS => {
-            options.iter().position(|option| field.raw == json!(option))
-        }
+        Type::Choice(options) if options.len() <= CHIPS => options.iter().position(|option| field.raw == json!(option)),
         _ => None,
     });
-    json!({ "title": field.title, "text": field.text, "hidden": field.hidden, "chip": place })
+    let date = declared.is_some_and(|declared| matches!(&declared.kind, Type::Date)) && !field.hidden;
+    json!({ "title": field.title, "text": field.text, "hidden": field.hidden, "chip": place, "date": date })
+}
+
+/// What is not this person's to do now, by why: it belongs to others, or to another state.
+fn far_groups(look: &Look, far: &[&Offered], visitor: &Visitor) -> Vec<Json> {
+    let is_of_others =
+        |offer: &&&Offered| offer.refusal.as_ref().is_some_and(|no| matches!(no.code, RefusalCode::WrongRole | RefusalCode::SamePerson));
+    let (others, states): (Vec<&&Offered>, Vec<&&Offered>) = far.iter().partition(is_of_others);
+    let group = |key: &str, offers: Vec<&&Offered>| {
+        let title = visitor.say(key, &[("count", &offers.len().to_string())]);
+        let offers: Vec<Json> = offers.into_iter().map(|offer| offer_view(look, offer, visitor)).collect();
+        (!offers.is_empty()).then(|| json!({ "title": title, "offers": offers }))
+    };
+    group("web.item.of_others", others).into_iter().chain(group("web.item.other_states", states)).collect()
 }
 
 fn offer_view(look: &Look, offer: &Offered, visitor: &Visitor) -> Json {
@@ -190,6 +202,7 @@ fn fact_view(look: &Look, fact: &Fact, visitor: &Visitor) -> Json {
         "recorded": fact.recorded_at.with_timezone(&zone).date_naive().to_string(),
         "actor": look.actor(fact, visitor.lang()),
         "branch": fact.branch.and_then(|no| look.item.branch(no)).map(|branch| look.branch_name(branch)),
+        "recorded_values": look.recorded(fact, visitor.lang()).unwrap_or_default().into_iter().map(|(title, text)| json!({ "title": title, "text": text })).collect::<Vec<_>>(),
         "engine": !matches!(fact.cause, Cause::Command { .. }),
     })
 }

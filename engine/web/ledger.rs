@@ -5,25 +5,31 @@ use super::page;
 use super::session::Visitor;
 use super::trouble::Trouble;
 use crate::app::list::{ListError, Which};
+use crate::app::{Format, Made};
 use crate::kernel::access::Room;
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::Field;
 use crate::kernel::model::value::{Fields, Type, Value};
+use crate::kernel::report::{Cell, Table};
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Date;
 use crate::kernel::words::Lang;
 use crate::store::items::Listed;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// Items that are read at once for a workbook, and how many it holds.
+const PORTION: usize = 500;
+const MOST: usize = 100_000;
 /// Columns beside number, title, state and date: those that tell items apart best.
 const COLUMNS: usize = 4;
 /// Options of a choice that are shown as chips.
@@ -38,19 +44,20 @@ pub struct LedgerQuery {
     unit: String,
     text: String,
     flag: String,
-    /// `open` or `all`
+    /// `open`, `late` or `all`
     which: String,
     after: String,
 }
 
-pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
-    visitor.enter(Room::Ledger)?;
+/// What was asked for, as it is understood.
+async fn which(visitor: &Visitor, asked: &LedgerQuery) -> Result<(Name, Arc<Rules>, Which), Trouble> {
     let all = visitor.app.rules();
     let wanted = match asked.workflow.is_empty() {
-        true => busiest(&visitor).await?,
+        true => busiest(visitor).await?,
         false => asked.workflow.clone(),
     };
-    let (name, rules) = all.workflows.get_key_value(wanted.as_str()).or_else(|| all.workflows.first()).ok_or_else(Trouble::not_found)?;
+    let found = all.workflows.get_key_value(wanted.as_str()).or_else(|| all.workflows.first());
+    let (name, rules) = found.map(|(name, rules)| (name.clone(), rules.clone())).ok_or_else(Trouble::not_found)?;
     let given = |text: &str| Some(text.trim().to_string()).filter(|text| !text.is_empty());
     let which = Which {
         workflow: Some(name.to_string()),
@@ -59,7 +66,16 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
         flag: given(&asked.flag),
         unit: given(&asked.unit),
         open: asked.which != "all",
+        late: asked.which == "late",
     };
+    Ok((name, rules, which))
+}
+
+pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
+    visitor.enter(Room::Ledger).await?;
+    let all = visitor.app.rules();
+    let (name, rules, which) = which(&visitor, &asked).await?;
+    let (name, rules) = (&name, &rules);
     let found = visitor.app.list(&which, &asked.after, ROWS).await;
     let (found, says) = match found {
         Ok(page) => (page, None),
@@ -67,7 +83,7 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
         Err(ListError::Unit(unit)) => (Default::default(), Some(visitor.say("web.ledger.no_unit", &[("unit", &unit)]))),
         Err(ListError::State { state, .. }) => return Err(Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "no_state").with("state", state)),
     };
-    let columns = columns(rules);
+    let columns = columns(rules, &found.rows);
     let today = visitor.today();
     let rows: Vec<Json> = found.rows.iter().map(|row| row_view(&visitor, rules, &columns, row, today)).collect();
     let states = rules
@@ -102,10 +118,64 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
         "columns": columns.iter().map(|(_, field)| field.title.as_str()).collect::<Vec<_>>(),
         "rows": rows,
         "says": says,
+        "excel": format!("/ledger.xlsx{}", address("").trim_start_matches("/ledger")),
         "first": if asked.after.is_empty() { None } else { Some(address("")) },
         "next": found.next.as_deref().map(address),
     });
     visitor.page(&web, "ledger.html", &visitor.say("web.way.ledger", &[]), page)
+}
+
+/// The same rows as a workbook, in the same order, as an office files it.
+pub async fn workbook(visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
+    visitor.enter(Room::Ledger).await?;
+    let (name, rules, which) = which(&visitor, &asked).await?;
+    let today = visitor.today();
+    let mut found_rows: Vec<Listed> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let found = visitor.app.list(&which, &after, PORTION).await.map_err(|error| match error {
+            ListError::Store(error) => error.into(),
+            error => Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "report_fails").with("what", error),
+        })?;
+        found_rows.extend(found.rows);
+        match found.next {
+            Some(next) if found_rows.len() < MOST => after = next,
+            _ => break,
+        }
+    }
+    let columns = columns(&rules, &found_rows);
+    let rows = found_rows.iter().map(|row| {
+        let view = row_view(&visitor, &rules, &columns, row, today);
+        let text = |value: &Json| value.as_str().map_or(Cell::Empty, |text| Cell::Text(text.to_string()));
+        let mut cells = vec![text(&view["number"]), text(&view["title"]), text(&view["state"])];
+        cells.push(row.due_on.filter(|_| row.ended_on.is_none()).map_or(Cell::Empty, Cell::Day));
+        cells.push(text(&view["light"]["text"]));
+        cells.extend(view["cells"].as_array().into_iter().flatten().map(|cell| text(&cell["text"])));
+        cells
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let own = ["number", "title", "state", "due", "light"].map(|name| (name.into(), visitor.say(&format!("web.ledger.{name}"), &[])));
+    let headings = own.into_iter().chain(columns.iter().map(|(name, field)| ((*name).clone(), field.title.clone())));
+    let title = format!("{} {}", rules.setting.workflow.title, visitor.say("web.way.ledger", &[]));
+    let table = Table::list(name, title, today, headings, rows);
+    let who = visitor.say(
+        "web.ledger.made",
+        &[("who", &visitor.name()), ("day", &today.to_string()), ("version", &rules.setting.workflow.version.to_string())],
+    );
+    let bytes = Format::Xlsx.write(&Made::Table(table), &[who], visitor.lang()).map_err(|error| {
+        tracing::error!(%error, "the ledger cannot be written");
+        Trouble::of(StatusCode::INTERNAL_SERVER_ERROR, "page_fails").with("what", error)
+    })?;
+    let file = format!("attachment; filename=\"ledger-{today}.xlsx\"");
+    let kind = HeaderValue::from_static(Format::Xlsx.content_type());
+    Ok((
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CONTENT_DISPOSITION, HeaderValue::from_str(&file).unwrap_or(HeaderValue::from_static("attachment"))),
+        ],
+        bytes,
+    )
+        .into_response())
 }
 
 /// The workflow with the most items: what most people come for.
@@ -117,19 +187,22 @@ async fn busiest(visitor: &Visitor) -> Result<String, Trouble> {
     Ok(counts.into_iter().max_by_key(|(_, count)| *count).map(|(workflow, _)| workflow).unwrap_or_default())
 }
 
-/// Fields that everybody sees and that have few words: choices first, then units and persons.
-fn columns(rules: &Rules) -> Vec<(&Name, &Field)> {
+/// Fields that everybody sees, that have few words, and that tell the rows at hand apart: units first, then choices and persons, those
+/// with more values first.
+fn columns<'r>(rules: &'r Rules, rows: &[Listed]) -> Vec<(&'r Name, &'r Field)> {
     let rank = |field: &Field| match inner(&field.kind) {
-        Type::Choice(_) => Some(1),
         Type::Unit => Some(0),
+        Type::Choice(_) => Some(1),
         Type::Person => Some(2),
         _ => None,
     };
     let open = |field: &Field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none();
+    let values = |name: &str| rows.iter().filter_map(|row| row.fields.get(name)).map(Json::to_string).collect::<BTreeSet<_>>().len();
     let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| open(field));
-    let mut ranked: Vec<_> = fields.filter_map(|(name, field)| Some((rank(field)?, name, field))).collect();
-    ranked.sort_by_key(|(rank, ..)| *rank);
-    ranked.into_iter().take(COLUMNS).map(|(_, name, field)| (name, field)).collect()
+    let mut ranked: Vec<_> = fields.filter_map(|(name, field)| Some((rank(field)?, Reverse(values(name)), name, field))).collect();
+    ranked.retain(|(_, values, ..)| rows.is_empty() || values.0 > 1);
+    ranked.sort_by_key(|(rank, values, ..)| (*rank, *values));
+    ranked.into_iter().take(COLUMNS).map(|(_, _, name, field)| (name, field)).collect()
 }
 
 fn inner(kind: &Type) -> &Type {
@@ -146,6 +219,7 @@ fn row_view(visitor: &Visitor, rules: &Rules, columns: &[(&Name, &Field)], row: 
         workflow.actions.values().flat_map(|action| &action.sequence).filter_map(|sequence| fields.get(&sequence.field)?.as_text());
     let cells: Vec<Json> = columns.iter().map(|(name, field)| cell(rules, field, fields.get(*name).unwrap_or(&Value::Empty))).collect();
     json!({
+        "item": row.id,
         "to": format!("/items/{}", page::encoded(&row.id)),
         "number": number.into_iter().next().map_or(row.id.as_str(), |number| &**number),
         "title": row.title,

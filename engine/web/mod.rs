@@ -3,8 +3,10 @@
 //! A handler reads what came, calls the app, and fills a template of `templates/web`. What may be seen and done is the kernel's to say; no
 //! state, class, label or colour of a procedure stands here.
 
+mod accounts;
 mod act;
 mod assets;
+mod bulk;
 mod deadline;
 mod form;
 mod item;
@@ -13,6 +15,7 @@ mod outbox;
 mod page;
 mod reports;
 mod session;
+mod system;
 mod todo;
 mod trouble;
 
@@ -61,11 +64,20 @@ impl Web {
             .route("/new", get(act::choices))
             .route("/new/{workflow}/{action}", get(act::blank).post(act::create))
             .route("/ledger", get(ledger::show))
+            .route("/ledger.xlsx", get(ledger::workbook))
+            .route("/bulk", get(bulk::choose))
+            .route("/bulk/{workflow}/{action}", get(bulk::form).post(bulk::act))
             .route("/reports", get(reports::list))
             .route("/reports/{report}", get(reports::show))
             .route("/outbox", get(outbox::list))
             .route("/outbox/change", post(outbox::change))
             .route("/outbox/mails/{mail}", get(outbox::mail))
+            .route("/told", get(outbox::told))
+            .route("/system", get(system::show))
+            .route("/system/clock", post(system::clock))
+            .route("/accounts", get(accounts::list))
+            .route("/accounts/change", post(accounts::change))
+            .route("/audit", get(accounts::audit))
             .route("/assets/{name}", get(assets::asset))
             .fallback(|| async { Trouble::not_found() })
             .method_not_allowed_fallback(|| async { Trouble::no_method() })

@@ -8,9 +8,10 @@ use crate::app::outbox::{became, status_word, sums};
 use crate::app::{Batch, excess_values};
 use crate::kernel::access::Room;
 use crate::kernel::decide::capture;
-use crate::kernel::rules::Rules;
+use crate::kernel::rules::{RuleSet, Rules};
+use crate::kernel::words::Lang;
 use crate::store::brake::Excess;
-use crate::store::outbox::STATUSES;
+use crate::store::outbox::{NoticeStatus, STATUSES};
 use crate::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -35,7 +36,7 @@ pub struct OutboxQuery {
 }
 
 pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<OutboxQuery>) -> Result<Response, Trouble> {
-    visitor.enter(Room::Outbox)?;
+    visitor.enter(Room::Outbox).await?;
     let app = &visitor.app;
     let given = |text: &str| Some(text.trim().to_string()).filter(|text| !text.is_empty());
     let after = given(&asked.after).map(|text| text.parse::<OutboxPlace>()).transpose().map_err(|()| Trouble::not_found())?;
@@ -47,24 +48,7 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
     let next = found.last().filter(|_| more).map(|(_, last)| OutboxPlace::of(last).to_string());
     let rules = app.rules();
     let lang = visitor.lang();
-    let rows = found.iter().filter_map(|(item, notice)| {
-        let declares = |rules: &&Arc<Rules>| rules.setting.workflow.notices.contains_key(notice.notice.as_str());
-        let rules = rules.workflows.values().find(declares).or_else(|| rules.workflows.values().next())?;
-        let zone = rules.setting.workflow.timezone;
-        let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
-        Some(json!({
-            "key": notice.key,
-            "item": item,
-            "to_item": format!("/items/{}", page::encoded(item)),
-            "title": rules.setting.workflow.notices.get(notice.notice.as_str()).map_or(notice.notice.as_str(), |declared| &declared.title),
-            "person": capture::title(rules, &notice.person.as_str().into()),
-            "status": status,
-            "says": became(notice, zone, lang),
-            "at": notice.mail_ended_at.unwrap_or(notice.not_before).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
-            "mail": notice.mail.as_ref().map(|mail| format!("/outbox/mails/{}", page::encoded(mail))),
-            "waits": matches!(status, "parked" | "ready" | "held"),
-        }))
-    });
+    let rows: Vec<Json> = found.iter().filter_map(|(item, notice)| row(&rules, item, notice, lang)).collect();
     let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
     let held = app.store.hold().await?.and_then(|hold| Excess::read(&hold.reason)).map(|excess| {
         let values = excess_values(&excess, zone);
@@ -87,7 +71,7 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
     }
     let page = json!({
         "tabs": tabs,
-        "rows": rows.collect::<Vec<Json>>(),
+        "rows": rows,
         "next": next.map(|next| address(&asked.status, &next)),
         "held": held,
         "item": asked.item,
@@ -98,9 +82,48 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
     visitor.page(&web, "outbox.html", &visitor.say("web.way.outbox", &[]), page)
 }
 
+fn row(rules: &RuleSet, item: &str, notice: &NoticeStatus, lang: Lang) -> Option<Json> {
+    let declares = |rules: &&Arc<Rules>| rules.setting.workflow.notices.contains_key(notice.notice.as_str());
+    let rules = rules.workflows.values().find(declares).or_else(|| rules.workflows.values().next())?;
+    let zone = rules.setting.workflow.timezone;
+    let status = notice.mail_status.as_deref().unwrap_or(&notice.status);
+    Some(json!({
+        "key": notice.key,
+        "item": item,
+        "to_item": format!("/items/{}", page::encoded(item)),
+        "title": rules.setting.workflow.notices.get(notice.notice.as_str()).map_or(notice.notice.as_str(), |declared| &declared.title),
+        "kind": notice.kind,
+        "person": capture::title(rules, &notice.person.as_str().into()),
+        "status": status,
+        "says": became(notice, zone, lang),
+        "at": notice.mail_ended_at.unwrap_or(notice.not_before).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
+        "mail": notice.mail.as_ref().map(|mail| format!("/outbox/mails/{}", page::encoded(mail))),
+        "waits": matches!(status, "parked" | "ready" | "held"),
+    }))
+}
+
+/// What whoever looks was told, the latest first: what they should know even if a mail has not reached them.
+pub async fn told(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<OutboxQuery>) -> Result<Response, Trouble> {
+    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
+    let after = after.map(|text| text.parse::<OutboxPlace>()).transpose().map_err(|()| Trouble::not_found())?;
+    let filter = OutboxFilter { status: None, person: Some(visitor.person.to_string()), item: None, after };
+    let mut found = visitor.app.store.notices(&filter, ROWS as u32 + 1).await?;
+    let more = found.len() > ROWS;
+    found.truncate(ROWS);
+    let next = found.last().filter(|_| more).map(|(_, last)| format!("/told?after={}", page::encoded(&OutboxPlace::of(last).to_string())));
+    let rules = visitor.app.rules();
+    let mut rows = Vec::with_capacity(found.len());
+    for (item, notice) in &found {
+        let Some(mut row) = row(&rules, item, notice, visitor.lang()) else { continue };
+        row["about"] = json!(visitor.app.store.listed(item).await?.map(|item| item.title));
+        rows.push(row);
+    }
+    visitor.page(&web, "told.html", &visitor.say("web.way.told", &[]), json!({ "rows": rows, "next": next }))
+}
+
 /// Lets go of what waits, or cancels it with a reason.
 pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
-    visitor.enter(Room::Outbox)?;
+    visitor.enter(Room::Outbox).await?;
     let cancel = match sheet.text("do") {
         Some("release") => None,
         Some("cancel") => {
@@ -122,7 +145,7 @@ pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> 
 
 /// A mail as it was sent: its text, and how it came through.
 pub async fn mail(State(web): State<Arc<Web>>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
-    visitor.enter(Room::Outbox)?;
+    visitor.enter(Room::Outbox).await?;
     let (status, bytes) = visitor.app.store.mail(&id).await?.ok_or_else(Trouble::not_found)?;
     let (headers, text) = crate::mail::read_back(&bytes);
     let zone = visitor.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);

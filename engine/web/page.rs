@@ -1,7 +1,7 @@
 //! What all pages share: who looks, in which language, the way about, and the headers that keep a page from loading anything strange.
 
-use super::Web;
 use super::session::Visitor;
+use super::{Web, assets};
 use crate::kernel::access::Room;
 use crate::kernel::render::RenderError;
 use crate::kernel::words::{Lang, say};
@@ -23,7 +23,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 #[derive(Clone, Debug)]
 pub struct Glance {
     pub lang: Lang,
-    path: String,
+    pub path: String,
+    /// The same page in another language: its query goes along, but for what was just done.
+    query: Vec<(String, String)>,
 }
 
 impl Glance {
@@ -36,7 +38,16 @@ impl Glance {
                 crate::kernel::words::wished(headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
             }
         };
-        Glance { lang, path: uri.path().to_string() }
+        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned();
+        let query = pairs.filter(|(name, _)| !["lang", "did", "changed"].contains(&name.as_str())).collect();
+        Glance { lang, path: uri.path().to_string(), query }
+    }
+
+    /// Where this page is in the other language.
+    fn in_other_lang(&self) -> String {
+        let other = if self.lang == Lang::En { "zh-CN" } else { "en" };
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).append_pair("lang", other).finish();
+        format!("{}?{query}", self.path)
     }
 }
 
@@ -61,7 +72,16 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// An entry of the bar on top: where it leads, and what it is called.
-const WAYS: [(&str, Room); 4] = [("todo", Room::Work), ("ledger", Room::Ledger), ("reports", Room::Reports), ("outbox", Room::Outbox)];
+const WAYS: [(&str, Room); 8] = [
+    ("todo", Room::Work),
+    ("told", Room::Work),
+    ("ledger", Room::Ledger),
+    ("reports", Room::Reports),
+    ("outbox", Room::Outbox),
+    ("system", Room::System),
+    ("accounts", Room::Accounts),
+    ("audit", Room::Audit),
+];
 
 /// Fills a template of `templates/web` for somebody, or for nobody.
 pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, title: &str, page: Json) -> Result<Response, RenderError> {
@@ -73,11 +93,13 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
     });
     let frame = json!({
         "title": title,
-        "path": glance.path,
+        "other_to": glance.in_other_lang(),
+        "style": assets::style(),
         "other_lang": if glance.lang == Lang::En { "zh-CN" } else { "en" },
-        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(glance.lang), "form": visitor.form })),
+        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(), "form": visitor.form })),
         "office": visitor.map(Visitor::office),
         "today": visitor.map(|visitor| visitor.today().to_string()),
+        "tomorrow": visitor.and_then(|visitor| visitor.today().succ_opt()).map(|day| day.to_string()),
         "ways": ways,
         "open_house": web.open_house,
     });

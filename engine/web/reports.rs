@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.enter(Room::Reports)?;
+    visitor.enter(Room::Reports).await?;
     let rules = visitor.app.rules();
     let groups = rules.workflows.values().map(|rules| {
         let rows: Vec<Json> = titles(rules)
@@ -43,7 +43,7 @@ pub struct ReportQuery {
 }
 
 pub async fn show(visitor: Visitor, Path(name): Path<String>, Query(asked): Query<ReportQuery>) -> Result<Response, Trouble> {
-    visitor.enter(Room::Reports)?;
+    visitor.enter(Room::Reports).await?;
     let day = match asked.as_of.trim() {
         "" => visitor.today(),
         text => text.parse::<Date>().map_err(|_| Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "no_day").with("day", text))?,

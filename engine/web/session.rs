@@ -9,12 +9,12 @@ use crate::kernel::access::{self, Room};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::model::Name;
 use crate::kernel::time::Date;
-use crate::kernel::words::{Lang, say};
+use crate::kernel::words::{Lang, has, say};
 use crate::store::facts::hex;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -38,33 +38,36 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// Whose session a request carries.
+    pub async fn of(web: &Web, headers: &HeaderMap, uri: &Uri) -> Result<Visitor, Trouble> {
+        let token = page::cookie(headers, web.cookie()).ok_or_else(Trouble::door)?;
+        let session = web.offices.session(&web.policy, &token).await?.ok_or_else(Trouble::door)?;
+        let app = web.offices.app(&session.jurisdiction).await?;
+        let form = hex(&Sha256::digest(format!("form:{token}")));
+        Ok(Visitor { app, person: session.person, glance: Glance::at(headers, uri), form })
+    }
+
     pub fn lang(&self) -> Lang {
         self.glance.lang
     }
 
     /// The day it is for the office: that of its first workflow.
     pub fn today(&self) -> Date {
-        let zone = self.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
-        day_of(self.app.now(), zone)
+        day_of(self.app.now(), self.zone())
+    }
+
+    /// The zone of the office: that of its first workflow.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone)
     }
 
     pub fn name(&self) -> String {
-        self.app.rules().directory.persons.get(&self.person).map_or_else(|| self.person.to_string(), |person| person.title.clone())
+        self.app.rules().directory.person_title(&self.person).to_string()
     }
 
     /// The units in which they have a duty today.
-    pub fn units(&self, lang: Lang) -> String {
-        let (rules, today) = (self.app.rules(), self.today());
-        let mut titles: Vec<String> = Vec::new();
-        for row in rules.directory.persons.get(&self.person).into_iter().flat_map(|person| &person.duties).filter(|row| row.holds_on(today))
-        {
-            let title =
-                rules.directory.standing_for(&row.value.unit, today).map_or_else(|| row.value.unit.to_string(), |unit| unit.title.clone());
-            if !titles.contains(&title) {
-                titles.push(title);
-            }
-        }
-        titles.join(&say(lang, "show.comma", &[]))
+    pub fn units(&self) -> String {
+        self.app.rules().directory.units_of(&self.person, self.today()).join(&self.say("show.comma", &[]))
     }
 
     /// Whose pages these are: by whom its mails are signed, else the title of its first workflow.
@@ -78,8 +81,13 @@ impl Visitor {
         access::may_enter(&self.app.rules().directory, &self.person, self.today(), room)
     }
 
-    pub fn enter(&self, room: Room) -> Result<(), Trouble> {
-        if self.may_enter(room) { Ok(()) } else { Err(Trouble::not_yours()) }
+    /// Whoever may not enter is told so, and it is noted.
+    pub async fn enter(&self, room: Room) -> Result<(), Trouble> {
+        if self.may_enter(room) {
+            return Ok(());
+        }
+        self.app.note_denied(&self.person, &self.glance.path).await?;
+        Err(Trouble::not_yours())
     }
 
     /// Fills a page for this person.
@@ -88,6 +96,11 @@ impl Visitor {
             tracing::error!(%error, template = name, "a page cannot be filled");
             Trouble::of(StatusCode::INTERNAL_SERVER_ERROR, "page_fails").with("what", error)
         })
+    }
+
+    /// A sentence in their language, if the catalogue has it.
+    pub fn say_or(&self, key: &str, otherwise: &str) -> String {
+        if has(self.glance.lang, key) { self.say(key, &[]) } else { otherwise.to_string() }
     }
 
     /// A sentence in their language.
@@ -100,11 +113,7 @@ impl FromRequestParts<Arc<Web>> for Visitor {
     type Rejection = Trouble;
 
     async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Visitor, Trouble> {
-        let token = page::cookie(&parts.headers, web.cookie()).ok_or_else(Trouble::door)?;
-        let session = web.offices.session(&web.policy, &token).await?.ok_or_else(Trouble::door)?;
-        let app = web.offices.app(&session.jurisdiction).await?;
-        let form = hex(&Sha256::digest(format!("form:{token}")));
-        Ok(Visitor { app, person: session.person, glance: Glance::at(&parts.headers, &parts.uri), form })
+        Visitor::of(web, &parts.headers, &parts.uri).await
     }
 }
 
@@ -227,7 +236,7 @@ pub async fn door(State(web): State<Arc<Web>>, request: Request) -> Result<Respo
 
 async fn show_door(web: &Web, glance: &Glance, status: StatusCode, says: &str, login: &str, back: &str) -> Result<Response, Trouble> {
     let guests = match web.open_house {
-        true => web.app().await?.guests().await?,
+        true => web.app().await?.guests(glance.lang).await?,
         false => Vec::new(),
     };
     let guests: Vec<_> = guests

@@ -5,7 +5,7 @@ use super::deadline;
 use super::session::Visitor;
 use super::trouble::Trouble;
 use crate::app::duties::Duty;
-use crate::kernel::decide::capture;
+use crate::kernel::decide::{self, capture};
 use crate::kernel::model::definition::RequestStep;
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
@@ -42,7 +42,21 @@ pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
         .filter(|(_, rows)| !rows.is_empty())
         .map(|(name, rows)| json!({ "title": visitor.say(&format!("web.todo.{name}"), &[("count", &rows.len().to_string())]), "name": name, "rows": rows }))
         .collect();
-    let page = json!({ "groups": groups, "count": duties.len(), "late": late, "more": duties.len().saturating_sub(MOST) });
+    let mut may_begin = false;
+    for rules in visitor.app.rules().workflows.values() {
+        may_begin |= !decide::begins(rules, &visitor.person, visitor.today())?.is_empty();
+    }
+    let to_do = duties.iter().filter(|duty| duty.next.is_some()).count();
+    let (waits, late) = (duties.len() - to_do, late.to_string());
+    let values = [("count", to_do.to_string()), ("late", late), ("waiting", waits.to_string())];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut sum = visitor.say(if duties.is_empty() { "web.todo.nothing" } else { "web.todo.sum" }, &values);
+    for (key, holds) in [("web.todo.sum_late", values[1].1 != "0"), ("web.todo.sum_waiting", waits > 0)] {
+        if holds {
+            sum += &visitor.say(key, &values);
+        }
+    }
+    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "more": duties.len().saturating_sub(MOST) });
     visitor.page(&web, "todo.html", &visitor.say("web.way.todo", &[]), page)
 }
 

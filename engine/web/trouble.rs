@@ -2,6 +2,7 @@
 
 use super::Web;
 use super::page::{self, Glance};
+use super::session::Visitor;
 use crate::app::{ActError, LoadError, OfficeError};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::rules::EvalError;
@@ -144,18 +145,25 @@ impl IntoResponse for Trouble {
 
 /// Makes a page of what is not as it was asked.
 pub async fn speak(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
-    let (glance, back) = (Glance::at(request.headers(), request.uri()), request.uri().to_string());
+    let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let asked = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let Some(trouble) = response.extensions_mut().remove::<Trouble>() else { return response };
     if matches!(trouble.says, Says::Door) {
         // What was being sent cannot be sent again by itself: it begins at its own page, and after signing in the form is there again.
+        let back = uri.to_string();
         let back = if asked && back != "/" { format!("?back={}", page::encoded(&back)) } else { String::new() };
         return Redirect::to(&format!("/sign-in{back}")).into_response();
     }
+    let glance = Glance::at(&headers, &uri);
+    let visitor = match trouble.says {
+        // Whoever it is cannot be asked for while the database does not answer.
+        Says::Store(_) => None,
+        _ => Visitor::of(&web, &headers, &uri).await.ok(),
+    };
     let title = say(glance.lang, &format!("web.trouble.status.{}", trouble.status.as_u16()), &[]);
     let page = json!({ "says": trouble.sentence(glance.lang) });
-    let mut page = match page::fill(&web, &glance, None, "trouble.html", &title, page) {
+    let mut page = match page::fill(&web, &glance, visitor.as_ref(), "trouble.html", &title, page) {
         Ok(html) => html,
         Err(error) => error.to_string().into_response(),
     };

@@ -107,7 +107,8 @@ fn fields(rules: &Rules, declared: &Section<Field>, values: &Fields, day: Date) 
     out
 }
 
-fn typed(rules: &Rules, kind: &Type, value: &Value, day: Date) -> Json {
+/// A value of a type, persons and units by their titles on a day.
+pub fn typed(rules: &Rules, kind: &Type, value: &Value, day: Date) -> Json {
     match (kind, value) {
         (Type::Person | Type::Unit, Value::Text(id)) => json!(title_on(rules, id, day)),
         (Type::List(kind), Value::List(list)) => Json::Array(list.iter().map(|value| typed(rules, kind, value, day)).collect()),

@@ -121,6 +121,23 @@ impl Directory {
         now
     }
 
+    /// What a person is called; the id of one who has left.
+    pub fn person_title<'d>(&'d self, person: &'d str) -> &'d str {
+        self.persons.get(person).map_or(person, |known| &known.title)
+    }
+
+    /// The titles of the units in which a person has a duty on a day, or of what stands for them then.
+    pub fn units_of(&self, person: &str, day: Date) -> Vec<&str> {
+        let mut titles = Vec::new();
+        for row in self.persons.get(person).into_iter().flat_map(|person| &person.duties).filter(|row| row.holds_on(day)) {
+            let title = self.standing_for(&row.value.unit, day).map_or(&*row.value.unit, |unit| unit.title.as_str());
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
+        titles
+    }
+
     /// Everybody in a group on a day, in the order of the file.
     pub fn group(&self, group: &str, day: Date) -> Vec<Name> {
         self.who(|person| person.groups.iter().any(|row| &*row.value == group && row.holds_on(day)))

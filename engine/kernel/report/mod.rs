@@ -47,6 +47,27 @@ pub struct Table {
     pub share_of: Option<Name>,
 }
 
+impl Table {
+    /// A list that is not declared as a report: headings by name, and their cells.
+    pub fn list(name: Name, title: String, day: Date, headings: impl Iterator<Item = (Name, String)>, rows: Vec<Vec<Cell>>) -> Table {
+        let columns: Vec<Column> = headings.map(|(name, title)| Column { name, title, kind: ColumnKind::Shown }).collect();
+        Table {
+            report: name,
+            title,
+            kind: Kind::List,
+            days: vec![day],
+            of: None,
+            keys: Vec::new(),
+            totals: vec![vec![Cell::Empty; columns.len()]],
+            columns,
+            counted: vec![rows.len() as u64],
+            rows: rows.into_iter().map(|cells| Row { keys: Vec::new(), counted: vec![1], cells: vec![cells] }).collect(),
+            shows_total: false,
+            share_of: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
