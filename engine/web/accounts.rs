@@ -15,6 +15,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Persons on a page; who is not among them is found by name or unit.
+const MOST: usize = 100;
 /// Entries of the trail on a page.
 const ROWS: u32 = 100;
 
@@ -76,7 +78,10 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
         Told::No(says) => json!({ "link": null, "says": says, "bad": true }),
         Told::Done(says) => json!({ "link": null, "says": says, "bad": false }),
     });
-    let page = json!({ "rows": rows.collect::<Vec<Json>>(), "told": told, "text": text, "form": visitor.form });
+    let rows: Vec<Json> = rows.collect();
+    let more = rows.len().saturating_sub(MOST);
+    let page =
+        json!({ "rows": rows.into_iter().take(MOST).collect::<Vec<_>>(), "more": more, "told": told, "text": text, "form": visitor.form });
     let mut response = visitor.page(web, "accounts.html", &visitor.say("web.way.accounts", &[]), page)?;
     *response.status_mut() = status;
     Ok(response)
@@ -85,11 +90,13 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
 /// Invites somebody, or shuts an account off.
 pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
     visitor.enter(Room::Accounts).await?;
-    let person = sheet.text("person").and_then(|person| visitor.app.person(person)).ok_or_else(Trouble::not_found)?;
+    let asked = ["invite", "disable"].into_iter().find_map(|what| Some((what, sheet.text(what)?)));
+    let (what, person) = asked.ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;
+    let person = visitor.app.person(person).ok_or_else(Trouble::not_found)?;
     let by = By { person: Some(visitor.person.clone()), via: Some("web".into()), source: None };
     let text = sheet.text("text").unwrap_or_default();
-    match sheet.text("do") {
-        Some("invite") => match visitor.app.invite_by(&by, &web.policy, &person, None).await {
+    match what {
+        "invite" => match visitor.app.invite_by(&by, &web.policy, &person, None).await {
             Ok(invitation) => {
                 let link = format!("{}/welcome/{}", web.origin.as_deref().unwrap_or_default(), invitation.token);
                 let until = invitation.until.with_timezone(&visitor.zone()).format("%Y-%m-%d %H:%M").to_string();
@@ -106,12 +113,11 @@ pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> 
                 show(&web, &visitor, text, Some(Told::No(no)), StatusCode::CONFLICT).await
             }
         },
-        Some("disable") => {
+        _ => {
             visitor.app.disable_account_by(&by, &person).await?;
             let says = visitor.say("account.disabled", &[("person", visitor.app.rules().directory.person_title(&person))]);
             show(&web, &visitor, text, Some(Told::Done(says)), StatusCode::OK).await
         }
-        _ => Err(Trouble::of(StatusCode::BAD_REQUEST, "no_form")),
     }
 }
 

@@ -31,7 +31,7 @@ test("with the keyboard alone: sign in, find it, report progress, leave", async 
 
   await page.waitForURL(`**/items/${ITEM}?did=*`);
   assert.equal(await page.getByRole("status").innerText(), "已记录：报告进展");
-  assert.equal(await page.getByText(progress, { exact: true }).count(), 1);
+  assert.equal(await page.locator(".timeline").getByText(progress, { exact: true }).count(), 1);
 
   await tabTo(page, "退出");
   await page.keyboard.press("Enter");

@@ -19,7 +19,7 @@ test("without a script: 魏新华 reports progress, sees it recorded, and leaves
   const latest = page.locator(".timeline li").first();
   assert.match(await latest.innerText(), /^报告进展/);
   assert.match(await latest.innerText(), new RegExp(OFFICER));
-  assert.equal(await page.getByText(progress, { exact: true }).count(), 1, "what was reported stands on the page");
+  assert.equal(await latest.getByText(progress, { exact: true }).count(), 1, "what was reported stands beside it");
 
   const badge = await page.context().cookies();
   await page.getByRole("button", { name: "退出" }).click();
