@@ -42,4 +42,5 @@ mod simulation;
 mod store;
 mod support;
 mod tidy;
+mod together;
 mod unit;

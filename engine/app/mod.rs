@@ -29,6 +29,7 @@ pub mod send;
 mod similar;
 mod sweep;
 mod together;
+mod trial;
 mod wake;
 
 pub use act::{ActError, Acting, Done, Tally};
