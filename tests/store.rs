@@ -328,15 +328,15 @@ async fn a_pile_of_decisions_is_written_whole_or_not_at_all(ground: Ground) {
     let pile = async |last: u64| {
         let mut pile = store.pile();
         for rev in 0..2 {
-            for n in 0..30 {
+            for n in 0..100 {
                 let item = format!("p{n:02}");
-                let search = format!("{item} at {rev} ").repeat(20_000);
+                let search = format!("{item} at {rev} ").repeat(2000);
                 let caches = Caches { search, title: format!("{item} at {rev}"), ..about(&item, rev).caches };
                 let about = About { caches, command: answered(&format!("{item} {rev}")), ..about(&item, rev) };
                 let value = Value::text(&format!("{item} {rev}"));
                 let accepted = Accepted {
                     notices: vec![notice(&item, &format!("{item} {rev}"))],
-                    numbers: vec![Number { counter: "count".into(), from: 30 * rev as i64 + n, to: 30 * rev as i64 + n + 1 }],
+                    numbers: vec![Number { counter: "count".into(), from: 100 * rev as i64 + n, to: 100 * rev as i64 + n + 1 }],
                     unique: vec![("number".into(), value)],
                     ..accepted(rev, rung(rev as u32 + 1))
                 };
@@ -347,11 +347,11 @@ async fn a_pile_of_decisions_is_written_whole_or_not_at_all(ground: Ground) {
         pile.into_unit().await.expect("is packed")
     };
     let failed = store.begin_save(Lane::User, pile(0).await).expect("is queued").done().await.expect_err("the last one is stale");
-    assert!(failed.place == 60 && matches!(failed.why, NotSaved::Moved { rev: 1 }), "{failed:?}");
+    assert!(failed.place == 200 && matches!(failed.why, NotSaved::Moved { rev: 1 }), "{failed:?}");
     assert_eq!((store.count_open().await.expect("reads"), store.counter("count").await.expect("reads")), (1, 0));
     assert!(store.count_notices().await.expect("reads").is_empty());
-    assert_eq!(store.begin_save(Lane::User, pile(1).await).expect("is queued").done().await.expect("is saved").len(), 61);
-    for n in 0..30 {
+    assert_eq!(store.begin_save(Lane::User, pile(1).await).expect("is queued").done().await.expect("is saved").len(), 201);
+    for n in 0..100 {
         let item = format!("p{n:02}");
         store.check_chain(&item).await.expect("is sound");
         assert_eq!(store.item(&item).await.expect("reads").expect("is there").facts, [fact(1, rung(1)), fact(2, rung(2))]);
@@ -363,7 +363,7 @@ async fn a_pile_of_decisions_is_written_whole_or_not_at_all(ground: Ground) {
         let holders = store.holders_of(&[("suggestion", "number", &first), ("suggestion", "number", &second)]).await.expect("reads");
         assert_eq!(holders, [None, Some(item.clone())]);
     }
-    assert_eq!(store.counter("count").await.expect("reads"), 60);
+    assert_eq!(store.counter("count").await.expect("reads"), 200);
     let known = store.answers(&[("zhang", "p03 1"), ("li", "p03 1"), ("zhang", "p03 2")]).await.expect("reads");
     assert_eq!(known.keys().collect::<Vec<_>>(), [&("zhang".to_string(), "p03 1".to_string())]);
     let again = store.begin_save(Lane::User, pile(1).await).expect("is queued").done().await.expect_err("it was done");
