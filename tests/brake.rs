@@ -121,9 +121,9 @@ async fn what_a_list_causes_at_once_waits_for_a_person(ground: Ground) {
         input: Fields::from([("title".into(), Value::text("A letter"))]),
     };
     let row = |number: u32, day: &str| Row { number, item: Some(format!("l{number}").into()), steps: vec![step(day)] };
-    let rows = [row(1, "2026-03-02"), row(2, "2026-03-19")];
+    let rows = vec![row(1, "2026-03-02"), row(2, "2026-03-19")];
     let request = app.rules().workflows["request"].clone();
-    let done = app.import(&request, "letters", &rows, &Wishes::default(), None).await.unwrap();
+    let done = app.import(&request, "letters", rows, &Wishes::default(), None).await.unwrap();
     assert!(done.written && done.caused.overdue > 0, "{:?}", done.caused);
     let late = app.store.notices_of("l1").await.unwrap();
     assert_eq!(late.len() as u64, done.caused.told + done.caused.overdue, "recorded with the list");

@@ -43,5 +43,6 @@ mod simulation;
 mod store;
 mod support;
 mod tidy;
+mod together;
 mod unit;
 mod web;

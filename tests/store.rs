@@ -16,6 +16,7 @@ use duban::store::save::{About, Answered, Caches, NotSaved, Save, Saved};
 use duban::store::slots::Slot;
 use duban::store::{LOCAL, Lane, Opening, Place, SCHEMA_VERSION, Store, StoreError};
 use sqlx::Connection as _;
+use std::collections::BTreeSet;
 
 mod accounts;
 mod alike;
@@ -85,6 +86,7 @@ stories!(
     numbers_are_given_once_and_in_a_row,
     a_unique_value_belongs_to_one_item_until_it_takes_another,
     decisions_of_one_unit_stand_or_fall_together,
+    a_pile_of_decisions_is_written_whole_or_not_at_all,
     wake_ups_come_in_their_order_and_only_when_due,
     an_item_that_was_set_aside_waits_for_its_next_try_and_comes_back_with_a_decision,
     lists_are_filtered_by_the_caches,
@@ -161,7 +163,7 @@ pub fn about(item: &str, rev: u64) -> About {
 }
 
 fn answered(id: &str) -> Option<Answered> {
-    Some(Answered { actor: "zhang".into(), id: id.into(), request_hash: format!("hash of {id}"), answer: r#"{"rev":1}"#.into() })
+    Some(Answered { actor: "zhang".into(), id: id.into(), request_hash: format!("hash of {id}").into(), answer: r#"{"rev":1}"#.into() })
 }
 
 pub fn command(id: &str) -> Cause {
@@ -318,6 +320,55 @@ async fn decisions_of_one_unit_stand_or_fall_together(ground: Ground) {
     let saved = store.begin_save(Lane::User, vec![save("s2", 0), save("s2", 1), save("s1", 1)]).expect("is queued").done().await;
     assert_eq!(saved.expect("is saved").iter().map(|saved| saved.rev).collect::<Vec<_>>(), [1, 2, 2]);
     store.check_chain("s2").await.expect("is sound");
+}
+
+/// Of several packs and slices; the second decision of each item stands in another one than its first.
+async fn a_pile_of_decisions_is_written_whole_or_not_at_all(ground: Ground) {
+    let store = open(&ground).await;
+    create(&store, "s1").await;
+    let pile = async |last: u64| {
+        let mut pile = store.pile();
+        for rev in 0..2 {
+            for n in 0..100 {
+                let item = format!("p{n:02}");
+                let search = format!("{item} at {rev} ").repeat(2000);
+                let caches = Caches { search, title: format!("{item} at {rev}"), ..about(&item, rev).caches };
+                let about = About { caches, command: answered(&format!("{item} {rev}")), ..about(&item, rev) };
+                let value = Value::text(&format!("{item} {rev}"));
+                let accepted = Accepted {
+                    notices: vec![notice(&item, &format!("{item} {rev}"))],
+                    numbers: vec![Number { counter: "count".into(), from: 100 * rev as i64 + n, to: 100 * rev as i64 + n + 1 }],
+                    unique: vec![("number".into(), value)],
+                    ..accepted(rev, rung(rev as u32 + 1))
+                };
+                pile.push(about, accepted).await.expect("has a JSON form");
+            }
+        }
+        pile.push(about("s1", last), accepted(last, rung(9))).await.expect("has a JSON form");
+        pile.into_unit().await.expect("is packed")
+    };
+    let failed = store.begin_save(Lane::User, pile(0).await).expect("is queued").done().await.expect_err("the last one is stale");
+    assert!(failed.place == 200 && matches!(failed.why, NotSaved::Moved { rev: 1 }), "{failed:?}");
+    assert_eq!((store.count_open().await.expect("reads"), store.counter("count").await.expect("reads")), (1, 0));
+    assert!(store.count_notices().await.expect("reads").is_empty());
+    assert_eq!(store.begin_save(Lane::User, pile(1).await).expect("is queued").done().await.expect("is saved").len(), 201);
+    for n in 0..100 {
+        let item = format!("p{n:02}");
+        store.check_chain(&item).await.expect("is sound");
+        assert_eq!(store.item(&item).await.expect("reads").expect("is there").facts, [fact(1, rung(1)), fact(2, rung(2))]);
+        let row = store.listed(&item).await.expect("reads").expect("is there");
+        assert_eq!((row.rev, row.title), (2, format!("{item} at 1")));
+        let told: BTreeSet<String> = store.notices_of(&item).await.expect("reads").into_iter().map(|notice| notice.key).collect();
+        assert_eq!(told, BTreeSet::from([format!("{item} 0"), format!("{item} 1")]));
+        let (first, second) = (format!("\"{item} 0\""), format!("\"{item} 1\""));
+        let holders = store.holders_of(&[("suggestion", "number", &first), ("suggestion", "number", &second)]).await.expect("reads");
+        assert_eq!(holders, [None, Some(item.clone())]);
+    }
+    assert_eq!(store.counter("count").await.expect("reads"), 200);
+    let known = store.answers(&[("zhang", "p03 1"), ("li", "p03 1"), ("zhang", "p03 2")]).await.expect("reads");
+    assert_eq!(known.keys().collect::<Vec<_>>(), [&("zhang".to_string(), "p03 1".to_string())]);
+    let again = store.begin_save(Lane::User, pile(1).await).expect("is queued").done().await.expect_err("it was done");
+    assert!(again.place == 0 && matches!(again.why, NotSaved::Answered { .. }), "{again:?}");
 }
 
 async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {

@@ -64,6 +64,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("cron::Schedule", &["kernel/calendar"]),
     ("sqlx::", &["store"]),
     ("lettre::", &["mail"]),
+    ("flate2::", &["store"]),
     ("calamine::", &["sheet"]),
     ("csv::", &["sheet"]),
     ("encoding_rs::", &["sheet"]),

@@ -139,7 +139,7 @@ pub async fn import(
     let imported = match kept_out {
         // What the rules say of the good rows is of no use while the sheet itself is wrong.
         true => Imported::default(),
-        false => asked.app.import(&rules, &name, &rows, &wishes, None).await?,
+        false => asked.app.import(&rules, &name, rows, &wishes, None).await?,
     };
     api.pulse.wake();
     Ok(Json(report(&name, params.dry_run, [&problems, &remarks], imported, asked.lang)))

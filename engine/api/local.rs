@@ -53,7 +53,7 @@ pub async fn import(State(api): State<Arc<Api>>, request: Request) -> Answered<c
         let values = vec![("workflow".to_string(), list.workflow.clone())];
         Failure::refused(Refusal { code: RefusalCode::UnknownWorkflow, sentence: None, rule: None, values })
     })?;
-    let imported = app.import(&rules, &list.import, &list.rows, &list.wishes, None).await?;
+    let imported = app.import(&rules, &list.import, list.rows, &list.wishes, None).await?;
     api.pulse.wake();
     Ok(Json(imported))
 }

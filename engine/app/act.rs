@@ -210,10 +210,10 @@ impl App {
                 repeated: false,
             };
             let answered = Answered {
-                actor: command.by.to_string(),
-                id: command.id.to_string(),
-                request_hash: hash.to_string(),
-                answer: serde_json::to_string(&done).map_err(|error| ActError::Store(StoreError::NotDone(error.to_string())))?,
+                actor: command.by.clone(),
+                id: command.id.clone(),
+                request_hash: hash.into(),
+                answer: serde_json::to_string(&done).map_err(|error| ActError::Store(StoreError::NotDone(error.to_string())))?.into(),
             };
             if let Some(queued) = self.queue(Lane::User, &command.item, base.as_ref(), &rules, accepted, Some(answered), None, now)? {
                 return Ok(Way::Queued(queued, done));

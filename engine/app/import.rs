@@ -70,7 +70,7 @@ impl App {
         &self,
         rules: &Arc<Rules>,
         name: &str,
-        rows: &[Row],
+        rows: Vec<Row>,
         wishes: &Wishes,
         tried: Option<&(dyn Fn(usize) + Send + Sync)>,
     ) -> Result<Imported, ActError> {
@@ -80,15 +80,15 @@ impl App {
         let mut groups: Vec<Group> = Vec::with_capacity(rows.len());
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
-            let item = item_of(name, row);
+            let (number, item) = (row.number, item_of(name, &row));
             match commands(rules, name, row, wishes) {
                 Ok(commands) => {
                     groups.push(commands);
-                    found.push((row.number, item, None));
+                    found.push((number, item, None));
                 }
                 Err(refused) => {
                     groups.push(Vec::new());
-                    found.push((row.number, item, Some(refused)));
+                    found.push((number, item, Some(refused)));
                 }
             }
         }
@@ -106,7 +106,7 @@ impl App {
             let kept = self.remember(&listed(rules, name), &wishes.headings).await;
             kept.unwrap_or_else(|error| tracing::warn!(%error, "the headings of a list were not kept"));
         }
-        let mut out = Vec::with_capacity(rows.len());
+        let mut out = Vec::with_capacity(groups.len());
         for ((group, answer), (number, item, refused)) in groups.iter().zip(answers).zip(found) {
             let (refused_action, answer) = match (refused, answer) {
                 (Some((action, refusal)), _) => (Some(action), Answer::Refused(refusal)),
@@ -163,7 +163,7 @@ impl App {
             }
         };
         let by = doer(rules, &item, row_step)?;
-        Ok(command(&command_id(list, row), &id, step, row_step, by, via))
+        Ok(command(&command_id(list, row), &id, step, row_step.clone(), by, via))
     }
 }
 
@@ -178,13 +178,13 @@ fn command_id(list: &str, row: &Row) -> String {
     format!("import/{list}/{}", hex(&Sha256::digest(said)))
 }
 
-fn command(id: &str, item: &Name, place: usize, step: &RowStep, by: Name, via: Option<&str>) -> Command {
+fn command(id: &str, item: &Name, place: usize, step: RowStep, by: Name, via: Option<&str>) -> Command {
     Command {
         id: format!("{id}/{}", place + 1).into(),
         item: item.clone(),
         branch: None,
-        action: step.action.clone(),
-        input: step.input.clone(),
+        action: step.action,
+        input: step.input,
         by,
         via: via.map(str::to_string),
         effective_on: Some(step.on),
@@ -193,15 +193,15 @@ fn command(id: &str, item: &Name, place: usize, step: &RowStep, by: Name, via: O
 }
 
 /// The commands of a row's steps; refused when nobody holds a step's role on its day.
-fn commands(rules: &Arc<Rules>, list: &str, row: &Row, wishes: &Wishes) -> Result<Vec<Command>, (Name, Refusal)> {
-    let (id, item) = (command_id(list, row), item_of(list, row));
+fn commands(rules: &Arc<Rules>, list: &str, row: Row, wishes: &Wishes) -> Result<Vec<Command>, (Name, Refusal)> {
+    let (id, item) = (command_id(list, &row), item_of(list, &row));
     let mut fields = Fields::new();
     let mut commands = Vec::with_capacity(row.steps.len());
-    for (place, step) in row.steps.iter().enumerate() {
+    for (place, step) in row.steps.into_iter().enumerate() {
         fields.extend(step.input.clone());
         let mut blank = fold::begin(rules, &item, step.on, step.on);
         blank.fields.extend(fields.clone());
-        let by = doer(rules, &Arc::new(blank), step).map_err(|refusal| (step.action.clone(), refusal))?;
+        let by = doer(rules, &Arc::new(blank), &step).map_err(|refusal| (step.action.clone(), refusal))?;
         commands.push(command(&id, &item, place, step, by, wishes.via.as_deref()));
     }
     Ok(commands)

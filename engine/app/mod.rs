@@ -35,6 +35,7 @@ mod sessions;
 mod similar;
 mod sweep;
 mod together;
+mod trial;
 mod wake;
 
 pub use account_wish::{AccountEnd, AccountNo, AccountWish, Wished};

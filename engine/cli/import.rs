@@ -93,7 +93,7 @@ async fn import(args: &ImportArgs, office: &Office, context: &Context) -> anyhow
         }
         (None, false) => office
             .app
-            .import(&rules, &name, &rows, &wishes, Some(&|tried| bar.set_position(tried as u64)))
+            .import(&rules, &name, rows, &wishes, Some(&|tried| bar.set_position(tried as u64)))
             .await
             .map_err(|error| Stop::act(lang, &error))?,
     };

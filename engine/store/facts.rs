@@ -21,34 +21,28 @@ pub struct Recorded {
     pub quarantine: Option<(String, u32)>,
 }
 
-/// A fact on its way into the store: everything but its place in the chain.
+/// What is known of a fact on its way into the store before its place in the chain is.
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub cause: Option<String>,
     /// Item, seq and inner hash, as they are hashed.
     own: String,
-    /// The row as JSON, up to the hash.
-    row: String,
 }
 
-pub(super) fn prepare(item: &str, fact: &Fact) -> Result<Prepared, serde_json::Error> {
+/// A fact on its way into the store, and its row as JSON, up to the hash.
+pub(super) fn prepare(item: &str, fact: &Fact) -> Result<(Prepared, String), serde_json::Error> {
     let json = serde_json::to_string(fact)?;
     let cause = fact.cause.key();
     let own = own(item, fact.seq, &json);
     let mut row = serde_json::to_string(&(item, fact.seq, json, &cause))?;
     row.pop();
-    Ok(Prepared { cause, own, row })
+    Ok((Prepared { cause, own }, row))
 }
 
 impl Prepared {
     /// Its hash behind the fact before it.
     pub fn chained(&self, previous: &str) -> String {
         chain(previous, &self.own)
-    }
-
-    /// The row as JSON.
-    pub fn row(&self, hash: &str) -> String {
-        format!("{},\"{hash}\"]", self.row)
     }
 }
 

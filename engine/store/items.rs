@@ -224,7 +224,21 @@ impl Store {
         )
     }
 
-    /// The same, once everything that was queued on the item before has been written or refused.
+    /// What was answered to those of these commands (actor, id) that were done: the hash of the request, and the answer.
+    pub async fn answers(&self, commands: &[(&str, &str)]) -> Result<HashMap<(String, String), (String, String)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            let known = |(actor, id): &(&str, &str)| Some(((actor.to_string(), id.to_string()), model.answered(actor, id)?));
+            return Ok(commands.iter().filter_map(known).collect());
+        }
+        if commands.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(String, String, String, String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_COMMANDS))
+            .bind(super::batch(commands)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(_, actor, id, request_hash, answer)| ((actor, id), (request_hash, answer))).collect())
+    }
+
+    /// The same of one, once everything that was queued on the item before has been written or refused.
     pub async fn answered_in_order(&self, item: &str, actor: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
         if let Some(model) = self.model_to_write().await? {
             return Ok(model.answered(actor, id));

@@ -20,6 +20,7 @@ mod news;
 pub mod outbox;
 pub mod outbox_desk;
 pub mod pattern;
+pub mod pile;
 mod place;
 mod postgres;
 pub mod posting;

@@ -154,8 +154,8 @@ impl Drop for Hold<'_> {
 }
 
 fn keys(save: &Save) -> impl Iterator<Item = Key> {
-    let counters = save.accepted.numbers.iter().map(|number| number.counter.clone());
+    let counters = save.numbers.iter().map(|number| number.counter.clone());
     // The field, not the value: which value an item gives up stands in the database.
-    let fields = save.accepted.unique.iter().map(|(field, _)| field.to_string());
+    let fields = save.unique.iter().map(|(_, field, _)| field.clone());
     counters.chain(fields).chain([save.item.clone()]).map(|key| (save.here().clone(), key))
 }

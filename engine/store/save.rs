@@ -7,10 +7,11 @@
 
 use super::dialect::{self, Connection};
 use super::model::Process;
+use super::pile::{Reader, Texts};
 use super::writer::Lane;
 use super::{Behind, Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
-use crate::kernel::model::decision::{Accepted, Notice, Number};
+use crate::kernel::model::decision::{Accepted, Number};
 use crate::kernel::model::definition::Flag;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -37,11 +38,11 @@ pub struct Caches {
 /// The request behind a decision, for answering its repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
-    pub actor: String,
-    pub id: String,
-    pub request_hash: String,
+    pub actor: Name,
+    pub id: Name,
+    pub request_hash: Arc<str>,
     /// JSON
-    pub answer: String,
+    pub answer: Arc<str>,
 }
 
 /// One decision of one item, ready to be written.
@@ -49,17 +50,22 @@ pub struct Answered {
 pub struct Save {
     /// Whose it is.
     here: Arc<str>,
-    /// What was decided, and about what.
-    pub(super) about: About,
-    pub(super) accepted: Accepted,
     pub(super) item: String,
+    /// The revision it was decided on.
+    rev: u64,
     at: i64,
-    /// The item's row as JSON, up to the hash of its last fact.
-    row: String,
+    fence: Option<u64>,
+    rules_rev: u64,
+    command: Option<Answered>,
+    pub(super) numbers: Vec<Number>,
     facts: Vec<facts::Prepared>,
-    /// Keys, and rows as JSON.
-    notices: Vec<(String, String)>,
-    unique: Vec<UniqueKey>,
+    /// Their keys.
+    notices: Vec<String>,
+    pub(super) unique: Vec<UniqueKey>,
+    /// The rows as JSON: the item's and those of its facts up to a hash, then those of its notices.
+    texts: Texts,
+    /// As it was decided; a model keeps that, a database the rows.
+    decided: Option<Box<(About, Accepted)>>,
 }
 
 /// Decisions that stand or fall together.
@@ -167,7 +173,13 @@ impl Save {
     pub fn new(about: About, accepted: Accepted) -> Result<Save, StoreError> {
         let item = about.item.to_string();
         let json = |error: serde_json::Error| StoreError::NotDone(format!("the decision has no JSON form: {error}"));
-        let facts = accepted.facts.iter().map(|fact| facts::prepare(&item, fact).map_err(json)).collect::<Result<Vec<_>, _>>()?;
+        let mut facts = Vec::with_capacity(accepted.facts.len());
+        let mut texts = vec![String::new()];
+        for fact in &accepted.facts {
+            let (fact, row) = facts::prepare(&item, fact).map_err(json)?;
+            facts.push(fact);
+            texts.push(row);
+        }
         let at = about.now.timestamp_millis();
         let mut notices = Vec::with_capacity(accepted.notices.len());
         for notice in &accepted.notices {
@@ -186,7 +198,8 @@ impl Save {
                 serde_json::to_string(notice).map_err(json)?,
                 at,
             );
-            notices.push((notice.key.clone(), serde_json::to_string(&row).map_err(json)?));
+            notices.push(notice.key.clone());
+            texts.push(serde_json::to_string(&row).map_err(json)?);
         }
         let mut unique = Vec::with_capacity(accepted.unique.len());
         for (field, value) in &accepted.unique {
@@ -212,16 +225,41 @@ impl Save {
         );
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
-        Ok(Save { here: Arc::default(), about, accepted, item, at, row, facts, notices, unique })
+        texts[0] = row;
+        Ok(Save {
+            here: Arc::default(),
+            item,
+            rev: about.rev,
+            at,
+            fence: about.fence,
+            rules_rev: about.rules_rev,
+            command: about.command.clone(),
+            numbers: accepted.numbers.clone(),
+            facts,
+            notices,
+            unique,
+            texts: Texts::Plain(texts),
+            decided: Some(Box::new((about, accepted))),
+        })
     }
 
-    /// What it tells.
-    pub fn notices(&self) -> &[Notice] {
-        &self.accepted.notices
+    pub(super) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// What it writes stands in a pack.
+    pub(super) fn packed(&mut self, texts: Texts) {
+        (self.texts, self.decided) = (texts, None);
+    }
+
+    /// As it was decided.
+    pub(super) fn decided(&self) -> (&About, &Accepted) {
+        let (about, accepted) = self.decided.as_deref().expect("nothing is packed for a model");
+        (about, accepted)
     }
 
     pub(super) fn rev_after(&self) -> u64 {
-        self.about.rev + self.facts.len() as u64
+        self.rev + self.facts.len() as u64
     }
 
     pub(super) fn here(&self) -> &Arc<str> {
@@ -258,7 +296,7 @@ struct Known {
     items: Heads,
     /// The numbers under which items were taken last.
     fences: HashMap<String, u64>,
-    commands: HashMap<(String, String), (String, String)>,
+    commands: HashMap<(Name, Name), (Arc<str>, Arc<str>)>,
     causes: HashSet<(String, String)>,
     notices: HashSet<String>,
     counters: HashMap<String, i64>,
@@ -268,12 +306,8 @@ struct Known {
 
 /// Rows to be written.
 #[derive(Default)]
-struct Rows {
-    /// By id: when an item is saved twice, its last row counts.
-    items: BTreeMap<String, String>,
-    facts: Vec<String>,
-    notices: Vec<String>,
-    commands: Vec<(String, String, String, String, String, i64)>,
+struct Rows<'a> {
+    saves: Vec<Chained<'a>>,
     counters: BTreeMap<String, i64>,
     /// By item and field: what it holds from then on.
     unique: BTreeMap<(String, String), Vec<UniqueKey>>,
@@ -281,6 +315,15 @@ struct Rows {
     given_up: BTreeSet<(String, String)>,
     /// The earliest revision of the rules under which something of it was decided: it may be noted already that all was derived later.
     derived: Option<u64>,
+}
+
+/// A decision in its place behind what its item holds.
+struct Chained<'a> {
+    save: &'a Save,
+    /// Of its facts, in their order.
+    hashes: Vec<String>,
+    /// The hash of the item's last fact.
+    head: String,
 }
 
 /// What a group came to.
@@ -325,24 +368,27 @@ pub(super) async fn write(
 }
 
 /// What becomes of each unit, each behind those before it, and the rows of those that can be written.
-fn check_all(units: &[&Unit], known: &mut Known) -> (Written, Rows) {
+fn check_all<'a>(units: &[&'a Unit], known: &mut Known) -> (Written, Rows<'a>) {
     let mut rows = Rows::default();
     let mut written = Written { answers: Vec::with_capacity(units.len()), heads: Heads::new() };
-    for unit in units {
+    for (place, unit) in units.iter().enumerate() {
         let mut added = (Known::default(), Rows::default());
         let answer = check_unit(unit, known, &mut added);
         if answer.is_ok() {
             written.heads.extend(added.0.items.iter().map(|(item, head)| (item.clone(), head.clone())));
-            known.extend(added.0);
+            // Behind the last one nobody asks, and it may be a long list.
+            if place + 1 < units.len() {
+                known.extend(added.0);
+            }
             rows.extend(added.1);
-            rows.derived = unit.iter().map(|save| save.about.rules_rev).chain(rows.derived).min();
+            rows.derived = unit.iter().map(|save| save.rules_rev).chain(rows.derived).min();
         }
         written.answers.push(answer);
     }
     (written, rows)
 }
 
-fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Result<Vec<Saved>, Failed> {
+fn check_unit<'a>(unit: &'a Unit, known: &Known, (now, rows): &mut (Known, Rows<'a>)) -> Result<Vec<Saved>, Failed> {
     let mut saved = Vec::with_capacity(unit.len());
     for (place, save) in unit.iter().enumerate() {
         check(save, known, now, rows).map_err(|why| Failed { place, why })?;
@@ -352,11 +398,11 @@ fn check_unit(unit: &Unit, known: &Known, (now, rows): &mut (Known, Rows)) -> Re
 }
 
 /// Whether one decision still holds; then its rows are added.
-fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result<(), NotSaved> {
-    if let Some(command) = &save.about.command {
+fn check<'a>(save: &'a Save, known: &Known, now: &mut Known, rows: &mut Rows<'a>) -> Result<(), NotSaved> {
+    if let Some(command) = &save.command {
         let key = (command.actor.clone(), command.id.clone());
         if let Some((request_hash, answer)) = now.commands.get(&key).or_else(|| known.commands.get(&key)) {
-            return Err(NotSaved::Answered { request_hash: request_hash.clone(), answer: answer.clone() });
+            return Err(NotSaved::Answered { request_hash: request_hash.to_string(), answer: answer.to_string() });
         }
         now.commands.insert(key, (command.request_hash.clone(), command.answer.clone()));
     }
@@ -364,11 +410,11 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         Some((rev, head)) => (*rev, head.clone()),
         None => (0, String::new()),
     };
-    let overtaken = save.about.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
-    if rev != save.about.rev || overtaken {
+    let overtaken = save.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
+    if rev != save.rev || overtaken {
         return Err(NotSaved::Moved { rev });
     }
-    for Number { counter, from, to } in &save.accepted.numbers {
+    for Number { counter, from, to } in &save.numbers {
         let value = now.counters.get(counter).or_else(|| known.counters.get(counter)).copied().unwrap_or(0);
         if value != *from {
             return Err(NotSaved::CounterMoved { counter: counter.clone(), value });
@@ -383,7 +429,7 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
         }
     }
     let fields: BTreeSet<&String> = save.unique.iter().map(|key| &key.1).collect();
-    if save.about.rev > 0 && !fields.is_empty() {
+    if save.rev > 0 && !fields.is_empty() {
         // What its fields held before is free, for others of the same group too.
         let before = known.unique.iter().filter(|(key, _)| !now.unique.contains_key(key));
         let held = before.chain(&now.unique).filter(|(_, holder)| holder.as_ref() == Some(&save.item));
@@ -393,11 +439,12 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
     for field in fields {
         let keys: Vec<UniqueKey> = save.unique.iter().filter(|key| key.1 == *field).cloned().collect();
         now.unique.extend(keys.iter().map(|key| (key.clone(), Some(save.item.clone()))));
-        if save.about.rev > 0 {
+        if save.rev > 0 {
             rows.given_up.insert((save.item.clone(), field.clone()));
         }
         rows.unique.insert((save.item.clone(), field.clone()), keys);
     }
+    let mut hashes = Vec::with_capacity(save.facts.len());
     for fact in &save.facts {
         if let Some(cause) = &fact.cause {
             let key = (save.item.clone(), cause.clone());
@@ -406,19 +453,14 @@ fn check(save: &Save, known: &Known, now: &mut Known, rows: &mut Rows) -> Result
             }
         }
         head = fact.chained(&head);
-        rows.facts.push(fact.row(&head));
+        hashes.push(head.clone());
     }
-    for (key, row) in &save.notices {
+    for key in &save.notices {
         if known.notices.contains(key) || !now.notices.insert(key.clone()) {
             return Err(NotSaved::NoticeRecorded(key.clone()));
         }
-        rows.notices.push(row.clone());
     }
-    if let Some(command) = &save.about.command {
-        let Answered { actor, id, request_hash, answer } = command.clone();
-        rows.commands.push((actor, id, request_hash, answer, save.item.clone(), save.at));
-    }
-    rows.items.insert(save.item.clone(), format!("{},\"{head}\"]", save.row));
+    rows.saves.push(Chained { save, hashes, head: head.clone() });
     now.items.insert(save.item.clone(), (save.rev_after(), head));
     Ok(())
 }
@@ -434,12 +476,9 @@ impl Known {
     }
 }
 
-impl Rows {
-    fn extend(&mut self, more: Rows) {
-        self.items.extend(more.items);
-        self.facts.extend(more.facts);
-        self.notices.extend(more.notices);
-        self.commands.extend(more.commands);
+impl<'a> Rows<'a> {
+    fn extend(&mut self, more: Rows<'a>) {
+        self.saves.extend(more.saves);
         self.counters.extend(more.counters);
         self.unique.extend(more.unique);
         self.given_up.extend(more.given_up);
@@ -465,10 +504,10 @@ async fn read(
         }
     }
     let new = || saves().filter(|_| asks == Asks::Everything);
-    let commands = new().filter_map(|save| save.about.command.as_ref()).map(|command| (&command.actor, &command.id));
+    let commands = new().filter_map(|save| save.command.as_ref()).map(|command| (&command.actor, &command.id));
     let causes = new().flat_map(|save| save.facts.iter().filter_map(|fact| Some((&save.item, fact.cause.as_ref()?))));
-    let notices = new().flat_map(|save| &save.notices).map(|(key, _)| (key,));
-    let counters = saves().flat_map(|save| &save.accepted.numbers).map(|number| (&number.counter,));
+    let notices = new().flat_map(|save| &save.notices).map(|key| (key,));
+    let counters = saves().flat_map(|save| &save.numbers).map(|number| (&number.counter,));
     let unique = saves().flat_map(|save| &save.unique);
     let questions = [
         (statements::SAVE_ITEMS, keys(items)),
@@ -495,7 +534,7 @@ async fn read(
                 known.fences.insert(one.clone(), number(&four));
                 known.items.insert(one, (number(&two), three));
             }
-            "command" => drop(known.commands.insert((one, two), (three, four))),
+            "command" => drop(known.commands.insert((one.into(), two.into()), (three.into(), four.into()))),
             "cause" => drop(known.causes.insert((one, two))),
             "notice" => drop(known.notices.insert(one)),
             "counter" => drop(known.counters.insert(one, number(&two))),
@@ -516,25 +555,77 @@ fn number<N: std::str::FromStr + Default>(text: &str) -> N {
     text.parse().unwrap_or_default()
 }
 
-/// Writes all rows, one statement for each table.
-async fn put(connection: &mut Connection, here: &str, rows: Rows, count: &mut u64) -> Result<(), sqlx::Error> {
+/// Writes all rows, one statement for each table; when they are many, slice by slice.
+async fn put(connection: &mut Connection, here: &str, rows: Rows<'_>, count: &mut u64) -> Result<(), sqlx::Error> {
+    let (mut slice, mut reader) = (Slice::default(), Reader::default());
+    for chained in &rows.saves {
+        if slice.size >= SLICE {
+            run(connection, here, std::mem::take(&mut slice).batches(), count).await?;
+        }
+        slice.add(chained, &reader.read(&chained.save.texts));
+    }
     let held = rows.unique.into_iter().flat_map(|((item, _), keys)| keys.into_iter().map(move |key| (key, item.clone())));
     let unique: Vec<_> = held.map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
-    let joined = |rows: Vec<String>| format!("[{}]", rows.join(","));
-    let batches = [
-        (statements::ITEM_PUT, rows.items.len(), joined(rows.items.into_values().collect())),
-        (statements::FACT_PUT, rows.facts.len(), joined(rows.facts)),
-        (statements::NOTICE_PUT, rows.notices.len(), joined(rows.notices)),
-        (statements::COMMAND_PUT, rows.commands.len(), batch(&rows.commands)),
+    let mut batches = slice.batches();
+    batches.extend([
         (statements::COUNTER_PUT, rows.counters.len(), batch(&rows.counters.into_iter().collect::<Vec<_>>())),
         (statements::UNIQUE_DROP, rows.given_up.len(), batch(&rows.given_up.into_iter().collect::<Vec<_>>())),
         (statements::UNIQUE_PUT, unique.len(), batch(&unique)),
         (statements::JURISDICTION_BEHIND, usize::from(rows.derived.is_some()), batch(&[[rows.derived]])),
-    ];
+    ]);
+    run(connection, here, batches, count).await
+}
+
+/// Statements, each with how many rows it has and these.
+type Batches = Vec<(&'static str, usize, String)>;
+
+async fn run(connection: &mut Connection, here: &str, batches: Batches, count: &mut u64) -> Result<(), sqlx::Error> {
     let batches: Vec<_> = batches.into_iter().filter(|(_, rows, _)| *rows > 0).map(|(statement, _, rows)| (statement, rows)).collect();
     if batches.is_empty() {
         return Ok(());
     }
     *count += batches.len() as u64;
     dialect::run_batches(connection, here, batches).await
+}
+
+/// So many bytes are handed to the database at once. It reads and holds all of them before it writes the first.
+const SLICE: usize = 1 << 20;
+
+/// Rows of some decisions.
+#[derive(Default)]
+struct Slice<'a> {
+    /// By id: when an item is saved twice, its last row counts.
+    items: BTreeMap<&'a str, String>,
+    facts: Vec<String>,
+    notices: Vec<String>,
+    commands: Vec<(&'a Answered, &'a str, i64)>,
+    /// Bytes of all of them.
+    size: usize,
+}
+
+impl<'a> Slice<'a> {
+    fn add(&mut self, Chained { save, hashes, head }: &Chained<'a>, texts: &[&str]) {
+        let ending = |row: &str, hash: &str| format!("{row},\"{hash}\"]");
+        let (item, rest) = texts.split_first().unwrap_or((&"[", &[]));
+        let (facts, notices) = rest.split_at(hashes.len());
+        self.items.insert(&save.item, ending(item, head));
+        self.facts.extend(facts.iter().zip(hashes).map(|(row, hash)| ending(row, hash)));
+        self.notices.extend(notices.iter().map(|row| row.to_string()));
+        self.commands.extend(save.command.as_ref().map(|command| (command, save.item.as_str(), save.at)));
+        self.size += texts.iter().map(|text| text.len()).sum::<usize>();
+    }
+
+    fn batches(self) -> Batches {
+        let joined = |rows: Vec<String>| format!("[{}]", rows.join(","));
+        let row = |(command, item, at): &(&'a Answered, &'a str, i64)| {
+            (&*command.actor, &*command.id, &*command.request_hash, &*command.answer, *item, *at)
+        };
+        let commands: Vec<_> = self.commands.iter().map(row).collect();
+        vec![
+            (statements::ITEM_PUT, self.items.len(), joined(self.items.into_values().collect())),
+            (statements::FACT_PUT, self.facts.len(), joined(self.facts)),
+            (statements::NOTICE_PUT, self.notices.len(), joined(self.notices)),
+            (statements::COMMAND_PUT, commands.len(), batch(&commands)),
+        ]
+    }
 }

@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Of so many items the writer remembers where they stand.
 const HEADS: usize = 8192;
 
+/// A server is given once more the time of a group for each so many decisions: a list of thousands of rows is one group.
+const LONG: usize = 4096;
+
 /// So often a group is tried again because another process was in the way.
 const CONTENDED: u64 = 5;
 /// While there is much to write, other processes are told of it so often.
@@ -336,7 +339,9 @@ impl Task {
     ) -> Result<(Vec<Result<Vec<Saved>, Failed>>, AllHeads), Fault> {
         let committing = AtomicBool::new(false);
         let writing = self.write_group(connection, units, works, apart, statements, &committing);
-        match tokio::time::timeout(self.shared.address.longest_write(), writing).await {
+        let decisions = units.iter().map(Vec::len).sum::<usize>();
+        let longest = self.shared.address.longest_write().saturating_mul(1 + (decisions / LONG) as u32);
+        match tokio::time::timeout(longest, writing).await {
             Ok(written) => written,
             Err(_) => Err(Fault { error: super::postgres::timed_out(), in_commit: committing.load(Ordering::Relaxed) }),
         }

@@ -40,14 +40,13 @@ pub fn base(
 }
 
 /// The base values with `to`, `reader` and `copy_of`. Who is copied in reads the letter to the main addressee: `to` is the latter.
-pub fn addressed(rules: &Rules, base: &Json, reader: (&Name, &Name), to: (&Name, &Name), copy_of: &[Name], today: Date) -> Json {
-    let mut out = base.clone();
-    if let Json::Object(map) = &mut out {
+pub fn addressed(rules: &Rules, mut base: Json, reader: (&Name, &Name), to: (&Name, &Name), copy_of: &[Name], today: Date) -> Json {
+    if let Json::Object(map) = &mut base {
         map.insert("to".into(), person_values(rules, Some(to.0), Some(to.1), today));
         map.insert("reader".into(), person_values(rules, Some(reader.0), Some(reader.1), today));
         map.insert("copy_of".into(), Json::Array(copy_of.iter().map(|person| json!(person_title(rules, person))).collect()));
     }
-    out
+    base
 }
 
 /// What `say` may show.

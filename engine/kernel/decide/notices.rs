@@ -12,6 +12,7 @@ use crate::kernel::model::fact::{Outcome, RungKey};
 use crate::kernel::model::item::Item;
 use crate::kernel::rules::{EvalError, Rules};
 use crate::kernel::time::Date;
+use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -117,14 +118,14 @@ fn address(
     cc.retain(|(person, _)| !main.contains(person));
     let fact = work.facts.iter().find(|fact| fact.seq == tell.seq);
     let rung = tell.rung.as_ref();
-    let base =
+    let mut base =
         work.captures.then(|| capture::base(work.rules, &work.item, task, fact, rung.map(|(key, ..)| key), work.today, &declared.reads));
     let zone = work.rules.setting.workflow.timezone;
     let window = work.rules.setting.workflow.send_window;
     let not_before = next_opening(window, &work.rules.setting.calendar, zone, work.now);
     let cause = rung.map_or_else(|| format!("#{}", tell.seq), |(key, ..)| key.text());
     let place = task.map(|no| format!("@{no}")).unwrap_or_default();
-    let mut add = |person: Name, role: Name, copy_of: Vec<Name>, parked: Option<Name>| {
+    let mut add = |person: Name, role: Name, copy_of: Vec<Name>, parked: Option<Name>, base: Option<Json>| {
         let key = format!("{}/{cause}{place}/{}/{person}", work.item.id, tell.notice);
         if out.iter().any(|notice| notice.key == key) {
             return;
@@ -141,9 +142,8 @@ fn address(
         let main_addressee =
             if copy_of.is_empty() { (&person, &role) } else { to.first().map_or((&person, &role), |(person, role)| (person, role)) };
         out.push(Notice {
-            values: base.as_ref().map_or(serde_json::Value::Null, |base| {
-                capture::addressed(work.rules, base, (&person, &role), main_addressee, &copy_of, work.today)
-            }),
+            values: base
+                .map_or(Json::Null, |base| capture::addressed(work.rules, base, (&person, &role), main_addressee, &copy_of, work.today)),
             key,
             item: work.item.id.clone(),
             workflow: work.item.workflow.clone(),
@@ -163,13 +163,14 @@ fn address(
     };
     if to.is_empty() && !declared.to.is_empty() {
         let role = declared.to[0].role.clone();
-        add("".into(), role, Vec::new(), Some("nobody".into()));
+        add("".into(), role, Vec::new(), Some("nobody".into()), base.clone());
     }
-    for (person, role) in &to {
-        add(person.clone(), role.clone(), Vec::new(), None);
-    }
-    for (person, role) in cc {
-        add(person, role, main.clone(), None);
+    let copies = cc.into_iter().map(|(person, role)| (person, role, main.clone()));
+    let mut told = to.iter().map(|(person, role)| (person.clone(), role.clone(), Vec::new())).chain(copies).peekable();
+    while let Some((person, role, copy_of)) = told.next() {
+        // There is much in it, and the last one needs no copy.
+        let base = if told.peek().is_some() { base.clone() } else { base.take() };
+        add(person, role, copy_of, None, base);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use crate::store::brake::RESTORED;
-use crate::store::save::{Failed, NotSaved, Save, Saved, Unit};
+use crate::store::save::{About, Failed, NotSaved, Save, Saved, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -60,9 +60,9 @@ impl State {
         }
         if self.by_many {
             // What was decided under an earlier revision is derived again, also when all had been.
-            office.derived = unit.iter().map(|save| save.about.rules_rev).chain([office.derived]).min().unwrap_or_default();
+            office.derived = unit.iter().map(|save| save.decided().0.rules_rev).chain([office.derived]).min().unwrap_or_default();
         }
-        if let Some(latest) = unit.iter().map(|save| save.about.now).max() {
+        if let Some(latest) = unit.iter().map(|save| save.decided().0.now).max() {
             self.note(latest);
         }
         Ok(unit.iter().map(|save| Saved { rev: save.rev_after() }).collect())
@@ -81,9 +81,9 @@ impl State {
 impl Office {
     /// Whether a decision still holds.
     fn check(&self, save: &Save) -> Result<(), NotSaved> {
-        let (about, accepted) = (&save.about, &save.accepted);
+        let (about, accepted) = save.decided();
         if let Some(command) = &about.command {
-            if let Some((request_hash, answer)) = self.commands.get(&(command.actor.clone(), command.id.clone())) {
+            if let Some((request_hash, answer)) = self.commands.get(&(command.actor.to_string(), command.id.to_string())) {
                 return Err(NotSaved::Answered { request_hash: request_hash.clone(), answer: answer.clone() });
             }
         }
@@ -123,17 +123,17 @@ impl Office {
 
     /// What no decision may write, however current it is: a notice of an item that is not there, a fact in the place of another.
     fn unsound(&self, unit: &Unit) -> Option<String> {
-        let made: BTreeSet<&Name> = unit.iter().map(|save| &save.about.item).collect();
+        let made: BTreeSet<&Name> = unit.iter().map(|save| &save.decided().0.item).collect();
         let mut places = BTreeSet::new();
         for save in unit {
-            let item = &save.about.item;
-            for fact in &save.accepted.facts {
+            let (About { item, .. }, accepted) = save.decided();
+            for fact in &accepted.facts {
                 let taken = self.items.get(item).is_some_and(|row| row.facts.contains_key(&fact.seq));
                 if taken || !places.insert((item, fact.seq)) {
                     return Some(format!("`{item}` has a fact {} already", fact.seq));
                 }
             }
-            let mut notices = save.accepted.notices.iter();
+            let mut notices = accepted.notices.iter();
             if let Some(lost) = notices.find(|notice| !made.contains(&notice.item) && !self.items.contains_key(&notice.item)) {
                 return Some(format!("the notice `{}` is of no item", lost.key));
             }
@@ -143,7 +143,7 @@ impl Office {
 
     /// Writes what was checked. While everything is held, so are its notices.
     fn put(&mut self, save: &Save, held: Option<&str>) {
-        let (about, accepted) = (&save.about, &save.accepted);
+        let (about, accepted) = save.decided();
         let item = self.items.entry(about.item.clone()).or_insert_with(|| ItemRow {
             workflow: about.workflow.clone(),
             rev: 0,
@@ -180,8 +180,8 @@ impl Office {
             self.notices.insert(notice.key.clone(), row);
         }
         if let Some(command) = &about.command {
-            let answer = (command.request_hash.clone(), command.answer.clone());
-            self.commands.insert((command.actor.clone(), command.id.clone()), answer);
+            let answer = (command.request_hash.to_string(), command.answer.to_string());
+            self.commands.insert((command.actor.to_string(), command.id.to_string()), answer);
         }
         for number in &accepted.numbers {
             self.counters.insert(number.counter.clone(), number.to);
@@ -195,6 +195,7 @@ impl Office {
 
 fn unique_keys(save: &Save) -> Vec<(Name, Name, String)> {
     // A value always has a JSON form.
-    let key = |(field, value): &(Name, _)| (save.about.workflow.clone(), field.clone(), serde_json::to_string(value).unwrap_or_default());
-    save.accepted.unique.iter().map(key).collect()
+    let (about, accepted) = save.decided();
+    let key = |(field, value): &(Name, _)| (about.workflow.clone(), field.clone(), serde_json::to_string(value).unwrap_or_default());
+    accepted.unique.iter().map(key).collect()
 }
