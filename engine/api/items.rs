@@ -330,7 +330,10 @@ fn view(look: &Look, asked: &Asked) -> Result<ItemView, Failure> {
         .iter()
         .find(|field| &*field.name == "title" && !field.hidden)
         .map_or_else(|| item.id.to_string(), |field| field.text.clone());
-    let branches = item.branches.iter().map(|branch| {
+    // Without a person it is the office that looks: what stands in a branch is hidden from it, that it is there is not.
+    let hidden = if look.person.is_some() { look.hidden_branches()? } else { Default::default() };
+    let is_shown = |branch: Option<u32>| branch.is_none_or(|no| !hidden.contains(&no));
+    let branches = item.branches.iter().filter(|branch| is_shown(Some(branch.no))).map(|branch| {
         Ok(BranchView {
             no: branch.no,
             kind: branch.kind.to_string(),
@@ -343,7 +346,7 @@ fn view(look: &Look, asked: &Asked) -> Result<ItemView, Failure> {
             fields: look.branch_fields(branch, lang)?.map(|fields| fields.into_iter().map(field_view).collect()),
         })
     });
-    let running = explain::due::explain(rules, item, None).into_iter().filter(|due| due.ended.is_none());
+    let running = explain::due::explain(rules, item, None).into_iter().filter(|due| due.ended.is_none() && is_shown(due.branch_number));
     let own = |person: &str| asked.is_office() || look.person.as_ref().is_some_and(|own| **own == *person);
     let notices = look.notices.iter().filter(|notice| own(&notice.person));
     let actions = match &look.person {
@@ -376,7 +379,7 @@ fn view(look: &Look, asked: &Asked) -> Result<ItemView, Failure> {
                 paused: due.paused,
             })
             .collect(),
-        timeline: look.facts.iter().map(|fact| fact_view(look, fact, asked)).collect(),
+        timeline: look.facts.iter().filter(|fact| is_shown(fact.branch)).map(|fact| fact_view(look, fact, asked)).collect(),
         notices: notices.map(|notice| super::outbox::notice_row(rules, &item.id, notice.clone(), lang)).collect(),
         actions: actions.into_iter().map(|offer| action_view(offer, lang)).collect(),
     })

@@ -30,8 +30,9 @@ pub struct Duty {
     pub role: String,
     /// What runs on it and comes first.
     pub due: Option<DueExplained>,
-    /// The first action that is open to them.
+    /// The first action that is open to them, and how many are.
     pub next: Option<Name>,
+    pub open: usize,
 }
 
 impl App {
@@ -68,7 +69,8 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
     let offers = decide::offers(rules, item, person, item.today)?;
     let running: Vec<DueExplained> = due::explain(rules, item, None).into_iter().filter(|due| due.ended.is_none()).collect();
     let duty = |(role, task): (&Name, Option<u32>)| {
-        let next = offers.iter().find(|offer| offer.task == task && offer.refusal.is_none()).map(|offer| offer.action.clone());
+        let open: Vec<_> = offers.iter().filter(|offer| offer.task == task && offer.refusal.is_none()).collect();
+        let next = open.first().map(|offer| offer.action.clone());
         let own = running.iter().filter(|due| due.branch_number == task && !due.window);
         Duty {
             rules: rules.clone(),
@@ -78,6 +80,7 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
             role: rules.setting.workflow.roles.get(role).map_or_else(|| role.to_string(), |role| role.title.clone()),
             due: own.filter(|due| due.date.is_some()).min_by_key(|due| due.date).cloned(),
             next,
+            open: open.len(),
         }
     };
     Ok(mine.into_iter().map(duty).collect())

@@ -9,7 +9,7 @@ use crate::kernel::derive::roles::SYSTEM;
 use crate::kernel::explain::silence::Recorded;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::Refusal;
-use crate::kernel::model::definition::{Field, Section};
+use crate::kernel::model::definition::{Action, Field, Section};
 use crate::kernel::model::fact::{Amended, Cause, Fact, Outcome};
 use crate::kernel::model::item::{Branch, Item};
 use crate::kernel::model::value::Value;
@@ -17,6 +17,7 @@ use crate::kernel::rules::{EvalError, Rules};
 use crate::kernel::words::{Lang, say};
 use crate::store::outbox::NoticeStatus;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An item with all that belongs to it, as stored; what this person may see of it is decided on the way out.
@@ -93,6 +94,30 @@ impl Look {
         self.reader().sees_branch(branch)
     }
 
+    /// Whether a person finds a branch here at all: they may see it, or do something on it. That it is there, and how it stands, is as hidden
+    /// as what stands in it.
+    pub fn shows_branch(&self, branch: &Branch) -> Result<bool, EvalError> {
+        if self.sees_branch(branch)? {
+            return Ok(true);
+        }
+        let Some(person) = &self.person else { return Ok(false) };
+        let actions = self.rules.setting.workflow.branches.get(&branch.kind).map(|kind| &kind.actions);
+        let open =
+            |(name, action): (&Name, &Action)| decide::refusal_of(&self.rules, &self.item, name, action, Some(branch.no), person).is_none();
+        Ok(actions.is_some_and(|actions| actions.iter().any(open)))
+    }
+
+    /// The branches that a person does not find here.
+    pub fn hidden_branches(&self) -> Result<BTreeSet<u32>, EvalError> {
+        let mut out = BTreeSet::new();
+        for branch in &self.item.branches {
+            if !self.shows_branch(branch)? {
+                out.insert(branch.no);
+            }
+        }
+        Ok(out)
+    }
+
     /// The item's fields that have a value, in the order of the file.
     pub fn fields(&self, lang: Lang) -> Result<Vec<ShownField>, EvalError> {
         self.shown(None, &self.rules.setting.workflow.fields, &self.values["item"], lang)
@@ -137,7 +162,11 @@ impl Look {
     /// Actions, the open ones first, each of the others with its refusal. Those of the engine alone are left out.
     pub fn offers(&self, person: &Name) -> Result<Vec<Offered>, EvalError> {
         let mut out = Vec::new();
+        let hidden = self.hidden_branches()?;
         for offer in decide::offers(&self.rules, &self.item, person, self.item.today)? {
+            if offer.task.is_some_and(|no| hidden.contains(&no)) {
+                continue;
+            }
             let branch = offer.task.and_then(|no| self.item.branch(no));
             let actions = self.rules.setting.workflow.actions_of(branch.map(|branch| &*branch.kind));
             let Some(action) = actions.and_then(|actions| actions.get(&offer.action)) else { continue };

@@ -1,6 +1,6 @@
 //! A report, or a document of several, as a workbook that an office prints and files; a report also as CSV.
 
-use super::write::{Cell as Written, WriteError, csv_to};
+use super::write::{Cell as Written, WriteError, csv_to, in_a_cell};
 use crate::kernel::report::{Cell, Column, ColumnKind, Filled, Kind, Row, Table, chart};
 use crate::kernel::words::width::width;
 use crate::kernel::words::{Lang, say};
@@ -304,7 +304,9 @@ impl Forms {
             Cell::Day(day) => drop(sheet.write_datetime_with_format(row, place, *day, &of(&self.day))?),
             Cell::YesNo(_) => drop(sheet.write_string_with_format(row, place, cell.text(lang), &of(&self.centred))?),
             // Numbers of items stay the texts that they are.
-            Cell::Text(_) | Cell::Several(_) => drop(sheet.write_string_with_format(row, place, cell.text(lang), &of(&self.text))?),
+            Cell::Text(_) | Cell::Several(_) => {
+                drop(sheet.write_string_with_format(row, place, in_a_cell(&cell.text(lang)), &of(&self.text))?)
+            }
             Cell::Empty => drop(sheet.write_blank(row, place, &of(&self.text))?),
         }
         Ok(())

@@ -3,11 +3,23 @@
 use crate::kernel::time::Date;
 use chrono::NaiveDateTime;
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
 /// A sheet of a workbook has no more rows, the headings among them.
 const MOST_ROWS: u32 = 1_048_576;
+
+/// A cell of a workbook holds no more characters.
+const MOST_CHARACTERS: usize = 32_767;
+
+/// A text as it fits into a cell: what is too long ends with a mark.
+pub fn in_a_cell(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_CHARACTERS / 2).filter(|_| text.encode_utf16().count() > MOST_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
 
 /// A table with its headings.
 pub struct Table<'a> {
@@ -83,7 +95,7 @@ fn filled(tables: Vec<Table>) -> Result<(Workbook, u64), WriteError> {
             for (column, cell) in (0..).zip(cells) {
                 match cell {
                     Cell::Empty => {}
-                    Cell::Text(text) => drop(sheet.write_string(row, column, text)?),
+                    Cell::Text(text) => drop(sheet.write_string(row, column, in_a_cell(&text))?),
                     Cell::Number(number) => drop(sheet.write_number(row, column, number as f64)?),
                     Cell::Whole(number) => drop(sheet.write_number(row, column, number as f64)?),
                     Cell::Day(date) => drop(sheet.write_datetime_with_format(row, column, date, &day)?),

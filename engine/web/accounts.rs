@@ -5,10 +5,10 @@ use super::page;
 use super::session::{Sent, Visitor};
 use super::trouble::Trouble;
 use crate::app::accounts::{AccountRow, By, NotInvited};
-use crate::kernel::access::Room;
+use crate::kernel::access::{self, Room};
 use crate::kernel::time::Instant;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -88,17 +88,27 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
 }
 
 /// Invites somebody, or shuts an account off.
-pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
+pub async fn change(State(web): State<Arc<Web>>, headers: HeaderMap, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
     visitor.enter(Room::Accounts).await?;
     let asked = ["invite", "disable"].into_iter().find_map(|what| Some((what, sheet.text(what)?)));
     let (what, person) = asked.ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;
     let person = visitor.app.person(person).ok_or_else(Trouble::not_found)?;
     let by = By { person: Some(visitor.person.clone()), via: Some("web".into()), source: None };
     let text = sheet.text("text").unwrap_or_default();
+    // Who says who may sign in shall not become whoever looks at what they do.
+    let (rules, today) = (visitor.app.rules(), visitor.today());
+    let directory = &rules.directory;
+    let is_another = [Room::System, Room::Audit].into_iter().any(|room| access::may_enter(directory, &person, today, room));
+    if what == "invite" && (is_another || person == visitor.person) {
+        let no = visitor.say("web.account.not_by_page", &[("person", directory.person_title(&person))]);
+        return show(&web, &visitor, text, Some(Told::No(no)), StatusCode::FORBIDDEN).await;
+    }
     match what {
         "invite" => match visitor.app.invite_by(&by, &web.policy, &person, None).await {
             Ok(invitation) => {
-                let link = format!("{}/welcome/{}", web.origin.as_deref().unwrap_or_default(), invitation.token);
+                // By the address under which this page was asked for, where the settings name none.
+                let here = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+                let link = format!("{}/welcome/{}", web.origin.as_deref().unwrap_or(here), invitation.token);
                 let until = invitation.until.with_timezone(&visitor.zone()).format("%Y-%m-%d %H:%M").to_string();
                 let person = visitor.app.rules().directory.person_title(&person).to_string();
                 show(&web, &visitor, text, Some(Told::Link { person, link, until }), StatusCode::OK).await

@@ -13,15 +13,18 @@ use crate::kernel::explain::action as explain;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
-use crate::kernel::model::definition::Action;
+use crate::kernel::model::definition::{Action, By};
 use crate::kernel::rules::Rules;
 use crate::kernel::time::Date;
 use crate::kernel::words::refusal;
+use crate::store::facts::hex;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use chrono::Datelike;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,7 +60,14 @@ async fn look(visitor: &Visitor, id: &str) -> Result<Look, Trouble> {
 
 fn action_of<'l>(look: &'l Look, name: &str, task: Option<u32>) -> Result<(&'l Name, &'l Action), Trouble> {
     let kind = match task {
-        Some(no) => Some(&*look.item.branch(no).ok_or_else(Trouble::not_found)?.kind),
+        Some(no) => {
+            let branch = look.item.branch(no).ok_or_else(Trouble::not_found)?;
+            // What may not be seen is not there.
+            if !look.shows_branch(branch)? {
+                return Err(Trouble::not_found());
+            }
+            Some(&*branch.kind)
+        }
         None => None,
     };
     let actions = look.rules.setting.workflow.actions_of(kind).ok_or_else(Trouble::not_found)?;
@@ -68,10 +78,17 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let (name, action) = action_of(look, name, task)?;
     let (rules, item) = (&look.rules, &look.item);
     let offers = look.offers(&visitor.person)?;
-    let offer = offers.iter().find(|offer| offer.action == *name && offer.branch == task).ok_or_else(Trouble::not_found)?;
+    let offer = offers.iter().find(|offer| offer.action == *name && offer.branch == task);
+    // What is offered nowhere any more, such as on a branch that has ended, is refused with its reason.
+    let closed = match offer {
+        Some(offer) => offer.refusal.clone(),
+        None => decide::refusal_of(rules, item, name, action, task, &visitor.person),
+    };
+    let branch_name = task.and_then(|no| item.branch(no)).map(|branch| look.branch_name(branch));
     let kind = task.and_then(|no| item.branch(no)).map(|branch| &*branch.kind);
-    let form = Form { rules, item: Some(item), task, kind, name, action, lang: visitor.lang() };
-    let checks = match &offer.refusal {
+    let by = decide::way(rules, item, name, action, task, &visitor.person);
+    let form = Form { rules, item: Some(item), task, kind, name, action, by, lang: visitor.lang() };
+    let checks = match &closed {
         Some(_) => checks(look, visitor, name, task)?,
         None => Vec::new(),
     };
@@ -89,8 +106,8 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let to = action_path(&item.id, name, task);
     let title_field =
         look.fields(visitor.lang())?.into_iter().find(|field| &*field.name == "title" && !field.hidden).map(|field| field.text);
-    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": offer.branch_name, "news": news, "rev": item.rev });
-    fill(web, visitor, rules, &form, &to, offer.refusal.as_ref(), &checks, about, back)
+    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev });
+    fill(web, visitor, rules, &form, &to, closed.as_ref(), &checks, about, back)
 }
 
 /// Each condition of an action that is not open, and whether it holds.
@@ -128,6 +145,8 @@ fn fill(
 ) -> Result<Response, Trouble> {
     let lang = visitor.lang();
     let title = form.title();
+    // A form that was taken, changed and sent again is another wish.
+    let is_spent = back.as_ref().is_some_and(|back| matches!(back.no.code, RefusalCode::CommandReused | RefusalCode::ItemExists));
     let says = back.as_ref().map(|back| form.sentence(back.no));
     let at = back.as_ref().and_then(|back| control_of(back.no));
     let wrong: BTreeMap<String, String> = at.clone().zip(says.clone()).into_iter().collect();
@@ -138,7 +157,7 @@ fn fill(
         "action": title,
         "to": to,
         "form": visitor.form,
-        "command": sheet.and_then(|sheet| sheet.text("command")).map_or_else(random_text, str::to_string),
+        "command": sheet.filter(|_| !is_spent).and_then(|sheet| sheet.text("command")).map_or_else(random_text, str::to_string),
         "on": sheet.and_then(|sheet| sheet.text("on")).unwrap_or_default(),
         "today": visitor.today().to_string(),
         "controls": form.controls(sheet, &wrong),
@@ -189,7 +208,9 @@ pub async fn act(
     let look = look(&visitor, &id).await?;
     let (action_name, action) = action_of(&look, &name, on.branch)?;
     let kind = on.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
-    let form = Form { rules: &look.rules, item: Some(&look.item), task: on.branch, kind, name: action_name, action, lang: visitor.lang() };
+    let by = decide::way(&look.rules, &look.item, action_name, action, on.branch, &visitor.person);
+    let form =
+        Form { rules: &look.rules, item: Some(&look.item), task: on.branch, kind, name: action_name, action, by, lang: visitor.lang() };
     let mut command = command(&visitor, &sheet, look.item.id.clone(), action_name.clone());
     command.branch = on.branch.map(BranchAddress::No);
     command.input = form.read(&sheet);
@@ -212,7 +233,8 @@ pub async fn act(
 
 /// What a form sent, as a command without its input.
 pub fn command(visitor: &Visitor, sheet: &Sheet, item: Name, action: Name) -> Command {
-    let fits = |id: &&str| id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric());
+    // As our forms carry it.
+    let fits = |id: &&str| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit());
     Command {
         id: sheet.text("command").filter(fits).map_or_else(random_text, str::to_string).into(),
         item,
@@ -230,8 +252,9 @@ pub fn command(visitor: &Visitor, sheet: &Sheet, item: Name, action: Name) -> Co
 fn day(sheet: &Sheet, command: &mut Command) -> Result<(), Refusal> {
     let Some(text) = sheet.text("on") else { return Ok(()) };
     match text.parse::<Date>() {
-        Ok(day) => command.effective_on = Some(day),
-        Err(_) => {
+        // A day that a calendar can reach.
+        Ok(day) if (1900..=2200).contains(&day.year()) => command.effective_on = Some(day),
+        _ => {
             let values = vec![("date".to_string(), text.to_string()), ("why".to_string(), "unread".to_string())];
             return Err(Refusal { code: RefusalCode::BadDate, sentence: None, rule: None, values });
         }
@@ -244,19 +267,23 @@ pub async fn choices(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Re
     let rules = visitor.app.rules();
     let mut rows = Vec::new();
     for (workflow, rules) in &rules.workflows {
-        for name in decide::begins(rules, &visitor.person, visitor.today())? {
-            let Some(action) = rules.setting.workflow.actions.get(&name) else { continue };
-            let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(&name));
+        for (name, action, _) in decide::begins(rules, &visitor.person, visitor.today())? {
+            let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
             rows.push(json!({ "to": to, "title": action.title, "workflow": rules.setting.workflow.title }));
         }
     }
     visitor.page(&web, "new.html", &visitor.say("web.way.new", &[]), json!({ "rows": rows }))
 }
 
-fn begins(visitor: &Visitor, workflow: &str, action: &str) -> Result<(Arc<Rules>, Action), Trouble> {
+/// What makes an item, if this person may begin it, and in which way.
+fn begins(visitor: &Visitor, workflow: &str, action: &str) -> Result<(Arc<Rules>, Action, By), Trouble> {
     let rules = visitor.app.rules().workflows.get(workflow).cloned().ok_or_else(Trouble::not_found)?;
-    let found = rules.setting.workflow.actions.get(action).filter(|action| action.creates).cloned();
-    found.map(|action| (rules, action)).ok_or_else(Trouble::not_found)
+    if !rules.setting.workflow.actions.get(action).is_some_and(|action| action.creates) {
+        return Err(Trouble::not_found());
+    }
+    let open = decide::begins(&rules, &visitor.person, visitor.today())?;
+    let found = open.into_iter().find(|(name, ..)| ***name == *action).map(|(_, action, by)| (action.clone(), by.clone()));
+    found.map(|(action, by)| (rules, action, by)).ok_or_else(|| Trouble::of(StatusCode::FORBIDDEN, "not_to_begin"))
 }
 
 /// The form of what makes an item.
@@ -265,20 +292,18 @@ pub async fn blank(
     visitor: Visitor,
     Path((workflow, name)): Path<(String, String)>,
 ) -> Result<Response, Trouble> {
-    let (rules, action) = begins(&visitor, &workflow, &name)?;
-    show_blank(&web, &visitor, &workflow, &name, &rules, &action, None)
+    let (rules, action, by) = begins(&visitor, &workflow, &name)?;
+    show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), None)
 }
 
 fn show_blank(
     web: &Web,
     visitor: &Visitor,
-    workflow: &str,
-    name: &str,
-    rules: &Rules,
-    action: &Action,
+    (workflow, name): (&str, &str),
+    (rules, action, by): (&Rules, &Action, &By),
     back: Option<Back>,
 ) -> Result<Response, Trouble> {
-    let form = Form { rules, item: None, task: None, kind: None, name: &action.records_as, action, lang: visitor.lang() };
+    let form = Form { rules, item: None, task: None, kind: None, name: &action.records_as, action, by: Some(by), lang: visitor.lang() };
     let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
     let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null });
     fill(web, visitor, rules, &form, &to, None, &[], about, back)
@@ -290,11 +315,21 @@ pub async fn create(
     Path((workflow, name)): Path<(String, String)>,
     Sent(visitor, sheet): Sent,
 ) -> Result<Response, Trouble> {
-    let (rules, action) = begins(&visitor, &workflow, &name)?;
-    let form = Form { rules: &rules, item: None, task: None, kind: None, name: &action.records_as, action: &action, lang: visitor.lang() };
-    // The same form twice is the same item.
+    let (rules, action, by) = begins(&visitor, &workflow, &name)?;
+    let form = Form {
+        rules: &rules,
+        item: None,
+        task: None,
+        kind: None,
+        name: &action.records_as,
+        action: &action,
+        by: Some(&by),
+        lang: visitor.lang(),
+    };
     let mut command = command(&visitor, &sheet, Name::default(), name.as_str().into());
-    command.item = format!("{}-{}", visitor.today().format("%Y"), command.id.chars().take(8).collect::<String>()).into();
+    // The same form twice is the same item, and nobody chooses what it is called: numbers are the rules' to give.
+    let digest = hex(&Sha256::digest(format!("{}\n{}", visitor.person, command.id)));
+    command.item = format!("w{}", digest.get(..16).unwrap_or_default()).into();
     command.input = form.read(&sheet);
     let no = match day(&sheet, &mut command) {
         Ok(()) => match visitor.app.act(&command).await {
@@ -307,5 +342,5 @@ pub async fn create(
         },
         Err(no) => no,
     };
-    show_blank(&web, &visitor, &workflow, &name, &rules, &action, Some(Back { sheet: &sheet, no: &no }))
+    show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: &no }))
 }

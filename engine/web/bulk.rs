@@ -7,31 +7,50 @@ use super::session::{Sent, Sheet, Visitor};
 use super::todo::{action_title, number};
 use super::trouble::Trouble;
 use super::{act, page};
-use crate::app::look::Look;
+use crate::app::look::{Look, Offered};
 use crate::app::{ActError, Done, Group, random_text};
 use crate::kernel::access::Room;
+use crate::kernel::decide;
 use crate::kernel::model::Name;
 use crate::kernel::model::command::{BranchAddress, Command};
+use crate::kernel::model::definition::By;
 use crate::kernel::words::refusal;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// So many items at once; more is an import.
 const MOST: usize = 200;
 
-/// The items that were picked, each once.
-fn picked(query: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        if name == "item" && !out.contains(&value.to_string()) {
-            out.push(value.into_owned());
+/// The items that were picked, each once; one more than may be is enough to be told so.
+fn picked<'q>(pairs: impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)>) -> Vec<String> {
+    let items = pairs.filter(|(name, _)| name == "item").map(|(_, value)| value.trim().to_string()).filter(|value| !value.is_empty());
+    let mut out = IndexSet::new();
+    for item in items {
+        out.insert(item);
+        if out.len() > MOST {
+            break;
         }
     }
-    out
+    out.into_iter().collect()
+}
+
+/// The way in which this person would do it, by the first of the items on which it is open.
+fn way(looks: &[Look], visitor: &Visitor, kind: Option<&str>, name: &Name) -> Result<Option<By>, Trouble> {
+    for look in looks {
+        for offer in look.offers(&visitor.person)?.iter().filter(|offer| offer.action == *name && offer.refusal.is_none()) {
+            let of_kind = offer.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
+            let Some(action) = look.rules.setting.workflow.actions_of(of_kind).and_then(|actions| actions.get(name)) else { continue };
+            if of_kind == kind {
+                return Ok(decide::way(&look.rules, &look.item, name, action, offer.branch, &visitor.person).cloned());
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn looks(visitor: &Visitor, items: &[String]) -> Result<Vec<Look>, Trouble> {
@@ -49,7 +68,7 @@ async fn looks(visitor: &Visitor, items: &[String]) -> Result<Vec<Look>, Trouble
 pub async fn choose(State(web): State<Arc<Web>>, visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Trouble> {
     visitor.enter(Room::Ledger).await?;
     let query = query.unwrap_or_default();
-    let looks = looks(&visitor, &picked(&query)).await?;
+    let looks = looks(&visitor, &picked(url::form_urlencoded::parse(query.as_bytes()))).await?;
     // Workflow, kind of branch, action → on how many of the items it is open.
     let mut open: IndexMap<(Name, Option<Name>, Name), usize> = IndexMap::new();
     for look in &looks {
@@ -85,8 +104,9 @@ pub async fn form(
     visitor.enter(Room::Ledger).await?;
     let query = query.unwrap_or_default();
     let kind = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "kind").map(|(_, value)| value.into_owned());
-    let items = picked(&query);
-    show(&web, &visitor, &workflow, kind.as_deref(), &name, &items, None, None)
+    let looks = looks(&visitor, &picked(url::form_urlencoded::parse(query.as_bytes()))).await?;
+    let by = way(&looks, &visitor, kind.as_deref(), &name.as_str().into())?;
+    show(&web, &visitor, (&workflow, kind.as_deref(), &name), &looks, by.as_ref(), None, None)
 }
 
 /// What was tried, or done.
@@ -97,14 +117,12 @@ struct Outcome {
     says: String,
 }
 
-#[allow(clippy::too_many_arguments)]
 fn show(
     web: &Web,
     visitor: &Visitor,
-    workflow: &str,
-    kind: Option<&str>,
-    name: &str,
-    items: &[String],
+    (workflow, kind, name): (&str, Option<&str>, &str),
+    looks: &[Look],
+    by: Option<&By>,
     sheet: Option<&Sheet>,
     outcome: Option<Outcome>,
 ) -> Result<Response, Trouble> {
@@ -112,7 +130,7 @@ fn show(
     let rules = all.workflows.get(workflow).ok_or_else(Trouble::not_found)?;
     let actions = rules.setting.workflow.actions_of(kind).ok_or_else(Trouble::not_found)?;
     let (name, action) = actions.get_key_value(name).filter(|(_, action)| !action.creates).ok_or_else(Trouble::not_found)?;
-    let form = Form { rules, item: None, task: None, kind, name, action, lang: visitor.lang() };
+    let form = Form { rules, item: None, task: None, kind, name, action, by, lang: visitor.lang() };
     let (persons, units) = form.names();
     let title = form.title();
     let outcome = outcome.map(|outcome| json!({ "rows": outcome.rows, "done": outcome.done, "says": outcome.says }));
@@ -120,7 +138,7 @@ fn show(
         "action": title,
         "to": format!("/bulk/{}/{}", page::encoded(workflow), page::encoded(name)),
         "kind": kind,
-        "items": items,
+        "items": looks.iter().map(|look| json!({ "item": look.item.id, "number": number(&look.rules, &look.item) })).collect::<Vec<_>>(),
         "form": visitor.form,
         "command": sheet.and_then(|sheet| sheet.text("command")).map_or_else(random_text, str::to_string),
         "controls": form.controls(sheet, &Default::default()),
@@ -139,38 +157,30 @@ pub async fn act(
 ) -> Result<Response, Trouble> {
     visitor.enter(Room::Ledger).await?;
     let kind = sheet.text("kind").map(str::to_string);
-    let mut items: Vec<String> = Vec::new();
-    for item in sheet.all("item") {
-        if !items.iter().any(|known| known == item) {
-            items.push(item.to_string());
-        }
-    }
+    let items = picked(sheet.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))));
     let looks = looks(&visitor, &items).await?;
     let rules = visitor.app.rules().workflows.get(workflow.as_str()).cloned().ok_or_else(Trouble::not_found)?;
     let actions = rules.setting.workflow.actions_of(kind.as_deref()).ok_or_else(Trouble::not_found)?;
     let (name, action) = actions.get_key_value(name.as_str()).filter(|(_, action)| !action.creates).ok_or_else(Trouble::not_found)?;
-    let form = Form { rules: &rules, item: None, task: None, kind: kind.as_deref(), name, action, lang: visitor.lang() };
+    let by = way(&looks, &visitor, kind.as_deref(), name)?;
+    let form = Form { rules: &rules, item: None, task: None, kind: kind.as_deref(), name, action, by: by.as_ref(), lang: visitor.lang() };
     let input = form.read(&sheet);
+    // Of an item, one; of branches, each on which it is open to this person, or the first, whose refusal tells why.
     let mut commands: Vec<Command> = Vec::with_capacity(looks.len());
+    let mut of: Vec<(&Look, Option<u32>)> = Vec::with_capacity(looks.len());
     for look in &looks {
-        let own = act::command(&visitor, &sheet, look.item.id.clone(), name.clone());
-        // Of a branch: the one on which it is open to this person; if it is open on none, the refusal of the first tells why.
-        let branch = match &kind {
-            None => None,
-            Some(kind) => {
-                let offers = look.offers(&visitor.person)?;
-                let of_kind = |offer: &&crate::app::look::Offered| {
-                    offer.action == *name && offer.branch.and_then(|no| look.item.branch(no)).is_some_and(|branch| *branch.kind == **kind)
-                };
-                offers
-                    .iter()
-                    .find(of_kind)
-                    .and_then(|offer| offer.branch)
-                    .map(BranchAddress::No)
-                    .or_else(|| Some(BranchAddress::Named(kind.clone())))
-            }
-        };
-        commands.push(Command { id: format!("{}:{}", own.id, look.item.id).into(), branch, input: input.clone(), seen_rev: None, ..own });
+        let offers = look.offers(&visitor.person)?;
+        let of_kind = |offer: &&Offered| offer.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind) == kind.as_deref();
+        let fitting: Vec<&Offered> = offers.iter().filter(|offer| offer.action == *name).filter(of_kind).collect();
+        let open: Vec<Option<u32>> = fitting.iter().filter(|offer| offer.refusal.is_none()).map(|offer| offer.branch).collect();
+        let places = if open.is_empty() { vec![fitting.first().and_then(|offer| offer.branch)] } else { open };
+        for place in places {
+            let own = act::command(&visitor, &sheet, look.item.id.clone(), name.clone());
+            let id = format!("{}:{}:{}", own.id, look.item.id, place.unwrap_or_default());
+            let branch = place.map(BranchAddress::No).or_else(|| kind.clone().map(BranchAddress::Named));
+            commands.push(Command { id: id.into(), branch, input: input.clone(), seen_rev: None, ..own });
+            of.push((look, place));
+        }
     }
     let done = sheet.text("do") == Some("send");
     let (answers, says): (Vec<Result<Done, ActError>>, String) = match done {
@@ -185,11 +195,7 @@ pub async fn act(
             let (answers, caused) = visitor.app.rehearse(&groups).await?;
             let answers: Vec<_> = answers
                 .into_iter()
-                .map(|answer| {
-                    answer
-                        .map_err(|(_, error)| error)
-                        .and_then(|mut done| done.pop().ok_or(ActError::Store(crate::store::StoreError::Busy)))
-                })
+                .map(|answer| answer.map_err(|(_, error)| error).and_then(|mut done| done.pop().ok_or_else(nothing)))
                 .collect();
             let count = answers.iter().filter(|answer| answer.is_ok()).count();
             let values = [
@@ -202,8 +208,10 @@ pub async fn act(
             (answers, visitor.say("web.bulk.would", &values))
         }
     };
-    let rows = looks.iter().zip(&answers).map(|(look, answer)| {
+    let rows = of.iter().zip(&answers).map(|((look, place), answer)| {
         let (ok, what) = match answer {
+            // Where a branch stands now is told on its page.
+            Ok(_) if place.is_some() => (true, String::new()),
             Ok(done) => {
                 let state = rules.setting.workflow.states.get(&done.state);
                 (true, state.map_or_else(|| done.state.to_string(), |state| state.title.clone()))
@@ -211,8 +219,15 @@ pub async fn act(
             Err(ActError::Refused(no)) => (false, refusal(visitor.lang(), no)),
             Err(error) => (false, error.to_string()),
         };
-        json!({ "to": format!("/items/{}", page::encoded(&look.item.id)), "number": number(&look.rules, &look.item), "ok": ok, "what": what })
+        let branch = place.and_then(|no| look.item.branch(no)).map(|branch| look.branch_name(branch));
+        let to = format!("/items/{}", page::encoded(&look.item.id));
+        json!({ "to": to, "number": number(&look.rules, &look.item), "branch": branch, "ok": ok, "what": what })
     });
     let outcome = Outcome { rows: rows.collect(), done, says };
-    show(&web, &visitor, &workflow, kind.as_deref(), name, &items, Some(&sheet), Some(outcome))
+    show(&web, &visitor, (&workflow, kind.as_deref(), name), &looks, by.as_ref(), Some(&sheet), Some(outcome))
+}
+
+/// What cannot be: a group was asked, and nothing of it.
+fn nothing() -> ActError {
+    ActError::Store(crate::store::StoreError::NotDone("nothing was asked".into()))
 }

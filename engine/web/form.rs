@@ -6,7 +6,7 @@ use super::todo::action_title;
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
-use crate::kernel::model::definition::{Action, Ask, Field, Holder};
+use crate::kernel::model::definition::{Action, Ask, By, Field, Holder};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::rules::Rules;
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// A choice of no more options than this is shown whole.
 const RADIOS: usize = 6;
+/// Lines of such a table at most.
+const MOST_ROWS: usize = 200;
 /// Lines of a table that is filled in by hand, beyond those that are filled already.
 const ROWS: usize = 5;
 
@@ -29,6 +31,8 @@ pub struct Form<'a> {
     pub kind: Option<&'a str>,
     pub name: &'a Name,
     pub action: &'a Action,
+    /// The way in which this person does it, where they may: it may ask for more.
+    pub by: Option<&'a By>,
     pub lang: Lang,
 }
 
@@ -40,15 +44,9 @@ impl Form<'_> {
         }
     }
 
-    /// All that is asked, in any of the ways in which the action is done, each once.
+    /// All that is asked of this person.
     fn asks(&self) -> Vec<&Ask> {
-        let mut out: Vec<&Ask> = Vec::new();
-        for ask in self.action.ask.iter().chain(self.action.by.iter().flat_map(|by| &by.ask)) {
-            if !out.iter().any(|known| known.name == ask.name) {
-                out.push(ask);
-            }
-        }
-        out
+        self.action.ask.iter().chain(self.by.iter().flat_map(|by| &by.ask)).collect()
     }
 
     /// The field in which an answer is recorded.
@@ -185,10 +183,10 @@ impl Form<'_> {
     fn rows(&self, name: &str, branch: &Name, typed: Option<&Sheet>) -> Vec<Json> {
         let fields: Vec<(&Name, &Field)> =
             self.rules.setting.workflow.fields_of(Some(branch)).into_iter().flatten().filter(|(_, field)| !field.is_derived()).collect();
-        let filled = (0..).take_while(|no| {
-            typed.is_some_and(|sheet| fields.iter().any(|(field, _)| sheet.text(&format!("{name}.{no}.{field}")).is_some()))
-        });
-        let count = filled.count() + ROWS;
+        let prefix = format!("{name}.");
+        let typed_in = typed.into_iter().flat_map(Sheet::iter).filter(|(_, value)| !value.trim().is_empty());
+        let last = typed_in.filter_map(|(key, _)| key.strip_prefix(&prefix)?.split('.').next()?.parse::<usize>().ok()).max();
+        let count = (last.map_or(0, |last| last.saturating_add(1)).saturating_add(ROWS)).min(MOST_ROWS);
         (0..count)
             .map(|no| {
                 let cells = fields.iter().map(|(field, declared)| {

@@ -51,13 +51,15 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
     let number = number(rules, item);
     let title =
         fields.iter().find(|field| &*field.name == "title" && !field.hidden).map_or_else(|| number.clone(), |field| field.text.clone());
-    let dues = explain::due::explain(rules, item, None);
+    let hidden = look.hidden_branches()?;
+    let is_shown = |branch: Option<u32>| branch.is_none_or(|no| !hidden.contains(&no));
+    let dues: Vec<_> = explain::due::explain(rules, item, None).into_iter().filter(|due| is_shown(due.branch_number)).collect();
     let (running, over): (Vec<_>, Vec<_>) = dues.iter().partition(|due| due.ended.is_none());
     let worst = running.iter().filter(|due| !due.window && due.date.is_some()).min_by_key(|due| due.date);
     let branches: Vec<Json> = item
         .branches
         .iter()
-        .filter(|branch| !branch.cancelled)
+        .filter(|branch| !branch.cancelled && is_shown(Some(branch.no)))
         .map(|branch| {
             let own = running.iter().filter(|due| due.branch_number == Some(branch.no) && due.date.is_some()).min_by_key(|due| due.date);
             Ok(json!({
@@ -90,7 +92,8 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
             "at": notice.mail_ended_at.unwrap_or(notice.not_before).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
         })
     });
-    let done = did.filter(|did| *did <= item.rev).and_then(|did| look.facts.iter().find(|fact| fact.seq == did || fact.seq + 1 > did));
+    let own = |fact: &&Fact| fact.actor.person.as_ref() == Some(&visitor.person);
+    let done = did.and_then(|did| look.facts.iter().filter(own).rfind(|fact| fact.seq <= did));
     let page = json!({
         "item": item.id,
         "number": number,
@@ -111,7 +114,7 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
         "open": open.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
         "near": near.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
         "far": far_groups(look, &far, visitor),
-        "timeline": look.facts.iter().rev().filter(|fact| !is_skipped(fact)).map(|fact| fact_view(look, fact, visitor)).collect::<Vec<_>>(),
+        "timeline": look.facts.iter().rev().filter(|fact| !is_skipped(fact) && is_shown(fact.branch)).map(|fact| fact_view(look, fact, visitor)).collect::<Vec<_>>(),
         "notices": notices.collect::<Vec<_>>(),
         "papers": workflow.forms.iter().filter(|(_, form)| form.of.is_none()).map(|(name, form)| json!({ "to": format!("/items/{}/forms/{}", page::encoded(&item.id), page::encoded(name)), "title": form.title })).collect::<Vec<_>>(),
         "done": done.map(|fact| look.fact_title(fact, lang)),

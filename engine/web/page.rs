@@ -47,7 +47,7 @@ impl Glance {
     fn in_other_lang(&self) -> String {
         let other = if self.lang == Lang::En { "zh-CN" } else { "en" };
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).append_pair("lang", other).finish();
-        format!("{}?{query}", self.path)
+        format!("/{}?{query}", self.path.trim_start_matches('/'))
     }
 }
 

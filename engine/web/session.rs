@@ -4,7 +4,7 @@ use super::Web;
 use super::page::{self, Glance};
 use super::trouble::Trouble;
 use crate::app::App;
-use crate::app::accounts::{NotAccepted, NotSignedIn, SignedIn};
+use crate::app::accounts::{INVITATION, NotAccepted, NotSignedIn, SignedIn};
 use crate::kernel::access::{self, Room};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::model::Name;
@@ -14,6 +14,7 @@ use crate::store::facts::hex;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
@@ -134,11 +135,14 @@ impl Web {
         HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// Goes on as whoever has just signed in.
-    fn enter(&self, signed_in: &SignedIn, to: &str) -> Response {
+    /// Goes on as whoever has just signed in. The session that the browser had before has ended.
+    async fn enter(&self, headers: &HeaderMap, signed_in: &SignedIn, to: &str) -> Result<Response, Trouble> {
+        if let Some(before) = page::cookie(headers, self.cookie()) {
+            self.offices.sign_out(&before).await?;
+        }
         let mut response = Redirect::to(to).into_response();
         response.headers_mut().append(header::SET_COOKIE, self.set_cookie(&signed_in.token, false));
-        response
+        Ok(response)
     }
 }
 
@@ -222,16 +226,19 @@ fn is_ours(headers: &HeaderMap, origin: Option<&str>) -> bool {
     }
 }
 
-/// Where to go after signing in: a page of ours.
-fn way_back(back: Option<&str>) -> &str {
-    back.filter(|back| back.starts_with('/') && !back.starts_with("//") && !back.contains(['\\', '\n', '\r'])).unwrap_or("/")
+/// Where to go after signing in: a page of ours, by an address that every reader of addresses takes for one.
+fn way_back(back: Option<&str>) -> String {
+    let is_plain = |back: &&str| back.chars().all(|c| c.is_ascii_graphic() && c != '\\') && !back.starts_with("//");
+    let parsed = back.filter(is_plain).and_then(|back| back.parse::<PathAndQuery>().ok());
+    parsed.map(|back| back.to_string()).filter(|back| back.starts_with('/')).unwrap_or_else(|| "/".to_string())
 }
 
 /// The door.
 pub async fn door(State(web): State<Arc<Web>>, request: Request) -> Result<Response, Trouble> {
     let glance = Glance::at(request.headers(), request.uri());
     let back = page::query(request.uri(), "back").unwrap_or_default();
-    show_door(&web, &glance, StatusCode::OK, "", "", &back).await
+    let over = page::query(request.uri(), "over").map(|_| say(glance.lang, "web.door.over", &[])).unwrap_or_default();
+    show_door(&web, &glance, StatusCode::OK, &over, "", &back).await
 }
 
 async fn show_door(web: &Web, glance: &Glance, status: StatusCode, says: &str, login: &str, back: &str) -> Result<Response, Trouble> {
@@ -259,7 +266,7 @@ pub async fn sign_in(State(web): State<Arc<Web>>, headers: HeaderMap, Posted(she
     let (login, back) = (sheet.text("login").unwrap_or_default(), sheet.text("back"));
     let password = sheet.iter().find(|(name, _)| *name == "password").map(|(_, value)| value).unwrap_or_default();
     let no = match web.offices.sign_in(&web.policy, login, password, None).await {
-        Ok(signed_in) => return Ok(web.enter(&signed_in, way_back(back))),
+        Ok(signed_in) => return web.enter(&headers, &signed_in, &way_back(back)).await,
         Err(no) => no,
     };
     let (status, says) = match no {
@@ -275,14 +282,14 @@ pub async fn sign_in(State(web): State<Arc<Web>>, headers: HeaderMap, Posted(she
 }
 
 /// Signs in as whoever stands on the list of an open house.
-pub async fn sign_in_as(State(web): State<Arc<Web>>, Posted(sheet): Posted) -> Result<Response, Trouble> {
+pub async fn sign_in_as(State(web): State<Arc<Web>>, headers: HeaderMap, Posted(sheet): Posted) -> Result<Response, Trouble> {
     if !web.open_house {
         return Err(Trouble::not_found());
     }
     let app = web.app().await?;
     let person = sheet.text("person").and_then(|person| app.person(person)).ok_or_else(Trouble::not_found)?;
     let signed_in = web.offices.begin_session(&web.jurisdiction, &person, "open house", None).await?;
-    Ok(web.enter(&signed_in, way_back(sheet.text("back"))))
+    web.enter(&headers, &signed_in, &way_back(sheet.text("back"))).await
 }
 
 pub async fn sign_out(State(web): State<Arc<Web>>, headers: HeaderMap, Sent(..): Sent) -> Result<Response, Trouble> {
@@ -297,7 +304,16 @@ pub async fn sign_out(State(web): State<Arc<Web>>, headers: HeaderMap, Sent(..):
 /// The page behind the link of an invitation. Looking at it changes nothing: scanners of mail open every link.
 pub async fn invited(State(web): State<Arc<Web>>, Path(token): Path<String>, request: Request) -> Result<Response, Trouble> {
     let glance = Glance::at(request.headers(), request.uri());
+    is_good(&web, &token).await?;
     show_invited(&web, &glance, StatusCode::OK, &token, "")
+}
+
+/// A link that was used, or is late, says so before anybody thinks of a password.
+async fn is_good(web: &Web, token: &str) -> Result<(), Trouble> {
+    match web.offices.find_link(token, INVITATION).await? {
+        Some(_) => Ok(()),
+        None => Err(Trouble::of(StatusCode::GONE, "link_over")),
+    }
 }
 
 fn show_invited(web: &Web, glance: &Glance, status: StatusCode, token: &str, says: &str) -> Result<Response, Trouble> {
@@ -321,12 +337,13 @@ pub async fn accept(
     let glance = Glance::at(&headers, &"/welcome".parse().unwrap_or_default());
     let typed = |name: &str| sheet.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()).unwrap_or_default();
     let (password, again) = (typed("password"), typed("again"));
+    is_good(&web, &token).await?;
     let no = |says: String| show_invited(&web, &glance, StatusCode::UNPROCESSABLE_ENTITY, &token, &says);
     if password != again {
         return no(say(glance.lang, "web.welcome.differ", &[]));
     }
     match web.offices.accept_invitation(&web.policy, &token, &password).await {
-        Ok(signed_in) => Ok(web.enter(&signed_in, "/")),
+        Ok(signed_in) => web.enter(&headers, &signed_in, "/").await,
         Err(NotAccepted::Link) => Err(Trouble::of(StatusCode::GONE, "link_over")),
         Err(NotAccepted::Weak(why)) => {
             no(say(glance.lang, &format!("account.weak.{}", why.word()), &[("least", &web.policy.shortest_password.to_string())]))

@@ -23,7 +23,7 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
     let (state, now) = (web.pulse.state(), web.offices.now());
     let moment = |at: Instant| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
     let troubles = web.pulse.troubles(now);
-    let checks = check_up(&web.offices.store, Some(&web.jurisdiction), now).await?;
+    let checks = check_up(&web.offices.store, Some(visitor.app.store.jurisdiction()), now).await?;
     let checks = checks.iter().map(|check| {
         let (sentence, todo) = check.sentences(zone, lang);
         let level = match check.level {

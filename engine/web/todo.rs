@@ -75,7 +75,11 @@ fn row(duty: &Duty, lang: Lang) -> Json {
         "role": duty.role,
         "light": duty.due.as_ref().map(|due| deadline::light(due, item.today, lang)),
         "due": duty.due.as_ref().map(|due| json!({ "title": due.title, "date": due.date.map(|date| date.to_string()), "provisional": due.provisional })),
-        "next": duty.next.as_ref().map(|action| json!({ "to": action_path(&item.id, action, duty.task), "title": action_title(rules, branch.map(|branch| &*branch.kind), action, lang) })),
+        "next": duty.next.as_ref().map(|action| match duty.open {
+            1 => json!({ "to": action_path(&item.id, action, duty.task), "title": action_title(rules, branch.map(|branch| &*branch.kind), action, lang) }),
+            // Which of several it will be is to be decided first.
+            count => json!({ "to": format!("/items/{}", super::page::encoded(&item.id)), "title": say(lang, "web.todo.several", &[("count", &count.to_string())]) }),
+        }),
         "none": say(lang, "web.todo.no_step", &[]),
     })
 }

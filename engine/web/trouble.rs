@@ -143,16 +143,31 @@ impl IntoResponse for Trouble {
     }
 }
 
+/// A refusal of the framework's own, in a line of plain text.
+fn is_plain(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    response.status().is_client_error() && kind.starts_with("text/plain")
+}
+
 /// Makes a page of what is not as it was asked.
 pub async fn speak(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let asked = request.method() == Method::GET;
-    let mut response = next.run(request).await;
-    let Some(trouble) = response.extensions_mut().remove::<Trouble>() else { return response };
+    // No database keeps it, and no text has it.
+    let nul = uri.to_string().to_ascii_lowercase().contains("%00");
+    let mut response = if nul { Trouble::not_found().into_response() } else { next.run(request).await };
+    let trouble = match response.extensions_mut().remove::<Trouble>() {
+        Some(trouble) => trouble,
+        // An address or a query that cannot be read: it is told in words, as everything is.
+        None if is_plain(&response) => Trouble::of(StatusCode::BAD_REQUEST, "bad_address"),
+        None => return response,
+    };
     if matches!(trouble.says, Says::Door) {
-        // What was being sent cannot be sent again by itself: it begins at its own page, and after signing in the form is there again.
+        // The page of a form has the same address as the form is sent to, so one begins there again. What was typed has not arrived
+        // anywhere: the browser has it one page back.
         let back = uri.to_string();
-        let back = if asked && back != "/" { format!("?back={}", page::encoded(&back)) } else { String::new() };
+        let over = if asked { "" } else { "&over=1" };
+        let back = if back == "/" { String::new() } else { format!("?back={}{over}", page::encoded(&back)) };
         return Redirect::to(&format!("/sign-in{back}")).into_response();
     }
     let glance = Glance::at(&headers, &uri);

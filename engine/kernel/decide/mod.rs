@@ -25,7 +25,7 @@ use crate::kernel::derive::{fold, roles};
 use crate::kernel::model::Name;
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::{Decision, Refusal, RefusalCode};
-use crate::kernel::model::definition::{Action, FieldRef, Freeze, Who, WhoCase};
+use crate::kernel::model::definition::{Action, By, FieldRef, Freeze, Who, WhoCase};
 use crate::kernel::model::fact::{Actor, Cause, Fact};
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Fields;
@@ -190,23 +190,36 @@ pub fn rule_of(rules: &Rules, item: Option<&Item>, fact: &Fact) -> Name {
     }
 }
 
-/// What a person may begin: actions that make an item, by a role that is theirs already, or that what they hand in may make theirs.
-pub fn begins(rules: &Rules, person: &Name, today: Date) -> Result<Vec<Name>, EvalError> {
+/// What a person may begin, and in which way: actions that make an item, by a role that is theirs already, or that what they hand in may
+/// make theirs.
+pub fn begins<'r>(rules: &'r Rules, person: &Name, today: Date) -> Result<Vec<(&'r Name, &'r Action, &'r By)>, EvalError> {
     let workflow = &rules.setting.workflow;
     let blank = Arc::new(fold::begin(rules, &Name::default(), today, today));
     let mut out = Vec::new();
     for (name, action) in workflow.actions.iter().filter(|(_, action)| action.creates) {
+        let mut way = None;
         for by in &action.by {
-            let asked = |field: &FieldRef| action.ask.iter().any(|ask| ask.records == Some(field.of) && ask.name == field.field);
-            let handed_in = |case: &WhoCase| matches!(&case.who, Who::Person(field) if asked(field));
-            let may_become = workflow.roles.get(&by.role).is_some_and(|role| role.who.iter().any(handed_in));
-            if may_become || roles::holds(rules, &blank, &by.role, None, person, today)? {
-                out.push(name.clone());
+            if roles::holds(rules, &blank, &by.role, None, person, today)? {
+                way = Some(by);
                 break;
             }
         }
+        let asked = |field: &FieldRef| action.ask.iter().any(|ask| ask.records == Some(field.of) && ask.name == field.field);
+        let handed_in = |case: &WhoCase| matches!(&case.who, Who::Person(field) if asked(field));
+        let may_become = |by: &&By| workflow.roles.get(&by.role).is_some_and(|role| role.who.iter().any(handed_in));
+        out.extend(way.or_else(|| action.by.iter().find(may_become)).map(|by| (name, action, by)));
     }
     Ok(out)
+}
+
+/// Why a person may not do an action as things stand, as far as can be said without the input; on a branch that has ended, too.
+pub fn refusal_of(rules: &Rules, item: &Arc<Item>, name: &Name, action: &Action, task: Option<u32>, person: &Name) -> Option<Refusal> {
+    offer(rules, item, name, action, task, person, item.today).err()
+}
+
+/// In which way a person would do an action: the first that is open to them.
+pub fn way<'r>(rules: &Rules, item: &Arc<Item>, name: &Name, action: &'r Action, task: Option<u32>, person: &Name) -> Option<&'r By> {
+    who::may(rules, item, name, action, task, person, item.today).ok().map(|(by, _)| by)
 }
 
 /// Every action that a person could think of now, with the reason of each that is refused. What depends on input is asked at sending.
