@@ -106,6 +106,10 @@ pub(super) enum Texts {
 }
 
 impl Texts {
+    pub fn is_packed(&self) -> bool {
+        matches!(self, Texts::Packed { .. })
+    }
+
     fn plain(&self) -> &[String] {
         match self {
             Texts::Plain(texts) => texts,

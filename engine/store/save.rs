@@ -555,14 +555,24 @@ fn number<N: std::str::FromStr + Default>(text: &str) -> N {
     text.parse().unwrap_or_default()
 }
 
-/// Writes all rows, one statement for each table; when they are many, slice by slice.
+/// Writes all rows, one statement for each table; those of a long list slice by slice, all its items first: a server finds the item of a
+/// fact by whichever index it takes for the best when it is asked for the first time.
 async fn put(connection: &mut Connection, here: &str, rows: Rows<'_>, count: &mut u64) -> Result<(), sqlx::Error> {
     let (mut slice, mut reader) = (Slice::default(), Reader::default());
-    for chained in &rows.saves {
-        if slice.size >= SLICE {
+    let is_long = rows.saves.iter().any(|chained| chained.save.texts.is_packed());
+    // When an item is saved twice, its last row counts.
+    let last: HashMap<&str, usize> = rows.saves.iter().zip(0..).map(|(chained, place)| (chained.save.item.as_str(), place)).collect();
+    for (chained, _) in rows.saves.iter().zip(0..).filter(|(chained, place)| last.get(chained.save.item.as_str()) == Some(place)) {
+        slice.add_item(chained, &reader.read(&chained.save.texts));
+        if is_long && slice.size >= SLICE {
             run(connection, here, std::mem::take(&mut slice).batches(), count).await?;
         }
-        slice.add(chained, &reader.read(&chained.save.texts));
+    }
+    for chained in &rows.saves {
+        slice.add_rest(chained, &reader.read(&chained.save.texts));
+        if is_long && slice.size >= SLICE {
+            run(connection, here, std::mem::take(&mut slice).batches(), count).await?;
+        }
     }
     let held = rows.unique.into_iter().flat_map(|((item, _), keys)| keys.into_iter().map(move |key| (key, item.clone())));
     let unique: Vec<_> = held.map(|((workflow, field, value), item)| (workflow, field, value, item)).collect();
@@ -588,13 +598,13 @@ async fn run(connection: &mut Connection, here: &str, batches: Batches, count: &
     dialect::run_batches(connection, here, batches).await
 }
 
-/// So many bytes are handed to the database at once. It reads and holds all of them before it writes the first.
+/// So many bytes of a long list are handed to the database at once. It reads and holds all of them before it writes the first.
 const SLICE: usize = 1 << 20;
 
 /// Rows of some decisions.
 #[derive(Default)]
 struct Slice<'a> {
-    /// By id: when an item is saved twice, its last row counts.
+    /// By id, the order in which everybody takes them.
     items: BTreeMap<&'a str, String>,
     facts: Vec<String>,
     notices: Vec<String>,
@@ -604,15 +614,19 @@ struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    fn add(&mut self, Chained { save, hashes, head }: &Chained<'a>, texts: &[&str]) {
-        let ending = |row: &str, hash: &str| format!("{row},\"{hash}\"]");
-        let (item, rest) = texts.split_first().unwrap_or((&"[", &[]));
-        let (facts, notices) = rest.split_at(hashes.len());
-        self.items.insert(&save.item, ending(item, head));
+    fn add_item(&mut self, chained: &Chained<'a>, texts: &[&str]) {
+        let row = ending(texts.first().unwrap_or(&"["), &chained.head);
+        self.size += row.len();
+        self.items.insert(&chained.save.item, row);
+    }
+
+    /// Its facts, notices and command.
+    fn add_rest(&mut self, Chained { save, hashes, .. }: &Chained<'a>, texts: &[&str]) {
+        let (facts, notices) = texts.get(1..).unwrap_or_default().split_at(hashes.len());
         self.facts.extend(facts.iter().zip(hashes).map(|(row, hash)| ending(row, hash)));
         self.notices.extend(notices.iter().map(|row| row.to_string()));
         self.commands.extend(save.command.as_ref().map(|command| (command, save.item.as_str(), save.at)));
-        self.size += texts.iter().map(|text| text.len()).sum::<usize>();
+        self.size += facts.iter().chain(notices).map(|text| text.len()).sum::<usize>();
     }
 
     fn batches(self) -> Batches {
@@ -628,4 +642,9 @@ impl<'a> Slice<'a> {
             (statements::COMMAND_PUT, commands.len(), batch(&commands)),
         ]
     }
+}
+
+/// A row, with the hash that it ends with.
+fn ending(row: &str, hash: &str) -> String {
+    format!("{row},\"{hash}\"]")
 }
