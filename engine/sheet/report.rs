@@ -305,7 +305,7 @@ impl Forms {
             Cell::YesNo(_) => drop(sheet.write_string_with_format(row, place, cell.text(lang), &of(&self.centred))?),
             // Numbers of items stay the texts that they are.
             Cell::Text(_) | Cell::Several(_) => {
-                drop(sheet.write_string_with_format(row, place, in_a_cell(&cell.text(lang)), &of(&self.text))?)
+                sheet.write_string_with_format(row, place, in_a_cell(&cell.text(lang)), &of(&self.text))?;
             }
             Cell::Empty => drop(sheet.write_blank(row, place, &of(&self.text))?),
         }
