@@ -411,6 +411,8 @@ async fn wake_ups_come_in_their_order_and_only_when_due(ground: Ground) {
     assert!(store.keep_derived(derived("s4")).await.expect("writes"));
     assert!(!store.keep_derived(derived("s2")).await.expect("writes"), "it has moved");
     let row = store.listed("s4").await.expect("reads").expect("is there");
+    let of_many = store.listed_of(&["s4", "nothing", "s4"]).await.expect("reads");
+    assert_eq!(of_many.into_iter().collect::<Vec<_>>(), [("s4".to_string(), row.clone())], "asked for together, each once");
     assert_eq!((row.title.as_str(), row.rules_rev, row.changed_at), ("as it is now", 2, at(4)));
     assert_eq!(due(9, 10).await, ["s4"]);
     assert_eq!(store.stale(2, 10).await.expect("reads").len(), 3);

@@ -2,7 +2,7 @@
 
 use super::office::{Office, Stop, via, wait_for};
 use super::{Context, exit, secret, table};
-use crate::app::accounts::{AccountRow, By, Invitation};
+use crate::app::accounts::{By, Invitation};
 use crate::app::{AccountEnd, AccountNo, AccountWish, Wished};
 use crate::kernel::model::Name;
 use crate::kernel::words::{Lang, say};
@@ -77,7 +77,7 @@ async fn list(office: &Office, context: &Context) -> anyhow::Result<i32> {
     if context.json {
         let rows = accounts.iter().map(|row| {
             json!({
-                "person": row.person, "login": row.login, "standing": standing(row).0, "password_at": row.password_at,
+                "person": row.person, "login": row.login, "standing": row.standing().0, "password_at": row.password_at,
                 "disabled_at": row.disabled_at, "locked_until": row.locked_until, "invited_until": row.invited_until,
                 "created_at": row.created_at,
             })
@@ -89,7 +89,7 @@ async fn list(office: &Office, context: &Context) -> anyhow::Result<i32> {
     let zone = rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
     let rows = accounts.iter().map(|row| {
         let title = rules.directory.persons.get(row.person.as_str()).map(|person| person.title.clone());
-        let (word, at) = standing(row);
+        let (word, at) = row.standing();
         let at = at.map(|at| table::moment(at, zone)).unwrap_or_default();
         let left = if title.is_none() { say(lang, "account.left", &[]) } else { String::new() };
         [row.person.clone(), title.unwrap_or_default(), row.login.clone(), say(lang, &format!("account.is.{word}"), &[("at", &at)]), left]
@@ -98,17 +98,6 @@ async fn list(office: &Office, context: &Context) -> anyhow::Result<i32> {
     let key = if accounts.is_empty() { "account.none" } else { "account.count" };
     anstream::eprintln!("{}", say(lang, key, &[("count", &accounts.len().to_string())]));
     Ok(exit::DONE)
-}
-
-/// How an account stands, and since or until when.
-fn standing(row: &AccountRow) -> (&'static str, Option<crate::kernel::time::Instant>) {
-    match row {
-        AccountRow { disabled_at: Some(at), .. } => ("disabled", Some(*at)),
-        AccountRow { locked_until: Some(until), .. } => ("locked", Some(*until)),
-        AccountRow { has_password: true, password_at, .. } => ("open", *password_at),
-        AccountRow { invited_until: Some(until), .. } => ("invited", Some(*until)),
-        _ => ("not_invited", None),
-    }
 }
 
 async fn change(office: &Office, person: Name, what: Wished, context: &Context) -> anyhow::Result<i32> {

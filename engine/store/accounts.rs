@@ -43,6 +43,19 @@ pub struct AccountRow {
     pub invited_until: Option<Instant>,
 }
 
+impl AccountRow {
+    /// How it stands, in a word of the catalogue, and since or until when.
+    pub fn standing(&self) -> (&'static str, Option<Instant>) {
+        match self {
+            AccountRow { disabled_at: Some(at), .. } => ("disabled", Some(*at)),
+            AccountRow { locked_until: Some(until), .. } => ("locked", Some(*until)),
+            AccountRow { has_password: true, password_at, .. } => ("open", *password_at),
+            AccountRow { invited_until: Some(until), .. } => ("invited", Some(*until)),
+            _ => ("not_invited", None),
+        }
+    }
+}
+
 /// What signing in is checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

@@ -95,6 +95,18 @@ impl Store {
         row.map(listed).transpose()
     }
 
+    /// The lines of items, asked for together; what is not there is left out.
+    pub async fn listed_of(&self, ids: &[&str]) -> Result<HashMap<String, Listed>, StoreError> {
+        if let Some(model) = self.model().await? {
+            let lines = ids.iter().map(|id| model.listed(id)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(lines.into_iter().flatten().map(|line| (line.id.clone(), line)).collect());
+        }
+        let ids: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+        let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_ROWS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        rows.into_iter().map(|row| listed(row).map(|line| (line.id.clone(), line))).collect()
+    }
+
     /// At most `limit` items in the order of their ids.
     pub async fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Listed>, StoreError> {
         if let Some(model) = self.model().await? {

@@ -93,6 +93,8 @@ statements! {
         where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
         order by id limit $6";
+    ITEM_ROWS = "select i.id, i.workflow, i.rev, i.state, i.title, i.ended_on, i.flag, i.due_on, i.fields, i.dues, i.wake_at, i.quarantine, i.changed_at, i.rules_rev
+        from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     ITEM_REVS = "select i.id, i.rev from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";
     ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";

@@ -6,7 +6,6 @@ use super::session::{Sent, Visitor};
 use super::trouble::Trouble;
 use crate::app::accounts::{AccountRow, By, NotInvited};
 use crate::kernel::access::{self, Room};
-use crate::kernel::time::Instant;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -19,17 +18,6 @@ use std::sync::Arc;
 const MOST: usize = 100;
 /// Entries of the trail on a page.
 const ROWS: u32 = 100;
-
-/// How an account stands, and since or until when.
-fn standing(row: &AccountRow) -> (&'static str, Option<Instant>) {
-    match row {
-        AccountRow { disabled_at: Some(at), .. } => ("disabled", Some(*at)),
-        AccountRow { locked_until: Some(until), .. } => ("locked", Some(*until)),
-        AccountRow { has_password: true, password_at, .. } => ("open", *password_at),
-        AccountRow { invited_until: Some(until), .. } => ("invited", Some(*until)),
-        _ => ("not_invited", None),
-    }
-}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -59,7 +47,7 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
             return None;
         }
         let account = accounts.get(&**id);
-        let (word, at) = account.map_or(("none", None), standing);
+        let (word, at) = account.map_or(("none", None), AccountRow::standing);
         Some(json!({
             "person": id,
             "name": person.title,

@@ -107,7 +107,7 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let title_field =
         look.fields(visitor.lang())?.into_iter().find(|field| &*field.name == "title" && !field.hidden).map(|field| field.text);
     let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev });
-    fill(web, visitor, rules, &form, &to, closed.as_ref(), &checks, about, back)
+    fill(web, visitor, &form, Around { to: &to, closed: closed.as_ref(), checks: &checks, about, back })
 }
 
 /// Each condition of an action that is not open, and whether it holds.
@@ -131,18 +131,18 @@ fn checks(look: &Look, visitor: &Visitor, name: &Name, task: Option<u32>) -> Res
         .collect())
 }
 
-#[allow(clippy::too_many_arguments)]
-fn fill(
-    web: &Web,
-    visitor: &Visitor,
-    rules: &Rules,
-    form: &Form,
-    to: &str,
-    closed: Option<&Refusal>,
-    checks: &[Json],
+/// What stands on a form's page beside the form.
+struct Around<'a> {
+    /// Where it is sent.
+    to: &'a str,
+    /// Why it is not open, and each condition of it.
+    closed: Option<&'a Refusal>,
+    checks: &'a [Json],
     about: Json,
-    back: Option<Back>,
-) -> Result<Response, Trouble> {
+    back: Option<Back<'a>>,
+}
+
+fn fill(web: &Web, visitor: &Visitor, form: &Form, Around { to, closed, checks, about, back }: Around) -> Result<Response, Trouble> {
     let lang = visitor.lang();
     let title = form.title();
     // A form that was taken, changed and sent again is another wish.
@@ -152,7 +152,7 @@ fn fill(
     let wrong: BTreeMap<String, String> = at.clone().zip(says.clone()).into_iter().collect();
     let sheet = back.as_ref().map(|back| back.sheet);
     let (persons, units) = form.names();
-    let directory = &rules.setting.directory;
+    let directory = &form.rules.setting.directory;
     let page = json!({
         "action": title,
         "to": to,
@@ -215,20 +215,28 @@ pub async fn act(
     command.branch = on.branch.map(BranchAddress::No);
     command.input = form.read(&sheet);
     command.seen_rev = sheet.text("rev").and_then(|rev| rev.parse().ok());
-    let no = match day(&sheet, &mut command) {
-        Ok(()) => match visitor.app.act(&command).await {
-            Ok(done) => {
-                web.pulse.wake();
-                return Ok(Redirect::to(&format!("/items/{}?did={}", page::encoded(&done.item), done.rev)).into_response());
-            }
-            Err(ActError::Refused(no)) => *no,
-            Err(error) => return Err(error.into()),
-        },
+    let no = match carry_out(&web, &visitor, &sheet, command).await? {
+        Ok(page) => return Ok(page),
         Err(no) => no,
     };
     // It may have moved since: the form is made of what is there now.
     let look = self::look(&visitor, &id).await?;
     show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: &no }))
+}
+
+/// Does what a form asks for, on the day that it names, and goes on to the item; or tells why not.
+async fn carry_out(web: &Web, visitor: &Visitor, sheet: &Sheet, mut command: Command) -> Result<Result<Response, Refusal>, Trouble> {
+    if let Err(no) = day(sheet, &mut command) {
+        return Ok(Err(no));
+    }
+    match visitor.app.act(&command).await {
+        Ok(done) => {
+            web.pulse.wake();
+            Ok(Ok(Redirect::to(&format!("/items/{}?did={}", page::encoded(&done.item), done.rev)).into_response()))
+        }
+        Err(ActError::Refused(no)) => Ok(Err(*no)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a form sent, as a command without its input.
@@ -306,7 +314,7 @@ fn show_blank(
     let form = Form { rules, item: None, task: None, kind: None, name: &action.records_as, action, by: Some(by), lang: visitor.lang() };
     let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
     let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null });
-    fill(web, visitor, rules, &form, &to, None, &[], about, back)
+    fill(web, visitor, &form, Around { to: &to, closed: None, checks: &[], about, back })
 }
 
 /// Makes an item.
@@ -331,15 +339,8 @@ pub async fn create(
     let digest = hex(&Sha256::digest(format!("{}\n{}", visitor.person, command.id)));
     command.item = format!("w{}", digest.get(..16).unwrap_or_default()).into();
     command.input = form.read(&sheet);
-    let no = match day(&sheet, &mut command) {
-        Ok(()) => match visitor.app.act(&command).await {
-            Ok(done) => {
-                web.pulse.wake();
-                return Ok(Redirect::to(&format!("/items/{}?did={}", page::encoded(&done.item), done.rev)).into_response());
-            }
-            Err(ActError::Refused(no)) => *no,
-            Err(error) => return Err(error.into()),
-        },
+    let no = match carry_out(&web, &visitor, &sheet, command).await? {
+        Ok(page) => return Ok(page),
         Err(no) => no,
     };
     show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: &no }))

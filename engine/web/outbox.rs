@@ -112,12 +112,13 @@ pub async fn told(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
     found.truncate(ROWS);
     let next = found.last().filter(|_| more).map(|(_, last)| format!("/told?after={}", page::encoded(&OutboxPlace::of(last).to_string())));
     let rules = visitor.app.rules();
-    let mut rows = Vec::with_capacity(found.len());
-    for (item, notice) in &found {
-        let Some(mut row) = row(&rules, item, notice, visitor.lang()) else { continue };
-        row["about"] = json!(visitor.app.store.listed(item).await?.map(|item| item.title));
-        rows.push(row);
-    }
+    let items = visitor.app.store.listed_of(&found.iter().map(|(item, _)| item.as_str()).collect::<Vec<_>>()).await?;
+    let rows = found.iter().filter_map(|(item, notice)| {
+        let mut row = row(&rules, item, notice, visitor.lang())?;
+        row["about"] = json!(items.get(item).map(|item| &item.title));
+        Some(row)
+    });
+    let rows: Vec<Json> = rows.collect();
     visitor.page(&web, "told.html", &visitor.say("web.way.told", &[]), json!({ "rows": rows, "next": next }))
 }
 

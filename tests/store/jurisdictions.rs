@@ -213,6 +213,7 @@ async fn what_was_there_before_stays(ground: Ground) {
     assert_eq!(store.everywhere().stale(10, &[]).await.expect("reads"), [LOCAL], "derived again, as nobody knows under what it was");
     assert_eq!(store.holders_of(&[("suggestion", "number", "1")]).await.expect("reads"), [Some("s1".to_string())]);
     assert!(store.of("east").listed("s1").await.expect("reads").is_none());
+    assert!(store.of("east").listed_of(&["s1"]).await.expect("reads").is_empty());
     create(&store, "s2").await;
     // A fact still needs its item.
     let orphan = Accepted { notices: vec![notice("nowhere", "n9")], ..accepted(1, rung(1)) };
