@@ -5,6 +5,7 @@ use crate::support::rule_set::files_of;
 use duban::cli::problems;
 use duban::cli::test::stories;
 use duban::kernel::check;
+use duban::kernel::derive::hands;
 use duban::kernel::model::directory::{Dated, Directory};
 use duban::kernel::time::Date;
 use duban::kernel::words::Lang;
@@ -165,4 +166,35 @@ fn what_does_not_hold_together_is_told() {
             found.iter().map(|problem| format!("{} {}{}", problem.code, said(problem, ""), said(problem, ".help"))).collect();
         assert!(told.iter().any(|line| line.starts_with(code) && line.contains(part)), "no {code} with `{part}` in {told:#?}");
     }
+}
+
+/// The same keys lead to other persons as the directory goes on living.
+#[test]
+fn the_keys_of_hands_follow_the_directory() {
+    let (set, problems) = check::load(&files(DIRECTORY));
+    let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    let of_duties = |person: &str, on: &str| {
+        let now = format!("{on}T04:00:00Z").parse().unwrap();
+        let keys = hands::keys_of(&set, person, now);
+        keys.into_iter().filter(|key| key.contains(" of ")).collect::<Vec<_>>().join(", ")
+    };
+    for (person, on, keys) in [
+        ("sun", "2026-03-15", "officer of roads"),
+        // Merged: what names either unit goes to whoever is there, and Sun is not before the 26th.
+        ("qian", "2026-03-16", "officer of parks, officer of roads"),
+        ("sun", "2026-03-16", ""),
+        ("sun", "2026-03-26", "officer of parks, officer of roads"),
+        ("qian", "2026-03-26", ""),
+        ("zhou", "2026-03-15", "head of committee of parks, head of committee of roads"),
+        ("zhou", "2026-04-01", ""),
+        ("wu", "2026-03-31", ""),
+        ("wu", "2026-04-01", "head of committee of parks, head of committee of roads"),
+        ("ma", "2026-04-19", ""),
+        ("ma", "2026-04-20", "head of committee of parks, head of committee of roads"),
+        ("nobody", "2026-04-20", ""),
+    ] {
+        assert_eq!(of_duties(person, on), keys, "{person} on {on}");
+    }
+    let groups = hands::keys_of(&set, "li", "2026-03-15T04:00:00Z".parse().unwrap());
+    assert!(groups.contains("group office") && groups.contains("person li"), "{groups:?}");
 }

@@ -5,7 +5,7 @@ use crate::support::rule_set::files_of;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use duban::kernel::check;
 use duban::kernel::derive::{self, days, past};
-use duban::kernel::derive::{fold, roles};
+use duban::kernel::derive::{fold, hands, roles};
 use duban::kernel::model::Name;
 use duban::kernel::model::command::Command;
 use duban::kernel::model::definition::NoticeKind;
@@ -156,6 +156,31 @@ fn two_years_run_without_a_refusal_and_the_figures_come_out() {
     assert_eq!((after_a_year.rows[0].count, after_a_year.total, after_a_year.share), (113, 171, Some(6608)));
 
     a_series_says_of_each_day_what_a_report_of_that_day_says(&world);
+    whoever_has_an_item_in_their_hands_is_led_to_it(&world);
+}
+
+/// Through the keys of hands everybody comes to whatever is in their hands, also as a stand-in, and by far not to everything.
+fn whoever_has_an_item_in_their_hands_is_led_to_it(world: &World) {
+    let directory = &RULE_SET.directory;
+    let (mut led, mut held, mut all) = (0, 0, 0);
+    for moment in ["2024-04-10T04:00:00Z", "2024-09-30T04:00:00Z", "2025-12-31T04:00:00Z"] {
+        let now: Instant = moment.parse().unwrap();
+        let today = now.date_naive();
+        let keys_of: Vec<_> = directory.persons.keys().map(|person| (person, hands::keys_of(&RULE_SET, person, now))).collect();
+        for (id, kept) in world.items.iter().step_by(5) {
+            let then = past::as_of(&kept.facts, today, None);
+            let Some(item) = derive::derive(&world.rules, id, &then, today).unwrap() else { continue };
+            let keys = hands::keys(&world.rules, &item);
+            for (person, keys_of) in &keys_of {
+                let mut owners = roles::owners(&world.rules, &item).into_iter();
+                let holds = owners.any(|(role, task)| roles::holds(&world.rules, &item, role, task, person, today).unwrap());
+                let is_led = keys.iter().any(|key| keys_of.contains(key));
+                assert!(is_led || !holds, "{person} is not led to {id} by {keys:?}");
+                (led, held, all) = (led + u32::from(is_led), held + u32::from(holds), all + 1);
+            }
+        }
+    }
+    assert!(held > 100 && led < held * 3 && led * 10 < all, "{held} of {all} hold something, {led} are led to something");
 }
 
 fn a_series_says_of_each_day_what_a_report_of_that_day_says(world: &World) {

@@ -1,5 +1,6 @@
 //! What lists show of an item, derived from it in one place; `doctor` derives it again and compares.
 
+use crate::kernel::derive::hands;
 use crate::kernel::model::definition::Field;
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::{Fields, Type, Value};
@@ -31,6 +32,7 @@ pub fn of(rules: &Rules, item: &Item) -> Caches {
         search: search(rules, &item.id, &shown),
         fields: json(&shown),
         dues: json(&dues),
+        hands: hands::keys(rules, item).into_iter().collect(),
     }
 }
 

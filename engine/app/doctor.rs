@@ -239,13 +239,14 @@ impl App {
             }
             Err(error) => return Err(error),
         };
-        findings.extend(self.judge(id, &Record { row, facts: recorded.facts, notices })?);
+        let hands = self.store.hands_of(id).await?;
+        findings.extend(self.judge(id, &Record { row, facts: recorded.facts, notices, hands })?);
         Ok(findings)
     }
 
     /// Whether caches, wake-up and notices are what the facts say.
     fn judge(&self, id: &str, record: &Record) -> Result<Vec<Finding>, StoreError> {
-        let Record { row, facts, notices } = record;
+        let Record { row, facts, notices, hands } = record;
         let mut findings = Vec::new();
         let mut find = |what: String| findings.push(Finding { item: id.to_string(), what });
         let mut causes = HashSet::new();
@@ -263,7 +264,10 @@ impl App {
             // What was derived under an earlier revision is about to be derived again; history owes nothing.
             Ok(Some(_)) if row.rules_rev < self.in_use().revision || row.rules_rev == items::HISTORIC => {}
             Ok(Some((caches, wake_at))) => {
+                let in_hands = caches.hands_text();
                 let stored = [
+                    ("hands", hands.told.clone(), in_hands.clone()),
+                    ("rows of the hands", hands.rows.clone(), in_hands),
                     ("state", row.state.clone(), caches.state),
                     ("title", row.title.clone(), caches.title),
                     ("end", format!("{:?}", row.ended_on), format!("{:?}", caches.ended_on)),

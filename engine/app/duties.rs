@@ -4,7 +4,7 @@ use super::{App, LoadError, contained};
 use crate::kernel::access;
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide;
-use crate::kernel::derive::{self, roles};
+use crate::kernel::derive::{self, hands, roles};
 use crate::kernel::explain::due::{self, DueExplained};
 use crate::kernel::model::Name;
 use crate::kernel::model::item::Item;
@@ -38,14 +38,27 @@ pub struct Duty {
 impl App {
     /// All that waits for a person, the most urgent first.
     pub async fn duties(&self, person: &Name) -> Result<Vec<Duty>, LoadError> {
+        Ok(self.first_duties(person, u32::MAX).await?.0)
+    }
+
+    /// What waits for a person in the items that are most urgent, at most so many of them; and how many other items there may be.
+    pub async fn first_duties(&self, person: &Name, most: u32) -> Result<(Vec<Duty>, u64), LoadError> {
+        let now = self.now();
+        let keys = hands::keys_of(&self.rules(), person, now);
+        let (ids, all) = self.store.in_hands(&keys, most).await?;
         let mut out = Vec::new();
-        self.each_open(|title, rules, item| {
-            out.extend(of_item(rules, item, title, person)?);
-            Ok(())
-        })
-        .await?;
+        for ids in ids.chunks(PORTION as usize) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let rows = self.store.listed_of(&ids).await?;
+            let named: Vec<(&str, &str)> = ids.iter().filter_map(|id| Some((*id, rows.get(*id)?.workflow.as_str()))).collect();
+            for ((id, _), held) in named.iter().zip(self.held_many(&named, now).await?) {
+                // What cannot be read is told by `duban doctor`.
+                let (Ok(held), Some(row)) = (held, rows.get(*id)) else { continue };
+                out.extend(of_item(&held.rules, &held.item, &row.title, person)?);
+            }
+        }
         out.sort_by_key(urgency);
-        Ok(out)
+        Ok((out, all - (ids.len() as u64).min(all)))
     }
 }
 

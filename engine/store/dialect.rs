@@ -267,8 +267,8 @@ pub(super) async fn ask_batches(
     }
 }
 
-/// Which question was asked, and four texts.
-pub(super) type Answer = (String, String, String, String, String);
+/// Which question was asked, and five texts.
+pub(super) type Answer = (String, String, String, String, String, String);
 
 /// Several statements as one text: `$1` of the second becomes `$2`, and so on; the jurisdiction is the last parameter of all.
 fn chained(batches: &[(&'static str, String)], between: &str, words: fn(&str) -> String) -> String {

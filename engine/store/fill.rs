@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) const FILLING: &str = "filling";
 
 /// Every table, to see whether there is anything.
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "jurisdiction",
     "rule_text",
     "rule_set",
@@ -31,6 +31,7 @@ const ALL: [&str; 13] = [
     "command",
     "slot",
     "counter",
+    "hand",
     "unique_value",
 ];
 /// So many rows go into one statement of SQLite.

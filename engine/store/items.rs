@@ -1,11 +1,11 @@
 //! Items as lists show them, from the caches, and the wake-ups: which item may owe something now, and when to look next.
 
-use super::dialect::{Connection, on};
+use super::dialect::{self, Connection, on};
 use super::save::{self, Caches};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::{Date, Instant};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// One line of a list.
@@ -101,7 +101,7 @@ impl Store {
             let lines = ids.iter().map(|id| model.listed(id)).collect::<Result<Vec<_>, _>>()?;
             return Ok(lines.into_iter().flatten().map(|line| (line.id.clone(), line)).collect());
         }
-        let ids: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+        let ids: BTreeSet<&str> = ids.iter().copied().collect();
         let keys = super::batch(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_ROWS)).bind(keys).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         rows.into_iter().map(|row| listed(row).map(|line| (line.id.clone(), line))).collect()
@@ -133,6 +133,23 @@ impl Store {
         let rows: Vec<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_IDS))
             .bind(workflow).bind(i64::from(open_only)).bind(after).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Items that may be in the hands to which these keys lead: at most `limit`, by their earliest dates, and how many there are in all.
+    pub async fn in_hands(&self, keys: &BTreeSet<String>, limit: u32) -> Result<(Vec<String>, u64), StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.in_hands(keys, limit));
+        }
+        let keys = super::batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>());
+        let rows: Vec<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::HAND_ITEMS))
+            .bind(&keys).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        if (rows.len() as u64) < u64::from(limit) {
+            let count = rows.len() as u64;
+            return Ok((rows.into_iter().map(|row| row.0).collect(), count));
+        }
+        let (count,): (i64,) = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::HAND_COUNT))
+            .bind(&keys).bind(&*self.jurisdiction).fetch_one(pool).await)?;
+        Ok((rows.into_iter().map(|row| row.0).collect(), count as u64))
     }
 
     /// How many items stand in which state of which workflow.
@@ -245,9 +262,9 @@ impl Store {
         if commands.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows: Vec<(String, String, String, String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_COMMANDS))
+        let rows: Vec<super::dialect::Answer> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_COMMANDS))
             .bind(super::batch(commands)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(|(_, actor, id, request_hash, answer)| ((actor, id), (request_hash, answer))).collect())
+        Ok(rows.into_iter().map(|(_, actor, id, request_hash, answer, _)| ((actor, id), (request_hash, answer))).collect())
     }
 
     /// The same of one, once everything that was queued on the item before has been written or refused.
@@ -266,10 +283,10 @@ impl Store {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(String, String, String, String, String)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE))
+        let rows: Vec<super::dialect::Answer> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SAVE_UNIQUE))
             .bind(super::batch(keys)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let holder = |key: &(&str, &str, &str)| rows.iter().find(|(_, w, f, v, _)| (w.as_str(), f.as_str(), v.as_str()) == *key);
-        Ok(keys.iter().map(|key| holder(key).map(|(.., item)| item.clone())).collect())
+        let holder = |key: &(&str, &str, &str)| rows.iter().find(|(_, w, f, v, ..)| (w.as_str(), f.as_str(), v.as_str()) == *key);
+        Ok(keys.iter().map(|key| holder(key).map(|(_, _, _, _, item, _)| item.clone())).collect())
     }
 
     /// The last number that was given.
@@ -324,7 +341,7 @@ impl Write for Derived {
     }
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
-        let Caches { state, ended_on, flag, due_on, title, search, fields, dues } = &self.caches;
+        let Caches { state, ended_on, flag, due_on, title, search, fields, dues, .. } = &self.caches;
         let done = on!(connection, c, sql => sqlx::query(sql(statements::ITEM_DERIVED))
             .bind(&self.item)
             .bind(self.rev as i64)
@@ -339,7 +356,13 @@ impl Write for Derived {
             .bind(self.wake_up.map(|at| at.timestamp_millis()))
             .bind(self.rules_rev as i64)
             .bind(self.now.timestamp_millis())
+            .bind(self.caches.hands_text())
             .bind(here).execute(&mut *c).await?.rows_affected());
+        if done == 1 {
+            let item = super::batch(&[(&self.item,)]);
+            let hands = [(statements::HAND_DROP, item), (statements::HAND_PUT, format!("[{}]", self.caches.hand_rows(&self.item)))];
+            dialect::run_batches(connection, here, hands.into()).await?;
+        }
         Ok(done == 1)
     }
 }

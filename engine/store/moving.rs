@@ -51,9 +51,11 @@ const TABLES: &[Table] = &[
             "changed_at",
             "fence",
             "set_aside_at",
+            "hands",
         ],
         numbers: &["rev", "wake_at", "rules_rev", "retries", "changed_at", "fence", "set_aside_at"],
     },
+    Table { name: "hand", key: &["jurisdiction", "item", "key"], rest: &["due_on"], numbers: &[] },
     Table { name: "fact", key: &["jurisdiction", "item", "seq"], rest: &["json", "cause_key", "hash"], numbers: &["seq"] },
     Table {
         name: "notice",

@@ -39,10 +39,10 @@ pub(super) struct Table {
 
 /// The places of some of them.
 pub(super) const FACT: usize = 1;
-const COUNTER: usize = 4;
+const COUNTER: usize = 5;
 
 /// Tables with rows for each item or jurisdiction, those that others refer to first.
-pub(super) const TABLES: [Table; 5] = [
+pub(super) const TABLES: [Table; 6] = [
     Table {
         name: "item",
         columns: &[
@@ -63,6 +63,7 @@ pub(super) const TABLES: [Table; 5] = [
             "rules_rev",
             "retries",
             "changed_at",
+            "hands",
         ],
         numbers: &["rev", "wake_at", "rules_rev", "retries", "changed_at"],
     },
@@ -88,6 +89,7 @@ pub(super) const TABLES: [Table; 5] = [
         numbers: &["seq", "not_before", "recorded_at"],
     },
     Table { name: "unique_value", columns: &["jurisdiction", "workflow", "field", "value", "item"], numbers: &[] },
+    Table { name: "hand", columns: &["jurisdiction", "item", "key", "due_on"], numbers: &[] },
     Table { name: "counter", columns: &["jurisdiction", "name", "value"], numbers: &["value"] },
 ];
 
@@ -128,6 +130,7 @@ pub struct Pattern {
     facts: Vec<(Stencil, Vec<Cell>)>,
     notices: Vec<Vec<Cell>>,
     unique: Vec<Vec<Cell>>,
+    hands: Vec<Vec<Cell>>,
 }
 
 impl Pattern {
@@ -155,7 +158,10 @@ impl Pattern {
             number(recorded.rules_rev),
             Cell::Number(0),
             Cell::Number(recorded.now.timestamp_millis()),
+            text(&caches.hands_text()),
         ];
+        let due_on = maybe(caches.due_on.map(|day| day.to_string()).as_deref());
+        let hands = caches.hands.iter().map(|key| vec![Cell::Here, text(id), text(key), due_on.clone()]).collect();
         let mut facts = Vec::with_capacity(recorded.facts.len());
         for fact in recorded.facts {
             let told = serde_json::to_string(fact).map_err(json)?;
@@ -185,7 +191,7 @@ impl Pattern {
         for (field, value) in &recorded.unique {
             unique.push(vec![Cell::Here, text(workflow), text(field), text(&serde_json::to_string(value).map_err(json)?), text(id)]);
         }
-        Ok(Pattern { digits: id.len(), id: Stencil::new(id, id), item, facts, notices, unique })
+        Ok(Pattern { digits: id.len(), id: Stencil::new(id, id), item, facts, notices, unique, hands })
     }
 
     /// Adds the rows of a copy under another number, which has as many digits.
@@ -196,7 +202,7 @@ impl Pattern {
         }
         let item = self.id.with(&digits);
         let mut hash = String::new();
-        let [items, facts, notices, unique, _] = &mut sheaf.tables;
+        let [items, facts, notices, unique, hands, _] = &mut sheaf.tables;
         for ((json, row), seq) in self.facts.iter().zip(1_u64..) {
             hash = facts::chain(&hash, &facts::own(&item, seq, &json.with(&digits)));
             write(row, here, &digits, &hash, facts);
@@ -204,6 +210,7 @@ impl Pattern {
         write(&self.item, here, &digits, &hash, items);
         self.notices.iter().for_each(|row| write(row, here, &digits, &hash, notices));
         self.unique.iter().for_each(|row| write(row, here, &digits, &hash, unique));
+        self.hands.iter().for_each(|row| write(row, here, &digits, &hash, hands));
         sheaf.items += 1;
         sheaf.facts += self.facts.len() as u64;
         sheaf.notices += self.notices.len() as u64;

@@ -33,6 +33,28 @@ pub struct Caches {
     pub fields: String,
     /// Running deadlines with their dates, as JSON.
     pub dues: String,
+    /// The keys of those in whose hands it may be, in their order.
+    pub hands: Vec<String>,
+}
+
+impl Caches {
+    /// All that stands in the rows of its hands, as a text to be compared.
+    pub fn hands_text(&self) -> String {
+        hands_text(self.hands.iter().map(|key| (key.clone(), self.due_on.map(|day| day.to_string()))))
+    }
+
+    /// Those rows, as a batch takes them, without the brackets round all of them.
+    pub(super) fn hand_rows(&self, item: &str) -> String {
+        let due_on = self.due_on.map(|day| day.to_string());
+        let rows = self.hands.iter().map(|key| serde_json::to_string(&(item, key, &due_on)).unwrap_or_default());
+        rows.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Keys and dates of hands as one text, in their order.
+pub(super) fn hands_text(rows: impl Iterator<Item = (String, Option<String>)>) -> String {
+    // Texts always have a JSON form.
+    serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap_or_default()
 }
 
 /// The request behind a decision, for answering its repetition.
@@ -62,7 +84,10 @@ pub struct Save {
     /// Their keys.
     notices: Vec<String>,
     pub(super) unique: Vec<UniqueKey>,
-    /// The rows as JSON: the item's and those of its facts up to a hash, then those of its notices.
+    /// Who may have the item in their hands then, to be compared with what is stored.
+    hands: String,
+    /// The rows as JSON: the item's up to its hash, those of its hands as one text, those of its facts up to their hashes, then those of its
+    /// notices.
     texts: Texts,
     /// As it was decided; a model keeps that, a database the rows.
     decided: Option<Box<(About, Accepted)>>,
@@ -174,7 +199,7 @@ impl Save {
         let item = about.item.to_string();
         let json = |error: serde_json::Error| StoreError::NotDone(format!("the decision has no JSON form: {error}"));
         let mut facts = Vec::with_capacity(accepted.facts.len());
-        let mut texts = vec![String::new()];
+        let mut texts = vec![String::new(), about.caches.hand_rows(&item)];
         for fact in &accepted.facts {
             let (fact, row) = facts::prepare(&item, fact).map_err(json)?;
             facts.push(fact);
@@ -207,6 +232,7 @@ impl Save {
         }
         let caches = &about.caches;
         let rev = about.rev + facts.len() as u64;
+        let hands = caches.hands_text();
         let row = (
             &item,
             &about.workflow,
@@ -222,6 +248,7 @@ impl Save {
             accepted.wake_up.map(|wake_up| wake_up.timestamp_millis()),
             about.rules_rev,
             at,
+            &hands,
         );
         let mut row = serde_json::to_string(&row).map_err(json)?;
         row.pop();
@@ -238,6 +265,7 @@ impl Save {
             facts,
             notices,
             unique,
+            hands,
             texts: Texts::Plain(texts),
             decided: Some(Box::new((about, accepted))),
         })
@@ -287,8 +315,18 @@ pub(super) fn flag(flag: Flag) -> &'static str {
     }
 }
 
-/// Revision and the hash of the last fact, by item.
-pub(super) type Heads = HashMap<String, (u64, String)>;
+/// Where an item stands in the database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
+    rev: u64,
+    /// Of its last fact.
+    hash: String,
+    /// Who may have it in their hands.
+    hands: String,
+}
+
+/// Where items stand, by item.
+pub(super) type Heads = HashMap<String, Head>;
 
 /// What the database holds of all that a group touches, and what the group adds to it.
 #[derive(Default)]
@@ -308,6 +346,8 @@ struct Known {
 #[derive(Default)]
 struct Rows<'a> {
     saves: Vec<Chained<'a>>,
+    /// Items that pass into other hands, each with the place of the last decision that does it.
+    hands: HashMap<&'a str, usize>,
     counters: BTreeMap<String, i64>,
     /// By item and field: what it holds from then on.
     unique: BTreeMap<(String, String), Vec<UniqueKey>>,
@@ -406,10 +446,8 @@ fn check<'a>(save: &'a Save, known: &Known, now: &mut Known, rows: &mut Rows<'a>
         }
         now.commands.insert(key, (command.request_hash.clone(), command.answer.clone()));
     }
-    let (rev, mut head) = match now.items.get(&save.item).or_else(|| known.items.get(&save.item)) {
-        Some((rev, head)) => (*rev, head.clone()),
-        None => (0, String::new()),
-    };
+    let Head { rev, hash: mut head, hands } =
+        now.items.get(&save.item).or_else(|| known.items.get(&save.item)).cloned().unwrap_or_default();
     let overtaken = save.fence.is_some_and(|fence| known.fences.get(&save.item).is_some_and(|now| *now != fence));
     if rev != save.rev || overtaken {
         return Err(NotSaved::Moved { rev });
@@ -460,8 +498,11 @@ fn check<'a>(save: &'a Save, known: &Known, now: &mut Known, rows: &mut Rows<'a>
             return Err(NotSaved::NoticeRecorded(key.clone()));
         }
     }
+    if hands != save.hands {
+        rows.hands.insert(&save.item, rows.saves.len());
+    }
     rows.saves.push(Chained { save, hashes, head: head.clone() });
-    now.items.insert(save.item.clone(), (save.rev_after(), head));
+    now.items.insert(save.item.clone(), Head { rev: save.rev_after(), hash: head, hands: save.hands.clone() });
     Ok(())
 }
 
@@ -478,6 +519,8 @@ impl Known {
 
 impl<'a> Rows<'a> {
     fn extend(&mut self, more: Rows<'a>) {
+        let before = self.saves.len();
+        self.hands.extend(more.hands.into_iter().map(|(item, place)| (item, before + place)));
         self.saves.extend(more.saves);
         self.counters.extend(more.counters);
         self.unique.extend(more.unique);
@@ -528,11 +571,11 @@ async fn read(
             dialect::run_batches(connection, here, vec![(statements::COUNTER_BEGIN, keys.clone())]).await?;
         }
     }
-    for (question, one, two, three, four) in dialect::ask_batches(connection, here, questions).await? {
+    for (question, one, two, three, four, five) in dialect::ask_batches(connection, here, questions).await? {
         match question.as_str() {
             "item" => {
                 known.fences.insert(one.clone(), number(&four));
-                known.items.insert(one, (number(&two), three));
+                known.items.insert(one, Head { rev: number(&two), hash: three, hands: five });
             }
             "command" => drop(known.commands.insert((one.into(), two.into()), (three.into(), four.into()))),
             "cause" => drop(known.causes.insert((one, two))),
@@ -568,8 +611,8 @@ async fn put(connection: &mut Connection, here: &str, rows: Rows<'_>, count: &mu
             run(connection, here, std::mem::take(&mut slice).batches(), count).await?;
         }
     }
-    for chained in &rows.saves {
-        slice.add_rest(chained, &reader.read(&chained.save.texts));
+    for (chained, place) in rows.saves.iter().zip(0..) {
+        slice.add_rest(chained, &reader.read(&chained.save.texts), rows.hands.get(chained.save.item.as_str()) == Some(&place));
         if is_long && slice.size >= SLICE {
             run(connection, here, std::mem::take(&mut slice).batches(), count).await?;
         }
@@ -608,6 +651,9 @@ struct Slice<'a> {
     items: BTreeMap<&'a str, String>,
     facts: Vec<String>,
     notices: Vec<String>,
+    /// Items that pass into other hands, and the rows of these.
+    passed: Vec<(&'a str,)>,
+    hands: Vec<String>,
     commands: Vec<(&'a Answered, &'a str, i64)>,
     /// Bytes of all of them.
     size: usize,
@@ -620,9 +666,15 @@ impl<'a> Slice<'a> {
         self.items.insert(&chained.save.item, row);
     }
 
-    /// Its facts, notices and command.
-    fn add_rest(&mut self, Chained { save, hashes, .. }: &Chained<'a>, texts: &[&str]) {
-        let (facts, notices) = texts.get(1..).unwrap_or_default().split_at(hashes.len());
+    /// Its facts, notices and command, and its hands when they are others than before.
+    fn add_rest(&mut self, Chained { save, hashes, .. }: &Chained<'a>, texts: &[&str], has_passed: bool) {
+        if has_passed {
+            self.passed.extend((save.rev > 0).then_some((save.item.as_str(),)));
+            let hands = texts.get(1).filter(|hands| !hands.is_empty());
+            self.hands.extend(hands.map(|hands| hands.to_string()));
+            self.size += hands.map_or(0, |hands| hands.len());
+        }
+        let (facts, notices) = texts.get(2..).unwrap_or_default().split_at(hashes.len());
         self.facts.extend(facts.iter().zip(hashes).map(|(row, hash)| ending(row, hash)));
         self.notices.extend(notices.iter().map(|row| row.to_string()));
         self.commands.extend(save.command.as_ref().map(|command| (command, save.item.as_str(), save.at)));
@@ -640,6 +692,8 @@ impl<'a> Slice<'a> {
             (statements::FACT_PUT, self.facts.len(), joined(self.facts)),
             (statements::NOTICE_PUT, self.notices.len(), joined(self.notices)),
             (statements::COMMAND_PUT, commands.len(), batch(&commands)),
+            (statements::HAND_DROP, self.passed.len(), batch(&self.passed)),
+            (statements::HAND_PUT, self.hands.len(), joined(self.hands)),
         ]
     }
 }

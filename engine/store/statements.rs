@@ -29,35 +29,35 @@ statements! {
         where cast(meta.value as bigint) < cast(excluded.value as bigint)";
     META_ADD = "insert into meta (name, value) values ($1, $2) on conflict (name) do nothing";
 
-    // What a group of decisions is checked against: which question it is, and four texts. `cross join` leads from the batch to the table, row by
+    // What a group of decisions is checked against: which question it is, and five texts. `cross join` leads from the batch to the table, row by
     // row: SQLite keeps its order, and PostgreSQL is told so, in the order of the keys, so that nobody locks crosswise.
-    SAVE_ITEMS = "select 'item', i.id, cast(i.rev as text), i.head, cast(i.fence as text) from json_each($1) j cross join item i
+    SAVE_ITEMS = "select 'item', i.id, cast(i.rev as text), i.head, cast(i.fence as text), i.hands from json_each($1) j cross join item i
         where i.jurisdiction = $j and i.id = j.value ->> 0 /*for update*/";
-    SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer from json_each($1) j cross join command c
+    SAVE_COMMANDS = "select 'command', c.actor, c.id, c.request_hash, c.answer, '' from json_each($1) j cross join command c
         where c.jurisdiction = $j and c.actor = j.value ->> 0 and c.id = j.value ->> 1";
-    SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '' from json_each($1) j cross join fact f
+    SAVE_CAUSES = "select 'cause', f.item, f.cause_key, '', '', '' from json_each($1) j cross join fact f
         where f.jurisdiction = $j and f.item = j.value ->> 0 and f.cause_key = j.value ->> 1";
-    SAVE_NOTICES = "select 'notice', n.key, '', '', '' from json_each($1) j cross join notice n
+    SAVE_NOTICES = "select 'notice', n.key, '', '', '', '' from json_each($1) j cross join notice n
         where n.jurisdiction = $j and n.key = j.value ->> 0";
-    SAVE_COUNTERS = "select 'counter', c.name, cast(c.value as text), '', '' from json_each($1) j cross join counter c
+    SAVE_COUNTERS = "select 'counter', c.name, cast(c.value as text), '', '', '' from json_each($1) j cross join counter c
         where c.jurisdiction = $j and c.name = j.value ->> 0 /*for update*/";
     /// Where others may give numbers too, a counter needs a row that can be locked.
     COUNTER_BEGIN = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, 0 from json_each($1) where true order by 2
         on conflict (jurisdiction, name) do nothing";
-    SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item from json_each($1) j cross join unique_value u
+    SAVE_UNIQUE = "select 'unique', u.workflow, u.field, u.value, u.item, '' from json_each($1) j cross join unique_value u
         where u.jurisdiction = $j and u.workflow = j.value ->> 0 and u.field = j.value ->> 1 and u.value = j.value ->> 2";
 
     // What it writes.
-    ITEM_PUT = "insert into item (jurisdiction, id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, head,
+    ITEM_PUT = "insert into item (jurisdiction, id, workflow, rev, state, ended_on, flag, due_on, title, search, fields, dues, wake_at, rules_rev, changed_at, hands, head,
             quarantine, retries)
         select $j, value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
             value ->> 8, value ->> 9, value ->> 10, cast(value ->> 11 as bigint), cast(value ->> 12 as bigint),
-            cast(value ->> 13 as bigint), value ->> 14, null, 0
+            cast(value ->> 13 as bigint), value ->> 14, value ->> 15, null, 0
         from json_each($1) where true
         on conflict (jurisdiction, id) do update set rev = excluded.rev, head = excluded.head, state = excluded.state, ended_on = excluded.ended_on,
             flag = excluded.flag, due_on = excluded.due_on, title = excluded.title, search = excluded.search, fields = excluded.fields,
             dues = excluded.dues, wake_at = excluded.wake_at, rules_rev = excluded.rules_rev, quarantine = null, set_aside_at = null, retries = 0,
-            leased_until = null, changed_at = excluded.changed_at";
+            leased_until = null, changed_at = excluded.changed_at, hands = excluded.hands";
     FACT_PUT = "insert into fact (jurisdiction, item, seq, json, cause_key, hash)
         select $j, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, value ->> 3, value ->> 4 from json_each($1)";
     NOTICE_PUT = "insert into notice (jurisdiction, key, item, seq, workflow, notice, kind, person, not_before, bundle, status, reason, json, recorded_at)
@@ -68,6 +68,8 @@ statements! {
         from json_each($1) left join (select reason as held from hold where jurisdiction in ('*', $j) order by jurisdiction <> '*' limit 1) holds on true";
     COMMAND_PUT = "insert into command (jurisdiction, actor, id, request_hash, answer, item, done_at)
         select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, cast(value ->> 5 as bigint) from json_each($1)";
+    HAND_DROP = "delete from hand where jurisdiction = $j and item in (select value ->> 0 from json_each($1))";
+    HAND_PUT = "insert into hand (jurisdiction, item, key, due_on) select $j, value ->> 0, value ->> 1, value ->> 2 from json_each($1)";
     COUNTER_PUT = "insert into counter (jurisdiction, name, value) select $j, value ->> 0, cast(value ->> 1 as bigint) from json_each($1) where true
         on conflict (jurisdiction, name) do update set value = excluded.value";
     UNIQUE_DROP = "delete from unique_value where jurisdiction = $j and exists (select 1 from json_each($1) j
@@ -88,6 +90,8 @@ statements! {
     RECORD_ROWS = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
         where jurisdiction = $j and id > $1 and id <= $2 order by id";
     RECORD_FACTS = "select item, seq, json, cause_key, hash from fact where jurisdiction = $j and item > $1 and item <= $2 order by item, seq";
+    RECORD_HANDS = "select i.id, i.hands, h.key, h.due_on from item i left join hand h on h.jurisdiction = $j and h.item = i.id
+        where i.jurisdiction = $j and i.id >= $1 and i.id <= $2 order by i.id, h.key";
     RECORD_NOTICES = "select item, seq, notice from notice where jurisdiction = $j and item > $1 and item <= $2 order by item, seq";
     ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
         where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
@@ -95,6 +99,10 @@ statements! {
         order by id limit $6";
     ITEM_ROWS = "select i.id, i.workflow, i.rev, i.state, i.title, i.ended_on, i.flag, i.due_on, i.fields, i.dues, i.wake_at, i.quarantine, i.changed_at, i.rules_rev
         from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
+    // What may be in somebody's hands: the first ones by date, and how many there are.
+    HAND_ITEMS = "select item from hand where jurisdiction = $j and key in (select value ->> 0 from json_each($1))
+        group by item order by min(due_on) is null, min(due_on), item limit $2";
+    HAND_COUNT = "select count(distinct item) from hand where jurisdiction = $j and key in (select value ->> 0 from json_each($1))";
     ITEM_REVS = "select i.id, i.rev from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";
     ITEM_IDS = "select id from item where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and ($2 = 0 or ended_on is null) and id > $3 order by id limit $4";
@@ -120,7 +128,8 @@ statements! {
     WAKE_STALE = "select id, workflow from item where jurisdiction = $j and rules_rev < $1 and ended_on is null order by wake_at nulls first, id limit $2";
     WAKE_NOW = "update item set wake_at = $2, rules_rev = $3, leased_until = null where jurisdiction = $j and id = $1";
     ITEM_DERIVED = "update item set state = $3, ended_on = $4, flag = $5, due_on = $6, title = $7, search = $8, fields = $9, dues = $10,
-        wake_at = case when quarantine is null then cast($11 as bigint) else $13 end, rules_rev = $12, changed_at = $13, leased_until = null
+        wake_at = case when quarantine is null then cast($11 as bigint) else $13 end, rules_rev = $12, changed_at = $13, leased_until = null,
+        hands = $14
         where jurisdiction = $j and id = $1 and rev = $2";
     QUARANTINE = "update item set quarantine = $3, set_aside_at = coalesce(set_aside_at, $6), retries = retries + 1, wake_at = $4, leased_until = null
         where jurisdiction = $j and id = $1 and (cast($2 as bigint) is null or rev = $2) and (cast($5 as bigint) is null or fence = $5)";

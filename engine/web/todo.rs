@@ -15,19 +15,19 @@ use axum::response::{Redirect, Response};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
-/// Rows that are shown of what waits; who has more finds the rest in the ledger.
-const MOST: usize = 200;
+/// Items of which the page shows what waits; who has more finds the rest in the ledger.
+const MOST: u32 = 200;
 
 pub async fn home(_: Visitor) -> Redirect {
     Redirect::to("/todo")
 }
 
 pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
-    let duties = visitor.app.duties(&visitor.person).await?;
+    let (duties, more) = visitor.app.first_duties(&visitor.person, MOST).await?;
     let lang = visitor.lang();
     // What must be done by a day, what may be done any time, and where somebody else has to move first.
     let (mut urgent, mut calm, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-    for duty in duties.iter().take(MOST) {
+    for duty in &duties {
         let row = row(duty, lang);
         match (&duty.next, &duty.due) {
             (None, _) => waiting.push(row),
@@ -56,7 +56,7 @@ pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
             sum += &visitor.say(key, &values);
         }
     }
-    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "more": duties.len().saturating_sub(MOST) });
+    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "more": more });
     visitor.page(&web, "todo.html", &visitor.say("web.way.todo", &[]), page)
 }
 

@@ -267,6 +267,7 @@ fn no_statement_forgets_whose_rows_it_touches() {
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
         let tables = [
             "item",
+            "hand",
             "fact",
             "notice",
             "mail",

@@ -6,6 +6,7 @@ pub mod clocks;
 pub mod days;
 pub mod due;
 pub mod fold;
+pub mod hands;
 pub mod past;
 mod renames;
 pub mod roles;

@@ -97,7 +97,7 @@ pub fn units(rules: &Rules, item: &Item, path: &UnitPath, task: Option<u32>, day
     }
 }
 
-fn read<'a>(item: &'a Item, task: Option<u32>, field: &FieldRef) -> &'a Value {
+pub(super) fn read<'a>(item: &'a Item, task: Option<u32>, field: &FieldRef) -> &'a Value {
     let fields = match field.of {
         Holder::Item => Some(&item.fields),
         Holder::Task => task.and_then(|no| item.branch(no)).map(|branch| &branch.fields),
@@ -106,7 +106,7 @@ fn read<'a>(item: &'a Item, task: Option<u32>, field: &FieldRef) -> &'a Value {
     fields.and_then(|fields| fields.get(&field.field)).unwrap_or(&Value::Empty)
 }
 
-fn texts(value: &Value) -> Vec<Name> {
+pub(super) fn texts(value: &Value) -> Vec<Name> {
     match value {
         Value::Text(text) => vec![text.clone()],
         Value::List(list) => list.iter().filter_map(|value| value.as_text().cloned()).collect(),

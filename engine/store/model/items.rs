@@ -7,9 +7,9 @@ use crate::kernel::time::Instant;
 use crate::store::StoreError;
 use crate::store::facts::Recorded;
 use crate::store::items::{Derived, Filter, Listed, SetAside};
-use crate::store::records::Record;
+use crate::store::records::{Hands, Record};
 use crate::store::save;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 impl Office {
@@ -43,7 +43,7 @@ impl Office {
             notices.sort_by_key(|notice| (notice.seq, &notice.key));
             let notices = notices.into_iter().map(|notice| (notice.seq, notice.notice.to_string())).collect();
             let facts = item.facts.values().map(|fact| (**fact).clone()).collect();
-            (id.to_string(), row.map(|row| Record { row, facts, notices }))
+            (id.to_string(), row.map(|row| Record { row, facts, notices, hands: item.hands() }))
         };
         self.behind(after).take(limit as usize).map(read).collect()
     }
@@ -72,6 +72,17 @@ impl Office {
 
     fn behind(&self, after: &str) -> impl Iterator<Item = (&Name, &ItemRow)> {
         self.items.range::<str, _>((Bound::Excluded(after), Bound::Unbounded))
+    }
+
+    pub fn in_hands(&self, keys: &BTreeSet<String>, limit: u32) -> (Vec<String>, u64) {
+        let mut found: Vec<_> = self.items.iter().filter(|(_, item)| item.caches.hands.iter().any(|key| keys.contains(key))).collect();
+        found.sort_by_key(|(id, item)| (item.caches.due_on.is_none(), item.caches.due_on, *id));
+        let count = found.len() as u64;
+        (found.into_iter().take(limit as usize).map(|(id, _)| id.to_string()).collect(), count)
+    }
+
+    pub fn hands_of(&self, id: &str) -> Hands {
+        self.items.get(id).map(ItemRow::hands).unwrap_or_default()
     }
 
     pub fn count_by_state(&self) -> Vec<(String, String, u64)> {
@@ -151,6 +162,11 @@ impl Office {
 }
 
 impl ItemRow {
+    fn hands(&self) -> Hands {
+        let text = self.caches.hands_text();
+        Hands { told: text.clone(), rows: text }
+    }
+
     fn is_stale(&self, rules_rev: u64) -> bool {
         self.rules_rev < rules_rev && self.is_open()
     }
