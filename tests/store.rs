@@ -491,7 +491,7 @@ async fn items_are_found_by_the_hands_they_may_be_in(ground: Ground) {
     let found = |keys: &[&str], limit: u32| {
         let (store, keys) = (store.clone(), keys.iter().map(|key| key.to_string()).collect());
         async move {
-            let (items, all) = store.in_hands(&keys, limit).await.expect("reads");
+            let (items, all) = store.in_hands(&keys, 0, limit).await.expect("reads");
             (items.join(" "), all)
         }
     };
@@ -536,7 +536,11 @@ async fn items_are_found_by_the_hands_they_may_be_in(ground: Ground) {
     }
     store.close().await;
     let store = open(&ground).await;
-    assert_eq!(store.in_hands(&["officer of water".to_string()].into(), 10).await.expect("reads"), (vec!["s1".into(), "s2".into()], 2));
+    assert_eq!(
+        store.in_hands(&["officer of water".to_string()].into(), 1, 10).await.expect("reads"),
+        (vec!["s2".into()], 2),
+        "the next page"
+    );
 }
 
 async fn a_slot_is_claimed_once_and_stays_open_until_it_was_carried_out(ground: Ground) {

@@ -38,14 +38,15 @@ pub struct Duty {
 impl App {
     /// All that waits for a person, the most urgent first.
     pub async fn duties(&self, person: &Name) -> Result<Vec<Duty>, LoadError> {
-        Ok(self.first_duties(person, u32::MAX).await?.0)
+        Ok(self.some_duties(person, 0, u32::MAX).await?.0)
     }
 
-    /// What waits for a person in the items that are most urgent, at most so many of them; and how many other items there may be.
-    pub async fn first_duties(&self, person: &Name, most: u32) -> Result<(Vec<Duty>, u64), LoadError> {
+    /// What waits for a person in at most `most` items, the most urgent first, after so many that are more urgent; and how many items there
+    /// may be in all.
+    pub async fn some_duties(&self, person: &Name, after: u32, most: u32) -> Result<(Vec<Duty>, u64), LoadError> {
         let now = self.now();
         let keys = hands::keys_of(&self.rules(), person, now);
-        let (ids, all) = self.store.in_hands(&keys, most).await?;
+        let (ids, all) = self.store.in_hands(&keys, after, most).await?;
         let mut out = Vec::new();
         for ids in ids.chunks(PORTION as usize) {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -58,7 +59,7 @@ impl App {
             }
         }
         out.sort_by_key(urgency);
-        Ok((out, all - (ids.len() as u64).min(all)))
+        Ok((out, all))
     }
 }
 

@@ -135,15 +135,16 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
-    /// Items that may be in the hands to which these keys lead: at most `limit`, by their earliest dates, and how many there are in all.
-    pub async fn in_hands(&self, keys: &BTreeSet<String>, limit: u32) -> Result<(Vec<String>, u64), StoreError> {
+    /// Items that may be in the hands to which these keys lead: at most `limit` after the first `after`, by their earliest dates, and how many
+    /// there are in all.
+    pub async fn in_hands(&self, keys: &BTreeSet<String>, after: u32, limit: u32) -> Result<(Vec<String>, u64), StoreError> {
         if let Some(model) = self.model().await? {
-            return Ok(model.in_hands(keys, limit));
+            return Ok(model.in_hands(keys, after, limit));
         }
         let keys = super::batch(&keys.iter().map(|key| [key]).collect::<Vec<_>>());
         let rows: Vec<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::HAND_ITEMS))
-            .bind(&keys).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        if (rows.len() as u64) < u64::from(limit) {
+            .bind(&keys).bind(i64::from(limit)).bind(i64::from(after)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        if after == 0 && (rows.len() as u64) < u64::from(limit) {
             let count = rows.len() as u64;
             return Ok((rows.into_iter().map(|row| row.0).collect(), count));
         }

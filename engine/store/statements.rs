@@ -101,7 +101,7 @@ statements! {
         from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     // What may be in somebody's hands: the first ones by date, and how many there are.
     HAND_ITEMS = "select item from hand where jurisdiction = $j and key in (select value ->> 0 from json_each($1))
-        group by item order by min(due_on) is null, min(due_on), item limit $2";
+        group by item order by min(due_on) is null, min(due_on), item limit $2 offset $3";
     HAND_COUNT = "select count(distinct item) from hand where jurisdiction = $j and key in (select value ->> 0 from json_each($1))";
     ITEM_REVS = "select i.id, i.rev from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     ITEM_COUNT = "select workflow, state, count(*) from item where jurisdiction = $j group by workflow, state order by workflow, state";

@@ -10,20 +10,28 @@ use crate::kernel::model::definition::RequestStep;
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, say};
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{Redirect, Response};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
-/// Items of which the page shows what waits; who has more finds the rest in the ledger.
-const MOST: u32 = 200;
+/// Items of which one page shows what waits.
+const MOST: u32 = 50;
+
+#[derive(Deserialize)]
+pub struct Place {
+    /// From 1.
+    page: Option<u32>,
+}
 
 pub async fn home(_: Visitor) -> Redirect {
     Redirect::to("/todo")
 }
 
-pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
-    let (duties, more) = visitor.app.first_duties(&visitor.person, MOST).await?;
+pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor, asked: Query<Place>) -> Result<Response, Trouble> {
+    let before = asked.page.map_or(0, |page| page.saturating_sub(1).saturating_mul(MOST));
+    let (duties, all) = visitor.app.some_duties(&visitor.person, before, MOST).await?;
     let lang = visitor.lang();
     // What must be done by a day, what may be done any time, and where somebody else has to move first.
     let (mut urgent, mut calm, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
@@ -56,8 +64,28 @@ pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
             sum += &visitor.say(key, &values);
         }
     }
-    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "more": more });
+    let place = place(before, all, &visitor);
+    if let Some(sentence) = place["sentence"].as_str() {
+        // Of all of them nobody has counted which are late.
+        sum = sentence.to_string();
+    }
+    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "place": place });
     visitor.page(&web, "todo.html", &visitor.say("web.way.todo", &[]), page)
+}
+
+/// Where a page stands among the others; nothing when it is the only one.
+fn place(before: u32, all: u64, visitor: &Visitor) -> Json {
+    if before == 0 && all <= u64::from(MOST) {
+        return Json::Null;
+    }
+    let (from, to) = ((u64::from(before) + 1).min(all), (u64::from(before) + u64::from(MOST)).min(all));
+    let values = [("from", from.to_string()), ("to", to.to_string()), ("all", all.to_string())];
+    let number = before / MOST + 1;
+    json!({
+        "sentence": visitor.say("web.todo.place", &values.each_ref().map(|(name, value)| (*name, value.as_str()))),
+        "before": (number > 1).then(|| format!("/todo?page={}", number - 1)),
+        "next": (to < all).then(|| format!("/todo?page={}", number + 1)),
+    })
 }
 
 fn row(duty: &Duty, lang: Lang) -> Json {

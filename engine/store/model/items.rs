@@ -74,11 +74,11 @@ impl Office {
         self.items.range::<str, _>((Bound::Excluded(after), Bound::Unbounded))
     }
 
-    pub fn in_hands(&self, keys: &BTreeSet<String>, limit: u32) -> (Vec<String>, u64) {
+    pub fn in_hands(&self, keys: &BTreeSet<String>, after: u32, limit: u32) -> (Vec<String>, u64) {
         let mut found: Vec<_> = self.items.iter().filter(|(_, item)| item.caches.hands.iter().any(|key| keys.contains(key))).collect();
         found.sort_by_key(|(id, item)| (item.caches.due_on.is_none(), item.caches.due_on, *id));
         let count = found.len() as u64;
-        (found.into_iter().take(limit as usize).map(|(id, _)| id.to_string()).collect(), count)
+        (found.into_iter().skip(after as usize).take(limit as usize).map(|(id, _)| id.to_string()).collect(), count)
     }
 
     pub fn hands_of(&self, id: &str) -> Hands {
