@@ -13,6 +13,7 @@ use super::{Behind, Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Accepted, Number};
 use crate::kernel::model::definition::Flag;
+use crate::kernel::model::event::Event;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub struct Save {
     /// Their keys.
     notices: Vec<String>,
     pub(super) unique: Vec<UniqueKey>,
-    /// The rows as JSON: the item's and those of its facts up to a hash, then those of its notices.
+    /// The rows as JSON: the item's and those of its facts up to a hash, then those of its notices and of what other programs are told.
     texts: Texts,
     /// As it was decided; a model keeps that, a database the rows.
     decided: Option<Box<(About, Accepted)>>,
@@ -84,6 +85,8 @@ pub struct About {
     pub fence: Option<u64>,
     /// The revision of the rules under which the wake-up was derived.
     pub rules_rev: u64,
+    /// What other programs are told, of those that want it.
+    pub events: Vec<Event>,
     pub now: Instant,
 }
 
@@ -200,6 +203,11 @@ impl Save {
             );
             notices.push(notice.key.clone());
             texts.push(serde_json::to_string(&row).map_err(json)?);
+        }
+        for event in &about.events {
+            let [broad, narrow] = event.called();
+            let told = serde_json::to_string(event).map_err(json)?;
+            texts.push(serde_json::to_string(&(&event.item, event.fact, event.kind.word(), told, at, broad, narrow)).map_err(json)?);
         }
         let mut unique = Vec::with_capacity(accepted.unique.len());
         for (field, value) in &accepted.unique {
@@ -608,6 +616,7 @@ struct Slice<'a> {
     items: BTreeMap<&'a str, String>,
     facts: Vec<String>,
     notices: Vec<String>,
+    events: Vec<String>,
     commands: Vec<(&'a Answered, &'a str, i64)>,
     /// Bytes of all of them.
     size: usize,
@@ -620,13 +629,15 @@ impl<'a> Slice<'a> {
         self.items.insert(&chained.save.item, row);
     }
 
-    /// Its facts, notices and command.
+    /// Its facts, notices, events and command.
     fn add_rest(&mut self, Chained { save, hashes, .. }: &Chained<'a>, texts: &[&str]) {
-        let (facts, notices) = texts.get(1..).unwrap_or_default().split_at(hashes.len());
+        let (facts, told) = texts.get(1..).unwrap_or_default().split_at(hashes.len());
+        let (notices, events) = told.split_at(save.notices.len());
         self.facts.extend(facts.iter().zip(hashes).map(|(row, hash)| ending(row, hash)));
         self.notices.extend(notices.iter().map(|row| row.to_string()));
+        self.events.extend(events.iter().map(|row| row.to_string()));
         self.commands.extend(save.command.as_ref().map(|command| (command, save.item.as_str(), save.at)));
-        self.size += facts.iter().chain(notices).map(|text| text.len()).sum::<usize>();
+        self.size += facts.iter().chain(told).map(|text| text.len()).sum::<usize>();
     }
 
     fn batches(self) -> Batches {
@@ -639,6 +650,7 @@ impl<'a> Slice<'a> {
             (statements::ITEM_PUT, self.items.len(), joined(self.items.into_values().collect())),
             (statements::FACT_PUT, self.facts.len(), joined(self.facts)),
             (statements::NOTICE_PUT, self.notices.len(), joined(self.notices)),
+            (statements::DELIVERY_PUT, self.events.len(), joined(self.events)),
             (statements::COMMAND_PUT, commands.len(), batch(&commands)),
         ]
     }
