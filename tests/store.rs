@@ -29,7 +29,9 @@ mod mails;
 mod outage;
 mod plans;
 mod several;
+mod tokens;
 mod upgrade;
+mod webhooks;
 mod whole;
 
 /// 2026-03-02T08:00:00Z and so many minutes.
