@@ -4,6 +4,7 @@
 
 use crate::api::{Tokens, TokensNow};
 use crate::app::accounts::Policy;
+use crate::hook::Net;
 use crate::kernel::words::Lang;
 use crate::store::{LOCAL, Place, PlaceError};
 use chrono::TimeDelta;
@@ -33,6 +34,7 @@ pub struct Settings {
     pub zone: Option<String>,
     pub mail: MailSettings,
     pub web: WebSettings,
+    pub webhooks: WebhookSettings,
     /// Tokens of the API: SHA-256 in hexadecimal → person. Taken out here, a token opens nothing any more, also of a server that runs.
     pub tokens: BTreeMap<String, Holder>,
     /// Tokens of the office's own programs, which name the person for whom they act.
@@ -94,6 +96,27 @@ pub struct MailSettings {
     pub volume_factor: u64,
     /// So many mails within an hour never wait for that.
     pub volume_at_least: u64,
+}
+
+/// Other programs that are told of what happens.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhookSettings {
+    /// Networks behind this machine that may be called; public addresses always may.
+    pub allow: Vec<Net>,
+    /// Those that stand here; a page makes more.
+    pub hooks: Vec<HookSetting>,
+}
+
+/// Without a jurisdiction, of the one that the settings name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookSetting {
+    pub url: String,
+    pub events: Vec<String>,
+    /// `whsec_…`, as Standard Webhooks writes it.
+    pub secret: String,
+    pub jurisdiction: Option<String>,
 }
 
 /// The pages, and who may sign in to them.
@@ -187,6 +210,7 @@ impl Default for Settings {
             zone: None,
             mail: MailSettings::default(),
             web: WebSettings::default(),
+            webhooks: WebhookSettings::default(),
             tokens: Default::default(),
             office_tokens: Default::default(),
             largest_body: 2 << 20,
@@ -314,6 +338,11 @@ impl Settings {
         }
         if let Some(value) = variable("DUBAN_MAIL_ALLOW") {
             self.mail.allow = value.split(',').map(|entry| entry.trim().to_string()).filter(|entry| !entry.is_empty()).collect();
+        }
+        if let Some(value) = variable("DUBAN_WEBHOOK_ALLOW") {
+            let wants = "write networks with a comma between, as 10.20.0.0/16";
+            let nets = value.split(',').map(str::trim).filter(|net| !net.is_empty()).map(str::parse).collect::<Result<_, _>>();
+            self.webhooks.allow = nets.map_err(|_| ConfigError::Value { name: "DUBAN_WEBHOOK_ALLOW".into(), value, wants })?;
         }
         Ok(())
     }

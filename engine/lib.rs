@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod files;
 pub mod generate;
+pub mod hook;
 pub mod kernel;
 pub mod mail;
 pub mod observe;

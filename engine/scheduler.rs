@@ -4,6 +4,7 @@
 //! until somebody confirms it.
 
 use crate::app::send::{Post, Posted};
+use crate::app::webhooks::{Line, Told};
 use crate::app::{App, Finding, Integrity, Offices, SLOT_LEASE};
 use crate::clock::Clock;
 use crate::kernel::time::Instant;
@@ -33,6 +34,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A clock that is further ahead than this was set, or is broken.
 const JUMP: TimeDelta = TimeDelta::hours(2);
+/// What was told long ago is forgotten so often.
+const FORGET_EVERY: TimeDelta = TimeDelta::hours(6);
 /// Mails wait no longer for what is being decided.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A loop of which nothing was heard for so long is at fault.
@@ -46,6 +49,7 @@ pub struct Pulse {
     begun: Instant,
     engine: Notify,
     mail: Notify,
+    calls: Notify,
     /// Items are being decided now, and somebody waits for the end of it.
     deciding: AtomicBool,
     decided: Notify,
@@ -63,6 +67,8 @@ pub struct State {
     /// What is wrong now.
     pub fault: Option<String>,
     pub mail_fault: Option<String>,
+    /// Of telling other programs.
+    pub call_fault: Option<String>,
     /// Nothing fires until the clock is confirmed.
     pub held: Option<Jump>,
     /// Whether the database is what its facts say.
@@ -151,6 +157,7 @@ impl Pulse {
             begun,
             engine: Notify::new(),
             mail: Notify::new(),
+            calls: Notify::new(),
             deciding: AtomicBool::new(false),
             decided: Notify::new(),
         }
@@ -164,6 +171,7 @@ impl Pulse {
     pub fn wake(&self) {
         self.engine.notify_one();
         self.mail.notify_one();
+        self.calls.notify_one();
     }
 
     /// The clock is right as it is; `false` when nothing was held.
@@ -358,6 +366,9 @@ async fn wake(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
     if woken.notices > 0 {
         pulse.mail.notify_one();
     }
+    if woken.facts > 0 {
+        pulse.calls.notify_one();
+    }
     Ok(woken.looked_at > 0)
 }
 
@@ -375,6 +386,9 @@ async fn sweep(offices: &Offices, pulse: &Pulse) -> Result<bool, StoreError> {
     }
     if swept.notices > 0 {
         pulse.mail.notify_one();
+    }
+    if swept.items > 0 {
+        pulse.calls.notify_one();
     }
     Ok(swept.looked_at > 0)
 }
@@ -435,6 +449,44 @@ pub async fn run_mail(offices: Arc<Offices>, post: Arc<Post>, pulse: Arc<Pulse>,
                 faults += 1;
                 tracing::error!(%error, faults, "working the outbox failed");
                 pulse.lock().mail_fault = Some(error.to_string());
+                rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
+            }
+        }
+    }
+}
+
+/// Tells other programs what happened until it is stopped. What is under way is brought to its record.
+pub async fn run_webhooks(offices: Arc<Offices>, line: Arc<Line>, pulse: Arc<Pulse>, stop: CancellationToken) {
+    let (mut faults, mut forgotten) = (0, None);
+    while !stop.is_cancelled() {
+        if pulse.is_held(&offices.clock) {
+            rest(&offices, &pulse.calls, &stop, None, LOOK_AGAIN).await;
+            continue;
+        }
+        let round = async {
+            let told = offices.tell_due(&line, &stop).await?;
+            let now = offices.now();
+            if forgotten.is_none_or(|at| now - at > FORGET_EVERY) {
+                offices.forget_calls().await?;
+                forgotten = Some(now);
+            }
+            if told != Told::default() {
+                let Told { done, later, parked } = told;
+                tracing::info!(done, later, parked, "other programs were called");
+            }
+            // What is due already and was left waits a moment.
+            Ok::<_, StoreError>(offices.next_call().await?.map(|next| next.max(offices.now() + PAUSE)))
+        };
+        match round.await {
+            Ok(next) => {
+                faults = 0;
+                pulse.lock().call_fault = None;
+                rest(&offices, &pulse.calls, &stop, next, look_again(&offices)).await;
+            }
+            Err(error) => {
+                faults += 1;
+                tracing::error!(%error, faults, "telling other programs failed");
+                pulse.lock().call_fault = Some(error.to_string());
                 rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
             }
         }

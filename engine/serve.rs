@@ -2,9 +2,11 @@
 
 use crate::api::{Api, BodyLimits, accept};
 use crate::app::send::{Brake, Post};
-use crate::app::{Integrity, Offices, random_text};
+use crate::app::webhooks::{Declared, Line, NotDeclared};
+use crate::app::{AccountNo, Integrity, OfficeError, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
+use crate::hook::{Caller, TlsError};
 use crate::kernel::rules::RuleSet;
 use crate::kernel::time::Instant;
 use crate::mail::guard::Guard;
@@ -14,6 +16,7 @@ use crate::scheduler::{self, Pulse};
 use crate::store::StoreError;
 use crate::web::Web;
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +47,11 @@ pub enum ServeError {
     Sender(#[from] AddressError),
     #[error("mail: the folder `{path}`")]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("webhooks")]
+    Tls(#[from] TlsError),
+    /// One of the settings cannot be meant; the catalogue says why under `webhook.WHY`.
+    #[error("the webhook `{url}` of the settings: {}", no.why)]
+    Webhook { url: String, no: AccountNo },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0} of the server ended by itself")]
@@ -99,6 +107,7 @@ pub async fn serve(
         check_zone(&app.rules(), settings)?;
     }
     offices.policy = settings.web.policy();
+    offices.domain.clone_from(&settings.mail.domain);
     offices.lease = TimeDelta::seconds(i64::from(settings.lease_seconds.max(1)));
     let offices = Arc::new(offices);
     let (post, leaving) = post(&offices, &settings.mail, settings)?;
@@ -110,6 +119,9 @@ pub async fn serve(
     let pages = web(&offices, &pulse, settings)?.routes();
     let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes(pages);
     let signals = signals(stop.clone())?;
+    let caller = Caller::new(settings.webhooks.allow.clone())?;
+    let line = Arc::new(Line { caller, origin: settings.web.origin.clone(), chance: rand::random::<f64> });
+    declare_webhooks(&offices, settings).await?;
 
     // After an unclean stop nothing is told before it is known what the facts say.
     let unclean = offices.store.unclean;
@@ -132,7 +144,8 @@ pub async fn serve(
     tasks.spawn(named("accept loop", accepting));
     tasks.spawn(named("scheduler", scheduler::run_engine(offices.clone(), pulse.clone(), stop.clone())));
     tasks.spawn(named("news", scheduler::run_news(offices.clone(), pulse.clone(), stop.clone())));
-    tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse, stop.clone())));
+    tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse.clone(), stop.clone())));
+    tasks.spawn(named("webhooks", scheduler::run_webhooks(offices.clone(), line, pulse, stop.clone())));
     let (store, stopping) = (offices.store.clone(), stop.clone());
     tasks.spawn(named("storage", async move {
         tokio::select! {
@@ -158,6 +171,33 @@ pub async fn serve(
     offices.store.clone().close().await;
     tracing::info!("stopped");
     ended
+}
+
+/// The programs that the settings name, of the office that is meant and of each that they name.
+async fn declare_webhooks(offices: &Offices, settings: &Settings) -> Result<(), ServeError> {
+    let mut by_office: BTreeMap<&str, Vec<Declared>> = BTreeMap::from([(settings.jurisdiction.as_str(), Vec::new())]);
+    for hook in &settings.webhooks.hooks {
+        let here = hook.jurisdiction.as_deref().unwrap_or(&settings.jurisdiction);
+        let declared = Declared { url: hook.url.clone(), events: hook.events.clone(), secret: hook.secret.clone() };
+        by_office.entry(here).or_default().push(declared);
+    }
+    for (here, declared) in by_office {
+        let app = match offices.app(here).await {
+            Ok(app) => app,
+            Err(OfficeError::Store(error)) => return Err(error.into()),
+            // It is told elsewhere that the office cannot be worked.
+            Err(_) => continue,
+        };
+        match app.declare_webhooks(&declared).await {
+            Ok(()) => {}
+            Err(NotDeclared::Store(error)) => return Err(error.into()),
+            Err(NotDeclared::No(no)) => {
+                let url = declared.first().map(|first| first.url.clone()).unwrap_or_default();
+                return Err(ServeError::Webhook { url, no });
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {

@@ -4,6 +4,8 @@ use crate::support::world::{World, all, app_under, moment, rules, try_rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
 use duban::app::App;
+use duban::app::accounts::By;
+use duban::app::tokens::{Scope, TokenEnd, TokenWish, TokenWished};
 use duban::config::{Settings, tokens_now};
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
@@ -809,7 +811,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 28);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 
@@ -901,4 +903,95 @@ async fn an_office_that_is_shut_is_counted_and_is_no_reason_to_leave_the_server(
     assert_eq!(shut, 0);
     server.get("/items", "of east").await.problem(503, "office_shut");
     assert_eq!(health().await, (json!(1), reasons));
+}
+
+/// A token that somebody made: each route needs what it is for, and none opens more than its person may.
+#[tokio::test]
+async fn a_token_that_a_person_made_opens_what_it_is_for_and_no_more_than_its_person_may() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    server.submitted("a1").await;
+    let make = async |person: &str, scopes: &[Scope]| {
+        let what = TokenWished::Make { person: person.into(), name: "a program".into(), scopes: scopes.to_vec(), days: 10 };
+        match server.app.look_after_tokens(&TokenWish { what, by: By::default() }).await.unwrap() {
+            TokenEnd::Made(made) => made,
+            other => panic!("{other:?}"),
+        }
+    };
+    let document: Json = serde_json::from_str(&duban::api::document()).unwrap();
+    for scope in Scope::ALL {
+        let made = make("carl", &[scope]).await;
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let needed = operation["security"][0]["token"][0].as_str().unwrap();
+                let head = format!(
+                    "{} {} HTTP/1.1\r\nauthorization: Bearer {}\r\naccept-language: en\r\ncontent-type: application/json\r\n",
+                    method.to_uppercase(),
+                    path.replace(['{', '}'], ""),
+                    made.token
+                );
+                let answer = server.raw(&head, if method == "post" { b"{}" } else { b"" }).await;
+                if needed == scope.word() {
+                    assert!(!answer.body.contains("no_scope"), "{method} {path}: {}", answer.body);
+                } else {
+                    let no = answer.problem(403, "no_scope");
+                    assert!(no["detail"].as_str().unwrap().contains(&format!("not for `{needed}`")), "{no}");
+                }
+            }
+        }
+    }
+    // What Carl may not do, a token of his does not do either, and it acts for nobody else.
+    let all: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Calendar).collect();
+    let carls = make("carl", &all).await.token;
+    server.post("/items/a2/actions/submit", &carls, json!({ "input": { "title": "x" } })).await.problem(403, "wrong_role");
+    server.post("/items/a1/actions/weigh", &carls, json!({ "input": { "weight": 3 }, "by": "hu" })).await.problem(403, "not_yours");
+    server.get("/exports/letters", &carls).await.problem(403, "office_only");
+    server.get("/webhooks", &carls).await.problem(403, "system_only");
+    assert_eq!(server.post("/items/a1/actions/weigh", &carls, json!({ "input": { "weight": 3 } })).await.status, 200);
+    let trail = server.app.audit_trail(None, 1000).await.unwrap();
+    assert!(trail.iter().any(|row| row.what == "scope_missing" && row.about["scope"] == "act"));
+    let rows = server.app.store.tokens(Some("carl")).await.unwrap();
+    assert!(rows[0].used_at.is_some());
+    let id = rows[0].id.clone();
+    server.app.look_after_tokens(&TokenWish { what: TokenWished::Revoke { id, person: None }, by: By::default() }).await.unwrap();
+    server.get("/items", &carls).await.problem(401, "bad_token");
+    let gone = make("ann", &[Scope::Read]).await.token;
+    server.app.clock.set(moment("2026-03-12 09:00"));
+    server.get("/items", &gone).await.problem(401, "bad_token");
+}
+
+#[tokio::test]
+async fn webhooks_are_made_stopped_and_removed_by_programs_of_whoever_looks_after_the_system() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    server.get("/webhooks", "hu").await.problem(403, "system_only");
+    let list = server.get("/webhooks", OFFICE).await.json();
+    assert_eq!(list["webhooks"], json!([]));
+    let events: Vec<&str> = list["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(
+        ["*", "deadline-passed", "request", "request/submit", "request/deadline-passed"].iter().all(|event| events.contains(event)),
+        "{events:?}"
+    );
+    let make = async |url: &str, events: &[&str]| server.post("/webhooks", OFFICE, json!({ "url": url, "events": events })).await;
+    let near = make("nowhere", &["*"]).await.problem(422, "bad_url");
+    assert_eq!(near["errors"][0]["pointer"], "/url");
+    make("https://example.org", &["request/nothing"]).await.problem(422, "unknown_event");
+    make("https://example.org", &[]).await.problem(422, "no_events");
+    make("https://example.org/\u{0}", &["*"]).await.problem(422, "bad_url");
+    let made = make("https://example.org/hook", &["request/submit", "request/submit"]).await.json();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_") && made["events"] == json!(["request/submit"]), "{made}");
+    let id = made["id"].as_str().unwrap().to_string();
+    server.submitted("a1").await;
+    let list = server.get("/webhooks", OFFICE).await.json();
+    assert_eq!((&list["webhooks"][0]["counts"], &list["webhooks"][0]["secret"]), (&json!({ "ready": 1 }), &Json::Null));
+    let told = server.get("/deliveries?status=ready&limit=1", OFFICE).await.json();
+    assert_eq!((&told["deliveries"][0]["name"], &told["deliveries"][0]["item"]), (&json!("submit"), &json!("a1")));
+    server.get("/deliveries?status=lost", OFFICE).await.problem(400, "unknown_value");
+    server.get("/deliveries?limit=0", OFFICE).await.problem(400, "bad_limit");
+    let change = async |id: &str, what: &str| server.post(&format!("/webhooks/{id}"), OFFICE, json!({ "do": what })).await;
+    change("none", "stop").await.problem(404, "no_webhook");
+    change(&id, "explode").await.problem(422, "unknown_value");
+    for (what, changed) in [("stop", 1), ("stop", 0), ("release", 0), ("start", 1), ("release", 1), ("cancel", 1), ("remove", 1)] {
+        let answer = change(&id, what).await;
+        assert_eq!(answer.json()["changed"], changed, "{what}");
+    }
+    change(&id, "remove").await.problem(404, "no_webhook");
 }

@@ -1,6 +1,7 @@
 //! One test binary: the list of modules, nothing else. `tests/README.md` says how to add a test.
 
 mod accounts;
+mod agenda;
 mod amend;
 mod api;
 mod app;
@@ -44,5 +45,7 @@ mod store;
 mod support;
 mod tidy;
 mod together;
+mod tokens;
 mod unit;
 mod web;
+mod webhooks;

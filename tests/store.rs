@@ -29,7 +29,9 @@ mod mails;
 mod outage;
 mod plans;
 mod several;
+mod tokens;
 mod upgrade;
+mod webhooks;
 mod whole;
 
 /// 2026-03-02T08:00:00Z and so many minutes.
@@ -160,7 +162,17 @@ pub fn about(item: &str, rev: u64) -> About {
         dues: "{}".into(),
         ..Caches::default()
     };
-    About { item: item.into(), workflow: "suggestion".into(), rev, caches, command: None, fence: None, rules_rev: 1, now: at(rev as i64) }
+    About {
+        item: item.into(),
+        workflow: "suggestion".into(),
+        rev,
+        caches,
+        command: None,
+        fence: None,
+        rules_rev: 1,
+        events: Vec::new(),
+        now: at(rev as i64),
+    }
 }
 
 fn answered(id: &str) -> Option<Answered> {

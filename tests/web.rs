@@ -304,13 +304,15 @@ async fn an_item_is_made_from_a_page_once() {
 }
 
 /// Every address that does something, as a form of ours would ask it.
-const UNSAFE: [&str; 9] = [
+const UNSAFE: [&str; 11] = [
     "/items/1/do/weigh",
     "/new/request/submit",
     "/bulk/request/weigh",
     "/outbox/change",
     "/accounts/change",
     "/system/clock",
+    "/tokens/change",
+    "/webhooks/change",
     "/sign-out",
     "/sign-in",
     "/sign-in/as",
@@ -623,6 +625,8 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
         ("/system", [false, false, true, false, false]),
         ("/accounts", [false, false, false, true, false]),
         ("/audit", [false, false, false, false, true]),
+        ("/tokens", everybody),
+        ("/webhooks", [false, false, true, false, false]),
     ];
     let mut denied = 0;
     for (place, person) in persons.iter().enumerate() {
@@ -641,13 +645,15 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             }
         }
         // What is not one's to enter is not one's to change, and does not stand in the bar.
-        for (page, open) in [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue")] {
+        for (page, open) in
+            [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue"), ("/webhooks/change", person == &"hu")]
+        {
             let answer = browser.send(page, &[("do", "release"), ("disable", "nobody")]).await;
             assert_eq!(answer.status == 403, !open, "{person} {page}: {}", answer.status);
             denied += usize::from(!open);
         }
         let bar = browser.get("/todo").await.body;
-        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/accounts", "/audit"].contains(page)) {
+        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/webhooks", "/accounts", "/audit"].contains(page)) {
             assert_eq!(bar.contains(&format!("<a href=\"{page}\"").replace('/', "&#x2f;")), open[place], "{person} {page}");
         }
     }
@@ -656,7 +662,7 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     // The list of addresses is whole.
     let declared = include_str!("../engine/web/mod.rs");
     let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
-    let elsewhere = ["/", "/sign-in", "/welcome", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
+    let elsewhere = ["/", "/sign-in", "/welcome", "/calendar", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
     assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
 }
 
@@ -770,4 +776,122 @@ async fn administrators_see_what_was_sent_and_let_go_of_what_is_held() {
     assert!(hu.get("/outbox").await.text().contains("cancelled: asked by telephone"));
     let carl = house.signed_in("carl").await;
     assert_eq!(carl.send("/outbox/change", &[("do", "release"), ("key", &key)]).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_person_makes_tokens_sees_them_once_and_takes_them_back() {
+    let house = looked_after(false).await;
+    let carl = house.signed_in("carl").await;
+    let page = carl.get("/tokens").await;
+    assert!(page.text().contains("There are none.") && page.is_tame(), "{}", page.text());
+    for (fields, status, says) in [
+        (&[("name", ""), ("scope", "read"), ("days", "10")][..], 422, "a token needs a name"),
+        (&[("name", "x"), ("days", "10")], 422, "has to be for something"),
+        (&[("name", "x"), ("scope", "all"), ("days", "10")], 422, "has to be for something"),
+        (&[("name", "x"), ("scope", "read"), ("scope", "calendar"), ("days", "10")], 422, "its token is for nothing else"),
+        (&[("name", "x"), ("scope", "read"), ("days", "ever")], 422, "a token is good for 1 to 1100 days"),
+        (&[("revoke", "none")], 404, "There is no such token"),
+    ] {
+        let no = carl.send("/tokens/change", fields).await;
+        assert!(no.status == status && no.text().contains(says), "{fields:?}: {} {}", no.status, no.text());
+    }
+    let made = carl.send("/tokens/change", &[("name", "<b>statistics</b>"), ("scope", "read"), ("scope", "act"), ("days", "10")]).await;
+    assert!(made.status == 200 && made.is_tame(), "{}", made.text());
+    let token = made.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a token").to_string();
+    assert!(token.starts_with("duban_"), "{token}");
+    let again = carl.get("/tokens").await;
+    assert!(!again.body.contains(&token) && again.text().contains("<b>statistics</b>"), "{}", again.text());
+    assert!(again.text().contains("read items, and what one was told, do what one may do good 2026-03-12 09:00 never"), "{}", again.text());
+    let offices = all(&house.app);
+    assert_eq!(&*offices.token_holder(&token).await.unwrap().unwrap().person, "carl");
+    let id = again.body.split("name=\"revoke\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id").to_string();
+
+    // What is another's is not there, but for whoever looks after accounts.
+    let ann = house.signed_in("ann").await;
+    assert!(!ann.get("/tokens").await.body.contains(&id));
+    assert_eq!(ann.send("/tokens/change", &[("revoke", &id)]).await.status, 404);
+    assert!(offices.token_holder(&token).await.unwrap().is_some());
+    let sue = house.signed_in("sue").await;
+    assert!(sue.get("/tokens").await.text().contains("Tokens of others") && sue.get("/tokens").await.body.contains(&id));
+    assert_eq!(sue.send("/tokens/change", &[("revoke", &id)]).await.status, 200);
+    assert!(offices.token_holder(&token).await.unwrap().is_none());
+    assert!(carl.get("/tokens").await.text().contains("taken back"));
+    let ada = house.signed_in("ada").await;
+    let trail = ada.get("/audit").await.text();
+    assert!(trail.contains("token made") && trail.contains("token taken back") && !trail.contains(&token), "{trail}");
+}
+
+#[tokio::test]
+async fn a_calendar_program_reads_ones_deadlines_by_an_address_of_its_own() {
+    let house = looked_after(false).await;
+    let carl = house.signed_in("carl").await;
+    let made = carl.send("/tokens/change", &[("name", "phone"), ("scope", "calendar"), ("days", "10")]).await;
+    let address = made.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("an address").replace("&#x2f;", "/");
+    let path = address.strip_prefix("http://duban").expect("where the page was asked for").to_string();
+    assert!(path.starts_with("/calendar/duban_") && path.ends_with(".ics"), "{path}");
+    let fed = house.ask("GET", &path, &[], "").await;
+    assert_eq!((fed.status, fed.header("content-type")), (200, Some("text/calendar; charset=utf-8")), "{}", fed.body);
+    assert!(fed.body.contains("SUMMARY:answer: A bench\r\n") && fed.body.contains("X-WR-CALNAME:Deadlines of Carl"), "{}", fed.body);
+    let tag = fed.header("etag").unwrap().to_string();
+    house.app.clock.set(moment("2026-03-04 12:00"));
+    let same = house.ask("GET", &path, &[&format!("if-none-match: W/{tag}")], "").await;
+    assert_eq!((same.status, same.body.as_str(), same.header("etag")), (304, "", Some(tag.as_str())));
+    house.app.act(&command("1", "weigh", "carl", [("weight", Value::Number(2))])).await.unwrap();
+    let after = house.ask("GET", &path, &[&format!("if-none-match: {tag}")], "").await;
+    assert_eq!(after.status, 200);
+    assert!(house.ask("GET", &path, &["accept-language: zh"], "").await.status == 200);
+
+    // Nothing else opens it, and it opens nothing else.
+    let offices = all(&house.app);
+    let token = path.trim_start_matches("/calendar/").trim_end_matches(".ics");
+    for strange in [format!("/calendar/{token}"), "/calendar/x.ics".into(), "/calendar/.ics".into(), format!("/calendar/{token}x.ics")] {
+        assert_eq!(house.ask("GET", &strange, &[], "").await.status, 404, "{strange}");
+    }
+    let read = carl.send("/tokens/change", &[("name", "program"), ("scope", "read"), ("days", "10")]).await;
+    let read = read.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a token").to_string();
+    assert!(offices.token_holder(&read).await.unwrap().is_some());
+    assert_eq!(house.ask("GET", &format!("/calendar/{read}.ics"), &[], "").await.status, 404, "a token of another kind");
+    house.app.disable_account(&"carl".into()).await.unwrap();
+    assert_eq!(house.ask("GET", &path, &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn whoever_looks_after_the_system_tells_other_programs_and_sees_what_became_of_it() {
+    let house = looked_after(false).await;
+    let hu = house.signed_in("hu").await;
+    assert!(hu.get("/webhooks").await.text().contains("No program is told yet."));
+    let no = hu.send("/webhooks/change", &[("url", "ftp://<x>"), ("event", "*"), ("events", "request/answer")]).await;
+    assert!(no.status == 422 && no.text().contains("is no address that can be called") && no.is_tame(), "{}", no.text());
+    assert!(
+        no.body.contains("value=\"ftp:&#x2f;&#x2f;&lt;x&gt;\"") && no.body.contains("request&#x2f;answer\n"),
+        "what was typed stays: {}",
+        no.body
+    );
+    let no = hu.send("/webhooks/change", &[("url", "https://example.org/hook"), ("events", "request/nothing")]).await;
+    assert!(no.status == 422 && no.text().contains("There is no event `request/nothing`"), "{}", no.text());
+    let made = hu
+        .send(
+            "/webhooks/change",
+            &[("url", "https://example.org/hook"), ("event", "deadline-passed"), ("events", "request/weigh\nrequest/answer")],
+        )
+        .await;
+    assert!(made.status == 200 && made.text().contains("is told from now on"), "{}", made.text());
+    let secret = made.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a secret").to_string();
+    assert!(secret.starts_with("whsec_") && !hu.get("/webhooks").await.body.contains(&secret));
+    house.app.act(&command("1", "weigh", "carl", [("weight", Value::Number(2))])).await.unwrap();
+    let page = hu.get("/webhooks").await;
+    assert!(
+        page.text().contains("0 told, 1 waiting, 0 parked") && page.text().contains("request/weigh 1 waits until 2026-03-02 09:00"),
+        "{}",
+        page.text()
+    );
+    let id = page.body.split("name=\"stop\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id").to_string();
+    assert!(hu.send("/webhooks/change", &[("stop", &id)]).await.text().contains("what waits is parked"));
+    assert!(hu.get("/webhooks?status=parked").await.text().contains("waits for a person"));
+    assert!(hu.send("/webhooks/change", &[("release", &id)]).await.text().contains("0 are tried again."), "not while it is stopped");
+    assert_eq!(hu.send("/webhooks/change", &[("start", &id)]).await.status, 200);
+    assert!(hu.send("/webhooks/change", &[("release", &id)]).await.text().contains("1 are tried again."));
+    assert_eq!(hu.send("/webhooks/change", &[("remove", &id)]).await.status, 200);
+    assert!(hu.get("/webhooks").await.text().contains("No program is told yet.") && hu.get("/webhooks").await.text().contains("given up"));
+    assert_eq!(house.signed_in("carl").await.send("/webhooks/change", &[("url", "https://example.org"), ("event", "*")]).await.status, 403);
 }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::problem::Failure;
+use crate::app::tokens::Scope;
 use crate::app::{App, OfficeError};
 use crate::kernel::model::Name;
 use crate::store::LOCAL;
@@ -36,10 +37,23 @@ pub enum Caller {
     Person(Name),
 }
 
+/// Who has the token of a request.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The office that it opens.
+    pub app: Arc<App>,
+    pub caller: Caller,
+    /// What a token is for that a person made; those of the settings are for everything.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 /// SHA-256 of a request's token in hexadecimal.
 fn digest(headers: &HeaderMap) -> Option<String> {
-    let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    Some(hex(&Sha256::digest(token)))
+    Some(hex(&Sha256::digest(token(headers)?)))
 }
 
 impl Api {
@@ -49,20 +63,28 @@ impl Api {
     }
 
     /// Who has the token of a request, and the office that it opens. Digests are compared, so that the time it takes tells nothing.
-    pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<(Arc<App>, Caller), Failure> {
+    pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<Known, Failure> {
         let digest = digest(headers).ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "no_token"))?;
         let tokens = (self.tokens)();
+        let office = |app: Arc<App>| Known { app, caller: Caller::Office, scopes: None };
         if self.is_own(headers) {
             let named = headers.get(JURISDICTION).and_then(|value| percent_decode(value.as_bytes()).decode_utf8().ok());
-            return Ok((self.office(named.as_deref().unwrap_or(LOCAL)).await?, Caller::Office));
+            return Ok(office(self.office(named.as_deref().unwrap_or(LOCAL)).await?));
         }
         if let Some(here) = tokens.office.get(&digest) {
-            return Ok((self.office(here).await?, Caller::Office));
+            return Ok(office(self.office(here).await?));
         }
-        let (here, person) = tokens.persons.get(&digest).ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "bad_token"))?;
-        let app = self.office(here).await?;
-        match app.rules().directory.persons.contains_key(person) {
-            true => Ok((app, Caller::Person(person.clone()))),
+        let (here, person, scopes) = match tokens.persons.get(&digest) {
+            Some((here, person)) => (here.clone(), person.clone(), None),
+            None => {
+                let holder = self.offices.token_holder(token(headers).unwrap_or_default()).await?;
+                let holder = holder.ok_or_else(|| Failure::of(StatusCode::UNAUTHORIZED, "bad_token"))?;
+                (holder.jurisdiction, holder.person, Some(holder.scopes))
+            }
+        };
+        let app = self.office(&here).await?;
+        match app.rules().directory.persons.contains_key(&person) {
+            true => Ok(Known { app, caller: Caller::Person(person), scopes }),
             // Who has left the directory has no business here.
             false => Err(Failure::of(StatusCode::FORBIDDEN, "not_in_directory").with("person", person)),
         }

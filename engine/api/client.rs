@@ -2,6 +2,7 @@
 
 use super::caller::JURISDICTION;
 use crate::app::import::{Imported, Wishes};
+use crate::app::tokens::{TokenEnd, TokenWish};
 use crate::app::{AccountEnd, AccountWish, Answer, Batch, NotPublished, Published, Publisher};
 use crate::kernel::model::command::Command;
 use crate::kernel::model::decision::Refusal;
@@ -151,6 +152,11 @@ impl Client {
     /// Looks after somebody's account.
     pub async fn account(&self, wish: &AccountWish) -> Result<AccountEnd, ClientError> {
         self.ask("/local/accounts", wish).await
+    }
+
+    /// Makes a token, or takes one back.
+    pub async fn token(&self, wish: &TokenWish) -> Result<TokenEnd, ClientError> {
+        self.ask("/local/tokens", wish).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + ?Sized)) -> Result<T, ClientError> {

@@ -8,6 +8,7 @@
 use super::caller::Caller;
 use super::client::{Changed, ImportRequest, LetGone, OutboxRequest, PublishAnswer, PublishRequest, Trouble};
 use super::{Api, problem};
+use crate::app::tokens::{TokenEnd, TokenWish};
 use crate::app::{AccountEnd, AccountWish, ActError, Answer, App, NotPublished, PublishError};
 use crate::kernel::check;
 use crate::kernel::model::Name;
@@ -115,6 +116,15 @@ pub async fn accounts(State(api): State<Arc<Api>>, request: Request) -> Answered
     Ok(Json(app.look_after(&api.offices.policy, &wish).await.map_err(ActError::Store)?))
 }
 
+pub async fn tokens(State(api): State<Arc<Api>>, request: Request) -> Answered<TokenEnd> {
+    if !api.is_own(request.headers()) {
+        known(&api, request.headers()).await?;
+        return Err(Failure::of(StatusCode::FORBIDDEN, "who may ask is decided with the token of the lock file"));
+    }
+    let (app, wish): (_, TokenWish) = office(&api, request, LARGEST).await?;
+    Ok(Json(app.look_after_tokens(&wish).await.map_err(ActError::Store)?))
+}
+
 pub async fn clock(State(api): State<Arc<Api>>, request: Request) -> Answered<Changed> {
     let () = installation(&api, request, LARGEST).await?;
     let confirmed = api.pulse.confirm_clock(&api.offices.clock);
@@ -146,10 +156,14 @@ async fn read<T: DeserializeOwned>(api: &Api, request: Request, largest: usize) 
 }
 
 async fn known(api: &Api, headers: &HeaderMap) -> Result<(Arc<App>, Caller), Failure> {
-    api.caller(headers).await.map_err(|no| {
+    let known = api.caller(headers).await.map_err(|no| {
         let no = no.details(problem::lang(headers));
         Failure::of(StatusCode::from_u16(no.status).unwrap_or(StatusCode::UNAUTHORIZED), &no.detail)
-    })
+    })?;
+    match known.scopes {
+        None => Ok((known.app, known.caller)),
+        Some(_) => Err(Failure::of(StatusCode::FORBIDDEN, "a token that a person made is for /api/v1")),
+    }
 }
 
 async fn body<T: DeserializeOwned>(request: Request, largest: usize) -> Result<T, Failure> {

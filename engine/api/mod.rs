@@ -21,8 +21,10 @@ mod outbox;
 mod problem;
 pub mod reports;
 mod request;
+mod scopes;
 mod similar;
 mod unreadable;
+mod webhooks;
 mod why;
 
 pub use caller::{Tokens, TokensNow};
@@ -74,6 +76,7 @@ impl Api {
             .route("/local/publish", post(local::publish))
             .route("/local/retry", post(local::retry))
             .route("/local/accounts", post(local::accounts))
+            .route("/local/tokens", post(local::tokens))
             .route("/local/clock", post(local::clock))
             .route("/api/v1/openapi.json", get(document))
             .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
@@ -110,6 +113,9 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(outbox::mails))
         .routes(routes!(reports::list))
         .routes(routes!(reports::show))
+        .routes(routes!(webhooks::list, webhooks::make))
+        .routes(routes!(webhooks::change))
+        .routes(routes!(webhooks::deliveries))
         .split_for_parts();
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths.into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();

@@ -1,6 +1,8 @@
 //! The OpenAPI document: routes and types describe themselves; here stands what is true of all of them.
 
 use super::problem::PROBLEM_JSON;
+use super::scopes;
+use axum::http::Method;
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
@@ -10,7 +12,7 @@ use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 #[openapi(
     info(title = "duban", description = "Deadline-driven casework: items, actions with the sentence of each refusal, outbox, reports.
 Times are instants in UTC, days are civil dates of the rule set's zone. Sentences follow `Accept-Language` (zh, en)."),
-    tags((name = "items"), (name = "actions"), (name = "explain"), (name = "imports"), (name = "outbox"), (name = "reports"))
+    tags((name = "items"), (name = "actions"), (name = "explain"), (name = "imports"), (name = "outbox"), (name = "reports"), (name = "webhooks"))
 )]
 struct Head;
 
@@ -30,8 +32,11 @@ pub fn complete(document: &mut OpenApi) {
         components.schemas.insert(name, schema);
     }
     document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
-    for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in [(Method::GET, &mut item.get), (Method::POST, &mut item.post)] {
+            let Some(operation) = operation else { continue };
+            // What a token that a person made has to be for.
+            operation.security = Some(vec![SecurityRequirement::new("token", [scopes::needed(&method, path).word()])]);
             add_problems(operation);
         }
     }

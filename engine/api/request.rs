@@ -1,8 +1,9 @@
 //! What comes in: who asks, the query, the body. Nothing of a body is read before the caller is known, and nothing unknown is overlooked.
 
 use super::Api;
-use super::caller::Caller;
+use super::caller::{Caller, Known};
 use super::problem::{Failure, escaped, lang, nearest};
+use super::scopes;
 use super::unreadable::Unreadable;
 use crate::app::App;
 use crate::kernel::model::Name;
@@ -10,7 +11,7 @@ use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::time::Date;
 use crate::kernel::words::Lang;
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use chrono::Datelike;
@@ -85,7 +86,15 @@ impl FromRequestParts<Arc<Api>> for Asked {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Asked, Failure> {
-        let (app, caller) = api.caller(&parts.headers).await?;
+        let Known { app, caller, scopes } = api.caller(&parts.headers).await?;
+        if let (Some(scopes), Caller::Person(person)) = (scopes, &caller) {
+            let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+            let needed = scopes::needed(&parts.method, route);
+            if !scopes.contains(&needed) {
+                app.note_scope(person, needed.word()).await?;
+                return Err(Failure::of(StatusCode::FORBIDDEN, "no_scope").with("scope", needed.word()));
+            }
+        }
         Ok(Asked { app, caller, lang: lang(&parts.headers) })
     }
 }
@@ -243,7 +252,7 @@ impl FromRequest<Arc<Api>> for Workbook {
 
 async fn body(request: Request, api: &Arc<Api>, most: usize, fits: impl Fn(&str) -> bool) -> Result<Bytes, Failure> {
     let (parts, body) = request.into_parts();
-    let (_, caller) = api.caller(&parts.headers).await?;
+    let before = api.caller(&parts.headers).await?;
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !fits(kind.split(';').next().unwrap_or_default()) {
         return Err(Failure::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media").with("kind", kind));
@@ -256,7 +265,8 @@ async fn body(request: Request, api: &Arc<Api>, most: usize, fits: impl Fn(&str)
     let arriving = tokio::time::timeout(api.limits.time, to_bytes(Body::new(body), most)).await;
     let body = arriving.map_err(|_| Failure::of(StatusCode::REQUEST_TIMEOUT, "body_late"))?.map_err(|_| too_large())?;
     // The token may have been taken back while the body was on its way.
-    if api.caller(&parts.headers).await?.1 != caller {
+    let after = api.caller(&parts.headers).await?;
+    if (after.caller, after.scopes) != (before.caller, before.scopes) {
         return Err(Failure::of(StatusCode::UNAUTHORIZED, "bad_token"));
     }
     Ok(body)

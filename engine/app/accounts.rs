@@ -67,7 +67,7 @@ pub struct By {
 }
 
 impl By {
-    fn entry(&self, at: Instant, about: &str, what: &str, mut more: Value) -> Entry {
+    pub(super) fn entry(&self, at: Instant, about: &str, what: &str, mut more: Value) -> Entry {
         if let Some(more) = more.as_object_mut() {
             let by = [("by", self.person.as_ref().map(ToString::to_string)), ("via", self.via.clone())];
             more.extend(by.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.into()))));

@@ -5,6 +5,7 @@
 
 use super::{App, LoadError, caches, contained};
 use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide::events;
 use crate::kernel::derive;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::Accepted;
@@ -322,6 +323,7 @@ impl App {
             command,
             fence,
             rules_rev: in_use.revision,
+            events: events::of(rules, &next, &accepted.facts),
             now,
         };
         let numbers = accepted.numbers.clone();

@@ -3,6 +3,7 @@
 //! A notice that cannot become a mail is parked with its reason and stops nothing else. What is written here is the kernel's wording in the
 //! frames of the installation.
 
+use super::desk::Held;
 use super::send::{Brake, Post};
 use super::{App, LoadError, Offices, contained};
 use crate::kernel::calendar::window::day_of;
@@ -15,7 +16,7 @@ use crate::kernel::words::Lang;
 use crate::mail::{self, Address, Composed, Sender, Transport};
 use crate::store::brake::{Excess, Measure, Passed};
 use crate::store::outbox::{NewMail, NoticeEnd};
-use crate::store::{LOCAL, Store, StoreError};
+use crate::store::{LOCAL, StoreError};
 use indexmap::IndexMap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,7 +111,7 @@ impl Offices {
 impl App {
     /// The mails that these notices make; what is no longer owed, or cannot be written, is ended in the store.
     async fn render(&self, post: &Post, notices: Vec<Notice>, now: Instant, rendered: &mut Rendered) -> Result<Vec<NewMail>, StoreError> {
-        let (owed, ended) = self.sort_out(notices, now).await?;
+        let (owed, ended, items) = self.sort_out(notices, now).await?;
         for ((end, reason), keys) in ended {
             match end {
                 End::Cancelled => rendered.cancelled += keys.len(),
@@ -122,7 +123,7 @@ impl App {
         let rules = self.rules();
         let mut mails = Vec::new();
         for envelope in mailing::envelopes(&owed) {
-            let (mail, parked) = write(post, &rules, &self.store, &owed, &envelope, now);
+            let (mail, parked) = self.write(post, &rules, &owed, &envelope, &items, now);
             if let Some(mail) = &mail {
                 for notice in envelope.notices.iter().map(|place| &owed[*place]).filter(|notice| mail.notices.contains(&notice.key)) {
                     tracing::info!(item = %notice.item, fact = notice.seq, notice = %notice.notice, mail = %mail.id, "a notice is mailed");
@@ -149,10 +150,8 @@ impl App {
     }
 
     /// Parts what is still owed from what is not, with the reason.
-    async fn sort_out(&self, notices: Vec<Notice>, now: Instant) -> Result<(Vec<Notice>, Ended), StoreError> {
-        // A message about something that happened is owed whatever came later.
-        let dated = notices.iter().filter(|notice| notice.owed_by.is_some());
-        let mut ids: Vec<(&str, &str)> = dated.map(|notice| (&*notice.item, &*notice.workflow)).collect();
+    async fn sort_out(&self, notices: Vec<Notice>, now: Instant) -> Result<(Vec<Notice>, Ended, Items), StoreError> {
+        let mut ids: Vec<(&str, &str)> = notices.iter().map(|notice| (&*notice.item, &*notice.workflow)).collect();
         ids.sort_unstable();
         ids.dedup();
         let held = match self.held_many(&ids, now).await {
@@ -160,11 +159,12 @@ impl App {
             Err(LoadError::Store(error)) => return Err(error),
             Err(error) => return Err(StoreError::NotDone(error.to_string())),
         };
-        let items: HashMap<String, _> = ids.iter().map(|(id, _)| id.to_string()).zip(held).collect();
+        let items: Items = ids.iter().map(|(id, _)| id.to_string()).zip(held).collect();
         let mut ended = Ended::new();
         let mut owed = Vec::with_capacity(notices.len());
         for notice in notices {
             let verdict = match items.get(&*notice.item) {
+                // A message about something that happened is owed whatever came later.
                 _ if notice.owed_by.is_none() => Ok(()),
                 Some(Ok(held)) => {
                     let today = day_of(now, held.rules.setting.workflow.timezone);
@@ -178,17 +178,20 @@ impl App {
                 Err(why) => ended.entry(why).or_default().push(notice.key),
             }
         }
-        Ok((owed, ended))
+        Ok((owed, ended, items))
     }
 
     /// Whether at least one notice of a mail that waited is still owed.
     pub(super) async fn anything_owed(&self, mail: &str) -> Result<bool, StoreError> {
         let notices = self.store.notices_in(mail).await?;
-        let (owed, ended) = self.sort_out(notices, self.now()).await?;
+        let (owed, ended, _) = self.sort_out(notices, self.now()).await?;
         // An item that cannot be derived now is no reason to drop its mail.
         Ok(!owed.is_empty() || ended.keys().any(|(end, _)| *end == End::Parked))
     }
 }
+
+/// The items of notices as they are, by id.
+type Items = HashMap<String, Result<Arc<Held>, LoadError>>;
 
 /// Notices that will not be mailed now, by what becomes of them and why.
 type Ended = HashMap<(End, String), Vec<String>>;
@@ -208,37 +211,101 @@ impl From<End> for NoticeEnd {
     }
 }
 
-/// Writes one mail. Notices whose wording fails are left out and parked; with nothing left there is no mail.
-fn write(
-    post: &Post,
-    rules: &RuleSet,
-    store: &Store,
-    notices: &[Notice],
-    envelope: &Envelope,
-    now: Instant,
-) -> (Option<NewMail>, Vec<(String, String)>) {
-    let mut carried: Vec<&Notice> = envelope.notices.iter().map(|place| &notices[*place]).collect();
-    let mut parked = Vec::new();
-    while !carried.is_empty() {
-        // A fault of the engine or of a library costs this mail, not the process.
-        let written = contained(|| compose(post, rules, store, &carried, now))
-            .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
-        match written {
-            Ok(composed) => {
-                let mail = NewMail {
-                    id: composed.id,
-                    person: carried[0].person.to_string(),
-                    address: composed.to.to_string(),
-                    bytes: composed.bytes,
-                    notices: carried.iter().map(|notice| notice.key.clone()).collect(),
-                };
-                return (Some(mail), parked);
+impl App {
+    /// Writes one mail. Notices whose wording fails are left out and parked; with nothing left there is no mail.
+    fn write(
+        &self,
+        post: &Post,
+        rules: &RuleSet,
+        notices: &[Notice],
+        envelope: &Envelope,
+        items: &Items,
+        now: Instant,
+    ) -> (Option<NewMail>, Vec<(String, String)>) {
+        let mut carried: Vec<&Notice> = envelope.notices.iter().map(|place| &notices[*place]).collect();
+        let mut parked = Vec::new();
+        while !carried.is_empty() {
+            // A fault of the engine or of a library costs this mail, not the process.
+            let written = contained(|| self.compose(post, rules, &carried, items, now))
+                .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
+            match written {
+                Ok(composed) => {
+                    let mail = NewMail {
+                        id: composed.id,
+                        person: carried[0].person.to_string(),
+                        address: composed.to.to_string(),
+                        bytes: composed.bytes,
+                        notices: carried.iter().map(|notice| notice.key.clone()).collect(),
+                    };
+                    return (Some(mail), parked);
+                }
+                Err(Unwritten::One(place, reason)) => parked.push((carried.remove(place).key.clone(), reason)),
+                Err(Unwritten::All(reason)) => parked.extend(carried.drain(..).map(|notice| (notice.key.clone(), reason.clone()))),
             }
-            Err(Unwritten::One(place, reason)) => parked.push((carried.remove(place).key.clone(), reason)),
-            Err(Unwritten::All(reason)) => parked.extend(carried.drain(..).map(|notice| (notice.key.clone(), reason.clone()))),
         }
+        (None, parked)
     }
-    (None, parked)
+
+    fn compose(&self, post: &Post, rules: &RuleSet, carried: &[&Notice], items: &Items, now: Instant) -> Result<Composed, Unwritten> {
+        let store = &self.store;
+        let all = |reason: String| Unwritten::All(reason);
+        let first = carried[0];
+        let mut wordings = Vec::with_capacity(carried.len());
+        for (place, notice) in carried.iter().enumerate() {
+            wordings.push(wording(rules, notice).map_err(|reason| Unwritten::One(place, reason))?);
+        }
+        let workflow = workflow(rules, first).map_err(|reason| Unwritten::One(0, reason))?;
+        let setting = &workflow.setting;
+
+        let person = setting.directory.persons.get(&first.person).ok_or_else(|| all(format!("person: `{}` is unknown", first.person)))?;
+        let address = person.mail.as_deref().ok_or_else(|| all(format!("address: `{}` has none", first.person)))?;
+        if post.transport.as_ref().is_some_and(Transport::reaches_people) {
+            let to = Address::parse(address).map_err(|error| all(format!("address: {error}")))?;
+            post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
+        }
+
+        let lang = Lang::of(&setting.workflow.languages);
+        let head = &setting.workflow.letter;
+        let sender = Sender {
+            name: head.get("sender").cloned().unwrap_or_default(),
+            address: post.from.clone(),
+            reply_to: head.get("reply_to").and_then(|text| Address::parse(text).ok()).or_else(|| post.reply_to.clone()),
+            domain: post.domain.clone(),
+        };
+        let same_item = carried.iter().all(|notice| notice.item == first.item);
+        let same_notice = carried.iter().all(|notice| notice.notice == first.notice);
+        // Offices of one database may call their items alike, but no two mails.
+        let key = match store.jurisdiction() {
+            LOCAL => mailing::key(carried.iter().copied()),
+            here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
+        };
+        let (item, notice) = (same_item.then_some(&*first.item), if same_notice { &*first.notice } else { "digest" });
+        let letter = post.frames.referred(lang, &wordings, &mail::reference(item, notice, &key)).map_err(|error| match error {
+            LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
+            LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
+        })?;
+        let dated = carried.iter().filter_map(|notice| Some((*notice, items.get(&*notice.item)?.as_ref().ok()?)));
+        // A mail without its calendar is better than none.
+        let agenda = self.beside(dated, &post.domain, now, lang).unwrap_or_else(|error| {
+            tracing::warn!(item = %first.item, %error, "the calendar beside a mail was left out");
+            None
+        });
+        let message = mail::Message {
+            key: &key,
+            name: &person.title,
+            address,
+            letter: &letter,
+            workflow: &first.workflow,
+            list_title: &setting.workflow.title,
+            item,
+            notice,
+            reason: &first.role,
+            rules: &rules.hash,
+            agenda: agenda.as_deref(),
+            at: now,
+        };
+        mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))
+    }
 }
 
 /// Why a mail could not be written.
@@ -246,59 +313,6 @@ enum Unwritten {
     /// Because of one of its notices.
     One(usize, String),
     All(String),
-}
-
-fn compose(post: &Post, rules: &RuleSet, store: &Store, carried: &[&Notice], now: Instant) -> Result<Composed, Unwritten> {
-    let all = |reason: String| Unwritten::All(reason);
-    let first = carried[0];
-    let mut wordings = Vec::with_capacity(carried.len());
-    for (place, notice) in carried.iter().enumerate() {
-        wordings.push(wording(rules, notice).map_err(|reason| Unwritten::One(place, reason))?);
-    }
-    let workflow = workflow(rules, first).map_err(|reason| Unwritten::One(0, reason))?;
-    let setting = &workflow.setting;
-
-    let person = setting.directory.persons.get(&first.person).ok_or_else(|| all(format!("person: `{}` is unknown", first.person)))?;
-    let address = person.mail.as_deref().ok_or_else(|| all(format!("address: `{}` has none", first.person)))?;
-    if post.transport.as_ref().is_some_and(Transport::reaches_people) {
-        let to = Address::parse(address).map_err(|error| all(format!("address: {error}")))?;
-        post.guard.allows(&to, store.instance()).map_err(|why| all(format!("guard: {why}")))?;
-    }
-
-    let lang = Lang::of(&setting.workflow.languages);
-    let head = &setting.workflow.letter;
-    let sender = Sender {
-        name: head.get("sender").cloned().unwrap_or_default(),
-        address: post.from.clone(),
-        reply_to: head.get("reply_to").and_then(|text| Address::parse(text).ok()).or_else(|| post.reply_to.clone()),
-        domain: post.domain.clone(),
-    };
-    let same_item = carried.iter().all(|notice| notice.item == first.item);
-    let same_notice = carried.iter().all(|notice| notice.notice == first.notice);
-    // Offices of one database may call their items alike, but no two mails.
-    let key = match store.jurisdiction() {
-        LOCAL => mailing::key(carried.iter().copied()),
-        here => format!("{here}\n{}", mailing::key(carried.iter().copied())),
-    };
-    let (item, notice) = (same_item.then_some(&*first.item), if same_notice { &*first.notice } else { "digest" });
-    let letter = post.frames.referred(lang, &wordings, &mail::reference(item, notice, &key)).map_err(|error| match error {
-        LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
-        LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
-    })?;
-    let message = mail::Message {
-        key: &key,
-        name: &person.title,
-        address,
-        letter: &letter,
-        workflow: &first.workflow,
-        list_title: &setting.workflow.title,
-        item,
-        notice,
-        reason: &first.role,
-        rules: &rules.hash,
-        at: now,
-    };
-    mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))
 }
 
 /// The words of a notice in the rule set in use.

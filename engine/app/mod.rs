@@ -5,6 +5,7 @@
 mod account_wish;
 pub mod accounts;
 mod act;
+mod agenda;
 mod answer;
 pub mod caches;
 mod caused;
@@ -35,8 +36,10 @@ mod sessions;
 mod similar;
 mod sweep;
 mod together;
+pub mod tokens;
 mod trial;
 mod wake;
+pub mod webhooks;
 
 pub use account_wish::{AccountEnd, AccountNo, AccountWish, Wished};
 pub use act::{ActError, Acting, Done, Tally};

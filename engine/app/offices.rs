@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// As long as nothing else is set.
+const DOMAIN: &str = "duban.localdomain";
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// So many offices, and so many rule sets, stay at hand.
 const OFFICES: usize = 512;
@@ -35,6 +36,8 @@ pub struct Offices {
     pub lease: TimeDelta,
     /// What is asked of passwords and sessions.
     pub policy: Policy,
+    /// Stands behind the @ of whatever is known everywhere, such as the entries of a calendar.
+    pub domain: String,
     /// Of all offices together.
     pub tally: Arc<Tally>,
     latest: Arc<Latest>,
@@ -91,6 +94,7 @@ impl Offices {
             clock,
             lease: LEASE,
             policy: Policy::default(),
+            domain: DOMAIN.into(),
             tally: Arc::default(),
             latest,
             at_hand: Mutex::default(),
@@ -108,6 +112,7 @@ impl Offices {
             clock,
             lease: LEASE,
             policy: Policy::default(),
+            domain: DOMAIN.into(),
             tally,
             latest,
             at_hand: Mutex::new(at_hand),

@@ -182,6 +182,8 @@ impl<'a> Trial<'a> {
             command: Some(Answered { actor: command.by.clone(), id: command.id.clone(), request_hash: hash.into(), answer: answer.into() }),
             fence: None,
             rules_rev: if self.how.historic { items::HISTORIC } else { self.app.in_use().revision },
+            // What was long ago is news to nobody.
+            events: if self.how.historic { Vec::new() } else { decide::events::of(&rules, &item, &accepted.facts) },
             now: self.now,
         };
         for number in &accepted.numbers {
@@ -225,6 +227,7 @@ impl<'a> Trial<'a> {
                     command: None,
                     fence: None,
                     rules_rev: self.app.in_use().revision,
+                    events: decide::events::of(&held.rules, &item, &accepted.facts),
                     now: self.now,
                 };
                 self.lay_up(about, accepted).await?;

@@ -101,6 +101,11 @@ pub fn of_serving(lang: Lang, error: &ServeError) -> String {
             say(lang, "serve.zone", &[("settings", settings), ("workflow", workflow), ("rules", rules)])
         }
         ServeError::Files(error) => of_files(lang, error),
+        ServeError::Webhook { no, .. } => {
+            let values: Vec<(&str, &str)> = no.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            say(lang, "serve.webhook", &[("what", &say(lang, &format!("webhook.{}", no.why), &values))])
+        }
+        ServeError::Tls(error) => say(lang, "serve.webhook", &[("what", &error.to_string())]),
         ServeError::Server(error) => say(lang, "serve.mail_server", &[("what", &of_mail_server(lang, error))]),
         ServeError::Sender(error) => {
             let (key, text) = match error {

@@ -43,6 +43,7 @@ pub mod similar;
 pub mod simulate;
 pub mod table;
 pub mod test;
+pub mod token;
 pub mod unit;
 pub mod usage;
 pub mod worded;
@@ -197,6 +198,8 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Run the stories beside a rule set
     Test(test::TestArgs),
+    /// Tokens by which programs ask in somebody's name
+    Token(token::TokenArgs),
     /// A systemd unit that starts the server shut off from all it does not need
     Unit(unit::UnitArgs),
 }
@@ -351,6 +354,7 @@ fn execute(command: Command, context: &Context) -> anyhow::Result<i32> {
         Command::Similar(args) => similar::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
         Command::Test(args) => test::run(&args, context),
+        Command::Token(args) => token::run(&args, context),
         Command::Unit(args) => unit::run(&args, context),
     }
 }

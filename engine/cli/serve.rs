@@ -55,7 +55,10 @@ pub fn run(args: &ServeArgs, context: &Context) -> anyhow::Result<i32> {
 
 fn stop(lang: Lang, error: ServeError) -> Stop {
     let sentence = fault::of_serving(lang, &error);
-    let usage = matches!(error, ServeError::Address(_) | ServeError::Zone { .. } | ServeError::Server(_) | ServeError::Sender(_));
+    let usage = matches!(
+        error,
+        ServeError::Address(_) | ServeError::Zone { .. } | ServeError::Webhook { .. } | ServeError::Server(_) | ServeError::Sender(_)
+    );
     let code = match error {
         _ if usage => exit::USAGE,
         ServeError::InUse(_) | ServeError::Part(_) | ServeError::Store(_) => exit::ENVIRONMENT,

@@ -1,6 +1,7 @@
 //! All that is pure: no clock, no I/O, no randomness, no async. The caller passes in `now`, the rules and the calendar.
 
 pub mod access;
+pub mod agenda;
 pub mod author;
 pub mod calendar;
 pub mod check;

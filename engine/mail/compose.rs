@@ -3,7 +3,7 @@
 use super::{Address, AddressError};
 use crate::kernel::render::Letter;
 use crate::kernel::time::Instant;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentDisposition, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -40,6 +40,8 @@ pub struct Message<'a> {
     pub reason: &'a str,
     /// Hash of the rule set.
     pub rules: &'a str,
+    /// A calendar of the deadlines that it is about (RFC 5545).
+    pub agenda: Option<&'a str>,
     pub at: Instant,
 }
 
@@ -117,7 +119,15 @@ pub fn compose(sender: &Sender, message: &Message) -> Result<Composed, ComposeEr
         .boundary(format!("duban_{}", &hash(message.key)[..24]))
         .singlepart(part(ContentType::TEXT_PLAIN, &message.letter.text))
         .singlepart(part(ContentType::TEXT_HTML, &message.letter.html));
-    let built = builder.multipart(parts).map_err(|error| ComposeError::Build(error.to_string()))?;
+    let whole = match message.agenda {
+        None => parts,
+        Some(agenda) => {
+            let boundary = format!("duban_{}", &hash(&format!("{} calendar", message.key))[..24]);
+            let mixed = MultiPart::builder().kind(MultiPartKind::Mixed).boundary(boundary);
+            mixed.multipart(parts).singlepart(calendar(agenda, message.item)?)
+        }
+    };
+    let built = builder.multipart(whole).map_err(|error| ComposeError::Build(error.to_string()))?;
     // Every header is encoded and every part is base64, quoted-printable or plain ASCII.
     let bytes = String::from_utf8(built.formatted()).map_err(|error| ComposeError::Build(error.to_string()))?;
     Ok(Composed { id, to, bytes })
@@ -148,6 +158,14 @@ fn part(kind: ContentType, text: &str) -> SinglePart {
     let clean: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     // lettre would insert each CR by itself, which takes quadratic time.
     SinglePart::builder().header(kind).body(clean.replace('\n', "\r\n"))
+}
+
+/// A calendar to be taken in, under a name that every mail program can read.
+fn calendar(agenda: &str, item: Option<&str>) -> Result<SinglePart, ComposeError> {
+    let kind =
+        ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH").map_err(|error| ComposeError::Build(error.to_string()))?;
+    let name = item.map_or_else(|| "deadlines.ics".to_string(), |item| format!("item-{}.ics", slug(item)));
+    Ok(SinglePart::builder().header(kind).header(ContentDisposition::attachment(&name)).body(agenda.to_string()))
 }
 
 /// Line and paragraph separators count as line breaks to some mail programs.

@@ -8,7 +8,7 @@ use super::everywhere::Everywhere;
 use super::links::{self, NewLink};
 use super::sessions::{self, NewSession};
 use super::writer::{Lane, Write};
-use super::{Store, StoreError, batch, instant, statements};
+use super::{Store, StoreError, batch, instant, statements, tokens};
 use crate::kernel::time::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -265,6 +265,7 @@ impl Write for Disable {
             .bind(self.entry.at.timestamp_millis()).bind(here).execute(&mut *c).await?.rows_affected());
         sessions::end_of(connection, here, &self.person).await?;
         links::drop_of(connection, here, &self.person, None).await?;
+        tokens::end_of(connection, here, &self.person, self.entry.at.timestamp_millis()).await?;
         if changed > 0 {
             audit::put(connection, here, std::slice::from_ref(&self.entry)).await?;
         }

@@ -33,6 +33,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// The same about no person.
+    pub fn about_nobody(self) -> Entry {
+        Entry { person: None, ..self }
+    }
+}
+
 impl Store {
     /// Adds what happened.
     pub async fn audit(&self, entries: Vec<Entry>) -> Result<(), StoreError> {

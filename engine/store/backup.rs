@@ -127,6 +127,10 @@ impl Write for Mark {
         for ends in [statements::RESTORED_SESSIONS, statements::RESTORED_LINKS] {
             on!(&mut *connection, c, sql => sqlx::query(sql(ends)).execute(&mut *c).await.map(|_| ()))?;
         }
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_DELIVERIES)).execute(&mut *c).await.map(|_| ()))?;
+        for ends in [statements::RESTORED_TOKENS, statements::RESTORED_WEBHOOKS] {
+            on!(&mut *connection, c, sql => sqlx::query(sql(ends)).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
+        }
         on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_HOLD)).bind(self.now).execute(&mut *c).await.map(|_| ()))?;
         let notices =
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::RESTORED_NOTICES)).execute(&mut *c).await?.rows_affected());

@@ -36,6 +36,8 @@ pub mod slots;
 mod sqlite;
 pub mod statements;
 mod time;
+pub mod tokens;
+pub mod webhooks;
 mod writer;
 
 use crate::kernel::time::Instant;
@@ -185,6 +187,7 @@ impl Store {
         if lock.is_some() {
             // Nobody else holds this file: whoever had claimed these mails has gone, and may or may not have sent them. The same with slots.
             on!(&mut connection, c, sql => sqlx::query(sql(statements::MAIL_TAKE_BACK)).bind(now.timestamp_millis()).execute(&mut *c).await.map(|_| ()))?;
+            on!(&mut connection, c, sql => sqlx::query(sql(statements::DELIVERIES_TAKE_BACK)).bind(now.timestamp_millis()).execute(&mut *c).await.map(|_| ()))?;
             on!(&mut connection, c, sql => sqlx::query(sql(statements::SLOT_TAKE_BACK)).execute(&mut *c).await.map(|_| ()))?;
         }
         let (instance,): (String,) =

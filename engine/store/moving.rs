@@ -125,6 +125,25 @@ const TABLES: &[Table] = &[
         rest: &["login", "password", "disabled_at", "password_at", "created_at"],
         numbers: &["disabled_at", "password_at", "created_at"],
     },
+    Table {
+        name: "token",
+        key: &["jurisdiction", "id"],
+        rest: &["digest", "person", "name", "scopes", "made_at", "expires_at", "used_at", "revoked_at"],
+        numbers: &["made_at", "expires_at", "used_at", "revoked_at"],
+    },
+    Table {
+        name: "webhook",
+        key: &["jurisdiction", "id"],
+        rest: &["url", "secret", "made_by", "made_at", "stopped_at"],
+        numbers: &["made_at", "stopped_at"],
+    },
+    Table { name: "webhook_event", key: &["jurisdiction", "webhook", "event"], rest: &[], numbers: &[] },
+    Table {
+        name: "delivery",
+        key: &["jurisdiction", "webhook", "item", "seq", "kind"],
+        rest: &["event", "status", "attempts", "next_try", "fence", "reply", "created_at", "ended_at"],
+        numbers: &["seq", "attempts", "next_try", "fence", "created_at", "ended_at"],
+    },
     Table { name: "audit", key: &["jurisdiction", "id"], rest: &["at", "person", "what", "about", "source"], numbers: &["at"] },
 ];
 

@@ -13,6 +13,7 @@ use super::{Behind, Store, StoreError, batch, facts, statements};
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::{Accepted, Number};
 use crate::kernel::model::definition::Flag;
+use crate::kernel::model::event::Event;
 use crate::kernel::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub struct Save {
     /// Who may have the item in their hands then, to be compared with what is stored.
     hands: String,
     /// The rows as JSON: the item's up to its hash, those of its hands as one text, those of its facts up to their hashes, then those of its
-    /// notices.
+    /// notices and of what other programs are told.
     texts: Texts,
     /// As it was decided; a model keeps that, a database the rows.
     decided: Option<Box<(About, Accepted)>>,
@@ -109,6 +110,8 @@ pub struct About {
     pub fence: Option<u64>,
     /// The revision of the rules under which the wake-up was derived.
     pub rules_rev: u64,
+    /// What other programs are told, of those that want it.
+    pub events: Vec<Event>,
     pub now: Instant,
 }
 
@@ -225,6 +228,11 @@ impl Save {
             );
             notices.push(notice.key.clone());
             texts.push(serde_json::to_string(&row).map_err(json)?);
+        }
+        for event in &about.events {
+            let [broad, narrow] = event.called();
+            let told = serde_json::to_string(event).map_err(json)?;
+            texts.push(serde_json::to_string(&(&event.item, event.fact, event.kind.word(), told, at, broad, narrow)).map_err(json)?);
         }
         let mut unique = Vec::with_capacity(accepted.unique.len());
         for (field, value) in &accepted.unique {
@@ -654,6 +662,7 @@ struct Slice<'a> {
     /// Items that pass into other hands, and the rows of these.
     passed: Vec<(&'a str,)>,
     hands: Vec<String>,
+    events: Vec<String>,
     commands: Vec<(&'a Answered, &'a str, i64)>,
     /// Bytes of all of them.
     size: usize,
@@ -666,7 +675,7 @@ impl<'a> Slice<'a> {
         self.items.insert(&chained.save.item, row);
     }
 
-    /// Its facts, notices and command, and its hands when they are others than before.
+    /// Its facts, notices, events and command, and its hands when they are others than before.
     fn add_rest(&mut self, Chained { save, hashes, .. }: &Chained<'a>, texts: &[&str], has_passed: bool) {
         if has_passed {
             self.passed.extend((save.rev > 0).then_some((save.item.as_str(),)));
@@ -674,11 +683,13 @@ impl<'a> Slice<'a> {
             self.hands.extend(hands.map(|hands| hands.to_string()));
             self.size += hands.map_or(0, |hands| hands.len());
         }
-        let (facts, notices) = texts.get(2..).unwrap_or_default().split_at(hashes.len());
+        let (facts, told) = texts.get(2..).unwrap_or_default().split_at(hashes.len());
+        let (notices, events) = told.split_at(save.notices.len());
         self.facts.extend(facts.iter().zip(hashes).map(|(row, hash)| ending(row, hash)));
         self.notices.extend(notices.iter().map(|row| row.to_string()));
+        self.events.extend(events.iter().map(|row| row.to_string()));
         self.commands.extend(save.command.as_ref().map(|command| (command, save.item.as_str(), save.at)));
-        self.size += facts.iter().chain(notices).map(|text| text.len()).sum::<usize>();
+        self.size += facts.iter().chain(told).map(|text| text.len()).sum::<usize>();
     }
 
     fn batches(self) -> Batches {
@@ -691,6 +702,7 @@ impl<'a> Slice<'a> {
             (statements::ITEM_PUT, self.items.len(), joined(self.items.into_values().collect())),
             (statements::FACT_PUT, self.facts.len(), joined(self.facts)),
             (statements::NOTICE_PUT, self.notices.len(), joined(self.notices)),
+            (statements::DELIVERY_PUT, self.events.len(), joined(self.events)),
             (statements::COMMAND_PUT, commands.len(), batch(&commands)),
             (statements::HAND_DROP, self.passed.len(), batch(&self.passed)),
             (statements::HAND_PUT, self.hands.len(), joined(self.hands)),

@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -18,6 +18,8 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_brake.sql"),
     include_str!("migrations/0011_accounts.sql"),
     include_str!("migrations/0012_hands.sql"),
+    include_str!("migrations/0017_tokens.sql"),
+    include_str!("migrations/0018_webhooks.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -313,6 +313,60 @@ statements! {
     /// The latest first.
     AUDIT_LIST = "select id, at, person, what, about, source from audit where jurisdiction = $j and (cast($1 as text) is null or id < $1)
         order by id desc limit $2";
+    TOKEN_PUT = "insert into token (jurisdiction, id, digest, person, name, scopes, made_at, expires_at) values ($j, $1, $2, $3, $4, $5, $6, $7)";
+    TOKENS = "select id, person, name, scopes, made_at, expires_at, used_at, revoked_at from token
+        where jurisdiction = $j and (cast($1 as text) is null or person = $1) order by made_at desc, id desc";
+    TOKEN_SHOWN = "select t.jurisdiction, t.id, t.person, t.name, t.scopes, t.made_at, t.expires_at, t.used_at, t.revoked_at, a.disabled_at
+        from token t left join account a on a.jurisdiction = t.jurisdiction and a.person = t.person where t.digest = $1";
+    TOKEN_USED = "update token set used_at = $2 where digest = $1 and coalesce(used_at, 0) < $2";
+    TOKEN_REVOKE = "update token set revoked_at = $3 where jurisdiction = $j and id = $1 and (cast($2 as text) is null or person = $2)
+        and revoked_at is null returning person";
+    TOKENS_END = "update token set revoked_at = $2 where jurisdiction = $j and person = $1 and revoked_at is null";
+
+    // Other programs, and what they are told.
+    WEBHOOK_PUT = "insert into webhook (jurisdiction, id, url, secret, made_by, made_at) values ($j, $1, $2, $3, $4, $5)
+        on conflict (jurisdiction, id) do update set url = excluded.url, secret = excluded.secret";
+    WEBHOOK_EVENTS_DROP = "delete from webhook_event where jurisdiction = $j and webhook = $1";
+    WEBHOOK_EVENTS_PUT = "insert into webhook_event (jurisdiction, webhook, event) select $j, $2, value ->> 0 from json_each($1) where true
+        on conflict (jurisdiction, webhook, event) do nothing";
+    WEBHOOKS = "select id, url, secret, made_by, made_at, stopped_at from webhook where jurisdiction = $j order by made_at, id";
+    WEBHOOK_EVENTS = "select webhook, event from webhook_event where jurisdiction = $j order by webhook, event";
+    WEBHOOK_STOP = "update webhook set stopped_at = $2 where jurisdiction = $j and id = $1 and stopped_at is null";
+    WEBHOOK_START = "update webhook set stopped_at = null where jurisdiction = $j and id = $1 and stopped_at is not null";
+    WEBHOOK_DROP = "delete from webhook where jurisdiction = $j and id = $1";
+    DELIVERY_PUT = "insert into delivery (jurisdiction, webhook, item, seq, kind, event, status, attempts, next_try, fence, created_at)
+        select distinct $j, e.webhook, j.value ->> 0, cast(j.value ->> 1 as bigint), j.value ->> 2, j.value ->> 3, 'ready', cast(0 as bigint),
+            cast(j.value ->> 4 as bigint), cast(0 as bigint), cast(j.value ->> 4 as bigint)
+        from webhook_event e join webhook w on w.jurisdiction = e.jurisdiction and w.id = e.webhook cross join json_each($1) j
+        where e.jurisdiction = $j and w.stopped_at is null and e.event in ('*', j.value ->> 5, j.value ->> 6)";
+    DELIVERY_CLAIM = "with free as materialized (select jurisdiction, webhook, item, seq, kind from delivery where next_try is not null and next_try <= $1
+            order by next_try, jurisdiction, webhook, item, seq, kind limit $3 /*for update skip locked*/)
+        update delivery set status = 'claimed', fence = fence + 1, attempts = attempts + 1, next_try = $2
+        from free where delivery.jurisdiction = free.jurisdiction and delivery.webhook = free.webhook and delivery.item = free.item
+            and delivery.seq = free.seq and delivery.kind = free.kind
+        returning delivery.jurisdiction, delivery.webhook, delivery.item, delivery.seq, delivery.kind, delivery.event, delivery.attempts, delivery.fence,
+            delivery.created_at";
+    DELIVERY_FINISH = "update delivery set status = $5, reply = $6, next_try = cast($7 as bigint), ended_at = cast($8 as bigint)
+        where jurisdiction = $j and webhook = $1 and item = $2 and seq = $3 and kind = $4 and fence = $9 and status = 'claimed'";
+    /// What else waits for an address that does not answer waits with it.
+    DELIVERY_PUT_OFF = "update delivery set next_try = $2 where jurisdiction = $j and webhook = $1 and status = 'ready' and next_try is not null and next_try < $2";
+    DELIVERY_PARK = "update delivery set status = 'parked', next_try = null, reply = $2 where jurisdiction = $j and webhook = $1 and next_try is not null";
+    DELIVERY_RELEASE = "update delivery set status = 'ready', attempts = 0, next_try = $4
+        where jurisdiction = $j and webhook = $1 and (cast($2 as text) is null or item = $2 and seq = $3 and kind = $5) and status = 'parked'
+            and exists (select 1 from webhook w where w.jurisdiction = $j and w.id = $1 and w.stopped_at is null)";
+    DELIVERY_CANCEL = "update delivery set status = 'cancelled', next_try = null, ended_at = $4
+        where jurisdiction = $j and webhook = $1 and (cast($2 as text) is null or item = $2 and seq = $3 and kind = $5) and ended_at is null and status <> 'claimed'";
+    /// The latest first.
+    DELIVERIES = "select webhook, item, seq, kind, event, status, attempts, next_try, reply, created_at, ended_at from delivery
+        where jurisdiction = $j and (cast($1 as text) is null or status = $1) order by created_at desc, item desc, seq desc, kind, webhook limit $2";
+    DELIVERY_COUNT = "select webhook, status, count(*) from delivery where jurisdiction = $j group by webhook, status order by webhook, status";
+    DELIVERY_NEXT = "select min(next_try) from delivery where next_try is not null";
+    DELIVERIES_FORGET = "delete from delivery where ended_at is not null and ended_at < $1";
+    DELIVERIES_TAKE_BACK = "update delivery set status = 'ready', next_try = $1 where status = 'claimed' and next_try is not null";
+    /// A restored database calls nobody before a person has looked.
+    RESTORED_WEBHOOKS = "update webhook set stopped_at = $1 where stopped_at is null";
+    RESTORED_DELIVERIES = "update delivery set status = 'parked', next_try = null, reply = 'restored' where next_try is not null";
+    RESTORED_TOKENS = "update token set revoked_at = $1 where revoked_at is null";
     /// Whoever was signed out since, or could no longer sign in, stays outside.
     RESTORED_SESSIONS = "delete from session";
     RESTORED_LINKS = "delete from link";

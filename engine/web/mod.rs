@@ -7,6 +7,7 @@ mod accounts;
 mod act;
 mod assets;
 mod bulk;
+mod calendar;
 mod deadline;
 mod form;
 mod item;
@@ -17,7 +18,9 @@ mod reports;
 mod session;
 mod system;
 mod todo;
+mod tokens;
 mod trouble;
+mod webhooks;
 
 use crate::app::accounts::Policy;
 use crate::app::{App, Offices};
@@ -75,6 +78,11 @@ impl Web {
             .route("/told", get(outbox::told))
             .route("/system", get(system::show))
             .route("/system/clock", post(system::clock))
+            .route("/tokens", get(tokens::list))
+            .route("/tokens/change", post(tokens::change))
+            .route("/calendar/{token}", get(calendar::feed))
+            .route("/webhooks", get(webhooks::list))
+            .route("/webhooks/change", post(webhooks::change))
             .route("/accounts", get(accounts::list))
             .route("/accounts/change", post(accounts::change))
             .route("/audit", get(accounts::audit))

@@ -82,6 +82,7 @@ fn write_mails() -> std::io::Result<f64> {
             notice: "soon",
             reason: "officer",
             rules: "9f2c51",
+            agenda: None,
             at: chrono::DateTime::UNIX_EPOCH,
         };
         compose(&sender, &message).map_err(std::io::Error::other)?;

@@ -41,6 +41,7 @@ fn message(letter: &Letter) -> Message<'_> {
         notice: "answer_soon",
         reason: "host_officer",
         rules: "9f2c51",
+        agenda: None,
         at: at(),
     }
 }

@@ -4,6 +4,7 @@ mod addressing;
 mod amend;
 pub mod capture;
 pub mod errands;
+pub mod events;
 pub mod input;
 pub mod mailing;
 mod notices;

@@ -4,6 +4,7 @@ pub mod command;
 pub mod decision;
 pub mod definition;
 pub mod directory;
+pub mod event;
 pub mod fact;
 pub mod item;
 pub mod links;

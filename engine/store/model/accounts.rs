@@ -58,6 +58,7 @@ impl At<'_> {
         let changed = open.map(|account| account.disabled_at = Some(entry.at)).is_some();
         self.all_mut().end_sessions(&here, person);
         self.all_mut().drop_links(&here, person, None);
+        self.end_tokens(person, entry.at);
         if changed {
             self.audit(std::slice::from_ref(entry));
         }

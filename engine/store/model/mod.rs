@@ -12,6 +12,8 @@ mod outbox;
 mod rounds;
 mod saving;
 mod state;
+mod tokens;
+mod webhooks;
 
 use super::health::Health;
 use super::lock::Holder;
@@ -84,6 +86,7 @@ impl Model {
                 return Err(StoreError::Held { path: "memory".into(), holder });
             }
             state.take_back(now);
+            state.take_back_deliveries(now);
         }
         state.opened += 1;
         let number = state.opened;

@@ -198,6 +198,7 @@ impl State {
         self.links.clear();
         let mut held = Held::default();
         for office in self.offices.values_mut() {
+            office.restore_webhooks(now);
             for row in office.notices.values_mut().filter(|row| row.standing == Standing::Ready) {
                 (row.standing, row.reason) = (Standing::Parked, Some("restored".into()));
                 held.notices += 1;

@@ -179,6 +179,7 @@ impl Office {
             let row = NoticeRow { notice: notice.clone(), recorded_at, not_before, standing, reason, mail: None };
             self.notices.insert(notice.key.clone(), row);
         }
+        self.tell(&about.events, about.now);
         if let Some(command) = &about.command {
             let answer = (command.request_hash.to_string(), command.answer.to_string());
             self.commands.insert((command.actor.to_string(), command.id.to_string()), answer);

@@ -3,6 +3,7 @@
 use super::saving::Queued;
 use crate::kernel::model::Name;
 use crate::kernel::model::decision::Notice;
+use crate::kernel::model::event::Event;
 use crate::kernel::model::fact::Fact;
 use crate::kernel::time::Instant;
 use crate::store::Counts;
@@ -12,6 +13,8 @@ use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
 use crate::store::sessions::StoredSession;
+use crate::store::tokens::TokenRow;
+use crate::store::webhooks::{Key, Webhook};
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,6 +70,11 @@ pub(in crate::store) struct Office {
     pub proposals: BTreeMap<String, Proposal>,
     /// By person.
     pub accounts: BTreeMap<String, AccountEntry>,
+    /// By SHA-256.
+    pub tokens: BTreeMap<String, TokenRow>,
+    /// By id.
+    pub webhooks: BTreeMap<String, Webhook>,
+    pub deliveries: BTreeMap<Key, DeliveryEntry>,
     /// By id.
     pub audit: BTreeMap<String, Entry>,
     /// Of the rule set in use; 0 before there is one.
@@ -82,6 +90,18 @@ pub(in crate::store) struct AccountEntry {
     pub disabled_at: Option<Instant>,
     pub password_at: Option<Instant>,
     pub created_at: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::store) struct DeliveryEntry {
+    pub event: Event,
+    pub status: &'static str,
+    pub attempts: u32,
+    pub next_try: Option<Instant>,
+    pub fence: u64,
+    pub reply: Option<String>,
+    pub created_at: Instant,
+    pub ended_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
