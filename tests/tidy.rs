@@ -73,6 +73,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("mail_parser", &["mail"]),
     ("utoipa", &["api"]),
     ("argon2::", &["app"]),
+    ("hmac::", &["app"]),
+    ("qrcodegen::", &["web"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("comfy_table::", &["cli"]),

@@ -10,7 +10,7 @@ use duban::files;
 use duban::kernel::model::value::Value;
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
-use duban::web::Web;
+use duban::web::{Gate, Web};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,6 +57,7 @@ impl House {
             jurisdiction: LOCAL.into(),
             origin: None,
             open_house,
+            gate: Gate::default(),
             largest: BodyLimits::default().bytes,
         };
         let policy = web.policy.clone();
@@ -304,7 +305,11 @@ async fn an_item_is_made_from_a_page_once() {
 }
 
 /// Every address that does something, as a form of ours would ask it.
-const UNSAFE: [&str; 9] = [
+const UNSAFE: [&str; 13] = [
+    "/me/password",
+    "/me/second",
+    "/me/sessions",
+    "/sign-in/second",
     "/items/1/do/weigh",
     "/new/request/submit",
     "/bulk/request/weigh",
@@ -608,6 +613,7 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     let everybody = [true; 5];
     let pages: &[(&str, [bool; 5])] = &[
         ("/todo", everybody),
+        ("/me", everybody),
         ("/told", everybody),
         ("/new", everybody),
         ("/new/request/submit", everybody),
@@ -656,7 +662,7 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     // The list of addresses is whole.
     let declared = include_str!("../engine/web/mod.rs");
     let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
-    let elsewhere = ["/", "/sign-in", "/welcome", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
+    let elsewhere = ["/", "/sign-in", "/sign-in/second", "/welcome", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
     assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
 }
 

@@ -125,7 +125,7 @@ impl App {
             entry.roles.extend(title.filter(|title| !entry.roles.contains(title)));
         }
         let today = rules.workflows.values().next().map(|rules| day_of(self.now(), rules.setting.workflow.timezone)).unwrap_or_default();
-        for group in [access::SYSTEM_ADMINISTRATORS, access::SECURITY_ADMINISTRATORS, access::AUDIT_ADMINISTRATORS] {
+        for group in access::ADMINISTRATORS {
             for person in rules.directory.group(group, today).into_iter().take(1) {
                 let entry = guests.entry(person.clone()).or_insert_with(|| guest(&person));
                 entry.roles.push(say(lang, &format!("web.group.{group}"), &[]));

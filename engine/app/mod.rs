@@ -30,11 +30,13 @@ mod publish;
 mod replay;
 mod report;
 mod rules;
+pub mod second;
 pub mod send;
 mod sessions;
 mod similar;
 mod sweep;
 mod together;
+pub mod totp;
 mod trial;
 mod wake;
 

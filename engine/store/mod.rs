@@ -31,6 +31,7 @@ pub mod rulesets;
 pub mod save;
 mod schema;
 mod sentence;
+pub mod second;
 pub mod sessions;
 pub mod slots;
 mod sqlite;

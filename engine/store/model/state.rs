@@ -11,6 +11,7 @@ use crate::store::audit::Entry;
 use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
+use crate::store::second::SecondStep;
 use crate::store::sessions::StoredSession;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub(in crate::store) struct State {
     pub offices: BTreeMap<Arc<str>, Office>,
     /// By SHA-256 of their tokens.
     pub sessions: BTreeMap<String, StoredSession>,
+    /// From where they came, for those of which it is known.
+    pub sources: BTreeMap<String, String>,
     pub links: BTreeMap<String, LinkEntry>,
     /// By SHA-256 of the login that was tried.
     pub attempts: BTreeMap<String, AttemptEntry>,
@@ -67,6 +70,10 @@ pub(in crate::store) struct Office {
     pub proposals: BTreeMap<String, Proposal>,
     /// By person.
     pub accounts: BTreeMap<String, AccountEntry>,
+    /// By person.
+    pub second: BTreeMap<String, SecondStep>,
+    /// By SHA-256: whose, and whether it was used.
+    pub codes: BTreeMap<String, (String, bool)>,
     /// By id.
     pub audit: BTreeMap<String, Entry>,
     /// Of the rule set in use; 0 before there is one.
