@@ -29,6 +29,7 @@ mod mails;
 mod outage;
 mod plans;
 mod several;
+mod trail;
 mod upgrade;
 mod whole;
 

@@ -82,10 +82,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, limits: Limi
         request.extensions_mut().insert(ConnectInfo(peer));
         routes.call(request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header)
-        .serve_connection(TokioIo::new(stream), with_peer);
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(limits.header).serve_connection(TokioIo::new(stream), with_peer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -28,6 +28,10 @@ pub struct Duty {
     pub task: Option<u32>,
     /// The role in which it is theirs, as people call it.
     pub role: String,
+    /// The person who is away, in whose place it is theirs.
+    pub absent: Option<Name>,
+    /// The unit by whose duty it is theirs, if it is by one.
+    pub unit: Option<Name>,
     /// What runs on it and comes first.
     pub due: Option<DueExplained>,
     /// The first action that is open to them, and how many are.
@@ -59,8 +63,8 @@ fn urgency(duty: &Duty) -> (bool, Option<Date>, Name) {
 fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> Result<Vec<Duty>, EvalError> {
     let mut mine = Vec::new();
     for (role, task) in roles::owners(rules, item) {
-        if roles::holds(rules, item, role, task, person, item.today)? {
-            mine.push((role, task));
+        if let Some(standing) = roles::standing(rules, item, role, task, person, item.today)? {
+            mine.push((role, task, standing.absent()));
         }
     }
     if mine.is_empty() {
@@ -68,7 +72,7 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
     }
     let offers = decide::offers(rules, item, person, item.today)?;
     let running: Vec<DueExplained> = due::explain(rules, item, None).into_iter().filter(|due| due.ended.is_none()).collect();
-    let duty = |(role, task): (&Name, Option<u32>)| {
+    let duty = |(role, task, absent): (&Name, Option<u32>, Option<Name>)| {
         let open: Vec<_> = offers.iter().filter(|offer| offer.task == task && offer.refusal.is_none()).collect();
         let next = open.first().map(|offer| offer.action.clone());
         let own = running.iter().filter(|due| due.branch_number == task && !due.window);
@@ -78,6 +82,8 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
             title: title.to_string(),
             task,
             role: rules.setting.workflow.roles.get(role).map_or_else(|| role.to_string(), |role| role.title.clone()),
+            unit: roles::unit_of(rules, item, role, task, absent.as_ref().unwrap_or(person), item.today),
+            absent,
             due: own.filter(|due| due.date.is_some()).min_by_key(|due| due.date).cloned(),
             next,
             open: open.len(),

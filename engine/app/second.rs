@@ -168,7 +168,13 @@ impl App {
 
 impl Offices {
     /// Somebody is half inside; nobody when the account is not any more what was checked.
-    pub(super) async fn halve(&self, here: &App, account: &Account, asked: Asked, source: Option<&str>) -> Result<Option<Half>, StoreError> {
+    pub(super) async fn halve(
+        &self,
+        here: &App,
+        account: &Account,
+        asked: Asked,
+        source: Option<&str>,
+    ) -> Result<Option<Half>, StoreError> {
         let now = self.now();
         let (half, halving) = asked.half(&account.person, now);
         let Some(password) = account.password.clone() else { return Ok(None) };
@@ -225,8 +231,7 @@ impl Offices {
             let session = NewSession { id: digest(&token), person: link.person.clone(), at, source: source.map(str::to_string) };
             let tries = vec![account.login.clone(), counted];
             if here.store.pass(Passing { half, shown, session, tries, entries }).await? {
-                let session =
-                    Session { jurisdiction: link.jurisdiction, person: link.person.as_str().into(), started_at: at, seen_at: at };
+                let session = Session { jurisdiction: link.jurisdiction, person: link.person.as_str().into(), started_at: at, seen_at: at };
                 return Ok(Passed { inside: SignedIn { token, session }, codes });
             }
         }

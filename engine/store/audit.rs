@@ -4,8 +4,8 @@
 //! What happened to items stands in their facts.
 
 use super::dialect::{Connection, on};
-use super::writer::{Lane, Write};
 use super::facts::{chain, hex};
+use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::Instant;
 use sha2::{Digest, Sha256};

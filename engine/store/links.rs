@@ -105,8 +105,7 @@ pub(super) async fn drop_of(connection: &mut Connection, here: &str, person: &st
 
 /// Whether a link can be used.
 pub(super) async fn is_open(connection: &mut Connection, id: &str, purpose: &str, now: i64) -> Result<bool, sqlx::Error> {
-    let row: Option<(String, String)> =
-        on!(connection, c, sql => sqlx::query_as(sql(statements::LINK_OPEN)).bind(id).bind(purpose).bind(now).fetch_optional(&mut *c).await)?;
+    let row: Option<(String, String)> = on!(connection, c, sql => sqlx::query_as(sql(statements::LINK_OPEN)).bind(id).bind(purpose).bind(now).fetch_optional(&mut *c).await)?;
     Ok(row.is_some())
 }
 

@@ -64,9 +64,13 @@ pub struct Enrolling {
 #[derive(Clone, Debug)]
 pub enum Shown {
     /// A code of this step.
-    Code { step: i64 },
+    Code {
+        step: i64,
+    },
     /// SHA-256 of a recovery code.
-    Recovery { code: String },
+    Recovery {
+        code: String,
+    },
     Enrolled(Enrolling),
 }
 

@@ -78,7 +78,12 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
 }
 
 /// Invites somebody, or shuts an account off.
-pub async fn change(State(web): State<Arc<Web>>, headers: HeaderMap, source: Source, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
+pub async fn change(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    source: Source,
+    Sent(visitor, sheet): Sent,
+) -> Result<Response, Trouble> {
     visitor.enter(Room::Accounts).await?;
     let asked = ["invite", "disable", "reset"].into_iter().find_map(|what| Some((what, sheet.text(what)?)));
     let (what, person) = asked.ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;

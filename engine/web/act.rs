@@ -108,7 +108,9 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let to = action_path(&item.id, name, task);
     let title_field =
         look.fields(visitor.lang())?.into_iter().find(|field| &*field.name == "title" && !field.hidden).map(|field| field.text);
-    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev });
+    let absent = decide::absent(rules, item, name, action, task, &visitor.person)
+        .map(|absent| visitor.say("web.form.absent", &[("person", rules.setting.directory.person_title(&absent))]));
+    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev, "absent": absent });
     fill(web, visitor, &form, Around { to: &to, closed: closed.as_ref(), checks: &checks, about, back })
 }
 

@@ -87,12 +87,7 @@ pub fn keeps_no_cookies(web: &Web, headers: &HeaderMap, sheet: &super::sheet::Sh
 }
 
 /// Signs in with a password. Whether it was the login or the password that was wrong is not said.
-pub async fn sign_in(
-    State(web): State<Arc<Web>>,
-    headers: HeaderMap,
-    source: Source,
-    Posted(sheet): Posted,
-) -> Result<Response, Trouble> {
+pub async fn sign_in(State(web): State<Arc<Web>>, headers: HeaderMap, source: Source, Posted(sheet): Posted) -> Result<Response, Trouble> {
     let glance = Glance::at(&headers, &"/sign-in".parse().unwrap_or_default());
     let (login, bound) = (sheet.text("login").unwrap_or_default(), Bound::of(&sheet));
     if keeps_no_cookies(&web, &headers, &sheet) {
@@ -124,13 +119,7 @@ pub async fn sign_in(
 }
 
 /// On to where they were going; or first to what they had typed when their session ended.
-pub async fn come_in(
-    web: &Web,
-    headers: &HeaderMap,
-    glance: &Glance,
-    signed_in: &SignedIn,
-    bound: &Bound,
-) -> Result<Response, Trouble> {
+pub async fn come_in(web: &Web, headers: &HeaderMap, glance: &Glance, signed_in: &SignedIn, bound: &Bound) -> Result<Response, Trouble> {
     let Some(again) = bound.again(signed_in) else { return web.enter(headers, signed_in, &bound.to()).await };
     let title = say(glance.lang, "web.again.title", &[]);
     let page = page::for_nobody(web, glance, StatusCode::OK, "again.html", &title, json!({ "again": again, "to": bound.to() }))?;

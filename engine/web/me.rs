@@ -1,11 +1,11 @@
 //! A page for oneself: who one is here, one's password, the second step, and where one is signed in.
 
+use super::Web;
 use super::page;
 use super::second::{drawn, listed};
 use super::session::{Sent, Visitor};
 use super::source::Source;
 use super::trouble::Trouble;
-use super::Web;
 use crate::app::accounts::{Codes, NotChanged, NotEnrolled};
 use crate::kernel::model::definition::Who;
 use crate::kernel::model::directory::Dated;
@@ -65,7 +65,8 @@ async fn show(web: &Web, visitor: &Visitor, told: Option<Told>, status: StatusCo
         .map(|row| json!({ "here": row.id == own, "from": visitor.moment(row.started_at), "seen": visitor.moment(row.seen_at), "source": row.source }))
         .collect();
     let stand_ins = known.into_iter().flat_map(|known| &known.stand_in).filter(|row| row.to.is_none_or(|to| to >= today));
-    let stand_ins: Vec<Json> = stand_ins.map(|row| json!({ "name": directory.person_title(&row.value), "days": days(visitor, row) })).collect();
+    let stand_ins: Vec<Json> =
+        stand_ins.map(|row| json!({ "name": directory.person_title(&row.value), "days": days(visitor, row) })).collect();
     let for_whom: Vec<Json> = directory
         .persons
         .values()
@@ -135,7 +136,12 @@ fn roles(visitor: &Visitor, today: Date) -> Vec<String> {
             titles.push(role.title.clone());
         }
     }
-    titles.extend(crate::kernel::access::ADMINISTRATORS.into_iter().filter(|group| in_group(group)).map(|group| visitor.say(&format!("web.group.{group}"), &[])));
+    titles.extend(
+        crate::kernel::access::ADMINISTRATORS
+            .into_iter()
+            .filter(|group| in_group(group))
+            .map(|group| visitor.say(&format!("web.group.{group}"), &[])),
+    );
     titles
 }
 
@@ -148,7 +154,8 @@ pub async fn password(
 ) -> Result<Response, Trouble> {
     let (old, new) = (sheet.exactly("old"), sheet.exactly("password"));
     if new != sheet.exactly("again") {
-        return show(&web, &visitor, Some(Told::no("password", visitor.say("web.welcome.differ", &[]))), StatusCode::UNPROCESSABLE_ENTITY).await;
+        return show(&web, &visitor, Some(Told::no("password", visitor.say("web.welcome.differ", &[]))), StatusCode::UNPROCESSABLE_ENTITY)
+            .await;
     }
     let says = match web.offices.change_password(&web.policy, &visitor.session, old, new, source.text().as_deref()).await {
         Ok(signed_in) => return web.enter(&headers, &signed_in, "/me?changed=password").await,

@@ -37,7 +37,7 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 use trouble::Trouble;
 
-pub use source::Gate;
+pub use source::{Gate, Source};
 
 /// What every page has at hand.
 pub struct Web {

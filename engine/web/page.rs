@@ -97,7 +97,7 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
         "other_to": glance.in_other_lang(),
         "style": assets::style(),
         "other_lang": if glance.lang == Lang::En { "zh-CN" } else { "en" },
-        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(), "form": visitor.form, "here": glance.path == "/me" })),
+        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(), "form": visitor.form, "here": glance.path == "/me", "absent": visitor.absent() })),
         "office": visitor.map(Visitor::office),
         "today": visitor.map(|visitor| visitor.today().to_string()),
         "tomorrow": visitor.and_then(|visitor| visitor.today().succ_opt()).map(|day| day.to_string()),

@@ -58,12 +58,7 @@ pub fn drawn(device: &Device, lang: Lang) -> Json {
 }
 
 /// Takes the second step.
-pub async fn pass(
-    State(web): State<Arc<Web>>,
-    headers: HeaderMap,
-    source: Source,
-    Posted(sheet): Posted,
-) -> Result<Response, Trouble> {
+pub async fn pass(State(web): State<Arc<Web>>, headers: HeaderMap, source: Source, Posted(sheet): Posted) -> Result<Response, Trouble> {
     let glance = Glance::at(&headers, &"/sign-in/second".parse().unwrap_or_default());
     let bound = Bound::of(&sheet);
     let Some(token) = web.carried(&headers, Cookie::Half) else {

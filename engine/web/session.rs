@@ -71,6 +71,14 @@ impl Visitor {
         self.app.rules().directory.units_of(&self.person, self.today()).join(&self.say("show.comma", &[]))
     }
 
+    /// For whom they stand in today, as people read it; empty for nobody.
+    pub fn absent(&self) -> String {
+        let rules = self.app.rules();
+        let absent: Vec<&str> =
+            rules.directory.absent(&self.person, self.today()).map(|absent| rules.directory.person_title(absent)).collect();
+        if absent.is_empty() { String::new() } else { self.say("web.absent", &[("persons", &absent.join(&self.say("show.comma", &[])))]) }
+    }
+
     /// Whose pages these are: by whom its mails are signed, else the title of its first workflow.
     pub fn office(&self) -> String {
         let rules = self.app.rules();

@@ -10,8 +10,10 @@ use crate::kernel::model::definition::RequestStep;
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, say};
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{Redirect, Response};
+use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -22,13 +24,25 @@ pub async fn home(_: Visitor) -> Redirect {
     Redirect::to("/todo")
 }
 
-pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
-    let duties = visitor.app.duties(&visitor.person).await?;
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TodoQuery {
+    /// Only what is theirs by this unit.
+    unit: String,
+}
+
+pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<TodoQuery>) -> Result<Response, Trouble> {
+    let mut duties = visitor.app.duties(&visitor.person).await?;
     let lang = visitor.lang();
+    let units = units(&visitor, &duties, &asked.unit);
+    if !asked.unit.is_empty() {
+        duties.retain(|duty| duty.unit.as_deref() == Some(&asked.unit));
+    }
+    let duties = duties;
     // What must be done by a day, what may be done any time, and where somebody else has to move first.
     let (mut urgent, mut calm, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for duty in duties.iter().take(MOST) {
-        let row = row(duty, lang);
+        let row = row(duty, !units.is_empty(), lang);
         match (&duty.next, &duty.due) {
             (None, _) => waiting.push(row),
             (Some(_), Some(due)) if due.late || !due.fired.is_empty() => urgent.push(row),
@@ -56,11 +70,29 @@ pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
             sum += &visitor.say(key, &values);
         }
     }
-    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "more": duties.len().saturating_sub(MOST) });
+    let page = json!({ "units": units, "groups": groups, "sum": sum, "may_begin": may_begin, "more": duties.len().saturating_sub(MOST) });
     visitor.page(&web, "todo.html", &visitor.say("web.way.todo", &[]), page)
 }
 
-fn row(duty: &Duty, lang: Lang) -> Json {
+/// Whoever has work by several units chooses one of them, or looks at all; others have nothing to choose.
+fn units(visitor: &Visitor, duties: &[Duty], chosen: &str) -> Vec<Json> {
+    let rules = visitor.app.rules();
+    let mut counts: IndexMap<&str, usize> = IndexMap::new();
+    for unit in duties.iter().filter_map(|duty| duty.unit.as_deref()) {
+        *counts.entry(unit).or_default() += 1;
+    }
+    if counts.len() < 2 {
+        return Vec::new();
+    }
+    let title = |unit: &str| rules.directory.units.get(unit).map_or_else(|| unit.to_string(), |unit| unit.title.clone());
+    let all = json!({ "to": "/todo", "title": visitor.say("web.todo.all_units", &[]), "count": duties.len(), "here": chosen.is_empty() });
+    let each = counts.into_iter().map(|(unit, count)| {
+        json!({ "to": format!("/todo?unit={}", super::page::encoded(unit)), "title": title(unit), "count": count, "here": chosen == unit })
+    });
+    std::iter::once(all).chain(each).collect()
+}
+
+fn row(duty: &Duty, with_unit: bool, lang: Lang) -> Json {
     let (rules, item) = (&duty.rules, &duty.item);
     let branch = duty.task.and_then(|no| item.branch(no));
     let states = rules.setting.workflow.states_of(branch.map(|branch| &*branch.kind));
@@ -73,6 +105,8 @@ fn row(duty: &Duty, lang: Lang) -> Json {
         "branch": branch.map(|branch| branch_name(rules, branch)),
         "state": states.and_then(|states| states.get(state)).map_or_else(|| state.to_string(), |state| state.title.clone()),
         "role": duty.role,
+        "unit": duty.unit.as_ref().filter(|_| with_unit).map(|unit| capture::title(rules, unit)),
+        "absent": duty.absent.as_ref().map(|absent| say(lang, "web.todo.absent", &[("person", &capture::title(rules, absent))])),
         "light": duty.due.as_ref().map(|due| deadline::light(due, item.today, lang)),
         "due": duty.due.as_ref().map(|due| json!({ "title": due.title, "date": due.date.map(|date| date.to_string()), "provisional": due.provisional })),
         "next": duty.next.as_ref().map(|action| match duty.open {

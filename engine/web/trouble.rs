@@ -1,8 +1,8 @@
 //! What is not as it was asked: a page with what happened, and the way on.
 
 use super::Web;
-use super::page::{self, Glance};
 use super::door::{self, Bound};
+use super::page::{self, Glance};
 use super::session::Visitor;
 use super::sheet::Kept;
 use crate::app::{ActError, LoadError, OfficeError};

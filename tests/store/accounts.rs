@@ -228,7 +228,11 @@ async fn an_invitation_is_accepted_whole_or_not_at_all(ground: Ground) {
     let accept = async |token: &str, session_token: &str, minutes: i64| {
         let session = session("zhang", session_token, minutes);
         let (password, entries) = (hashed("h1"), vec![entry(minutes, "password_set"), entry(minutes, "signed_in")]);
-        store.everywhere().accept(Accepting { link: digest(token), password, at: at(minutes), begins: Begins::Session(session), entries }).await.expect("writes")
+        store
+            .everywhere()
+            .accept(Accepting { link: digest(token), password, at: at(minutes), begins: Begins::Session(session), entries })
+            .await
+            .expect("writes")
     };
     assert!(!accept("zhang zhang", "s1", 3).await, "it has ended with the account");
     assert!(invited_at(&east, "zhang", "new", true, 4).await);

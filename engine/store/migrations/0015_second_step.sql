@@ -1,6 +1,6 @@
 -- The second step of signing in: what a person's device and we count codes from, and codes for when the device is lost.
 
--- `secret` is in use; `pending` was shown and waits for the first code. A code of `last_step` or before it is not good (again).
+-- `secret` is in use, `pending` was shown and waits for the first code. A code of `last_step` or before it is not good (again).
 create table second_step (
   jurisdiction text not null,
   person text not null,
