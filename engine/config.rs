@@ -7,9 +7,11 @@ use crate::app::accounts::Policy;
 use crate::hook::Net;
 use crate::kernel::words::Lang;
 use crate::store::{LOCAL, Place, PlaceError};
+use crate::web::Gate;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -137,6 +139,12 @@ pub struct WebSettings {
     pub lock_minutes: u32,
     /// So long an invitation is good.
     pub invitation_days: u32,
+    /// Groups of the directory whose members sign in with a second step (a code of a device after the password).
+    pub second_step: Vec<String>,
+    /// So many tries that fail, within `lock_minutes`, may come from one address, whatever the logins; then it waits.
+    pub address_tries: u32,
+    /// Addresses of proxies in front of the server whose `x-forwarded-for` says where a request comes from. Without any, nobody's does.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl WebSettings {
@@ -149,7 +157,13 @@ impl WebSettings {
             failures: self.lock_after,
             locked: TimeDelta::minutes(self.lock_minutes.into()),
             invitation: TimeDelta::days(self.invitation_days.into()),
+            second_step: self.second_step.iter().map(|group| group.as_str().into()).collect(),
         }
+    }
+
+    /// How often one address may try to come in.
+    pub fn gate(&self) -> Gate {
+        Gate::new(self.address_tries, TimeDelta::minutes(self.lock_minutes.into()), self.trusted_proxies.clone())
     }
 
     /// Everything is as it can be meant.
@@ -161,6 +175,7 @@ impl WebSettings {
             ("web.lock_after", self.lock_after, 1..=100, "write 1 to 100 tries"),
             // What was tried with logins that do not exist is kept as long.
             ("web.lock_minutes", self.lock_minutes, 1..=120, "write 1 to 120 minutes"),
+            ("web.address_tries", self.address_tries, 1..=100_000, "write 1 to 100000 tries"),
             ("web.invitation_days", self.invitation_days, 1..=60, "write 1 to 60 days"),
         ];
         for (name, value, range, wants) in numbers {
@@ -194,6 +209,9 @@ impl Default for WebSettings {
             lock_after: 5,
             lock_minutes: 15,
             invitation_days: 7,
+            second_step: Vec::new(),
+            address_tries: 100,
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -301,6 +301,7 @@ fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Resul
         jurisdiction: settings.jurisdiction.clone(),
         origin: settings.web.origin.clone(),
         open_house: settings.open_house,
+        gate: settings.web.gate(),
         largest: settings.largest_body,
     })
 }

@@ -43,7 +43,7 @@ async fn office(ground: &Ground) -> (Arc<App>, Arc<Offices>, SignedIn) {
     let offices = all(&app);
     let invitation = app.invite(&Policy::default(), &person("carl"), None).await.unwrap();
     assert_eq!((invitation.login.as_str(), invitation.until), ("carl@example.com", moment("2026-03-09 09:00")));
-    let inside = offices.accept_invitation(&Policy::default(), &invitation.token, GOOD).await.unwrap();
+    let inside = offices.accept_invitation(&Policy::default(), &invitation.token, GOOD, None).await.unwrap();
     (app, offices, inside)
 }
 
@@ -190,14 +190,14 @@ async fn a_session_ends_by_time_by_a_new_password_and_with_the_account(ground: G
     // An invitation opens the account again.
     let invitation = app.invite(&Policy::default(), &person("carl"), None).await.unwrap();
     assert!(is_wrong(&sign_in(&offices, "carl@example.com", OTHER).await), "not before it is accepted");
-    let back = offices.accept_invitation(&Policy::default(), &invitation.token, GOOD).await.unwrap();
+    let back = offices.accept_invitation(&Policy::default(), &invitation.token, GOOD, None).await.unwrap();
     assert!(is_inside(&offices, &back.token).await);
 }
 
 async fn an_invitation_is_good_once_and_not_for_long(ground: Ground) {
     let (app, offices, inside) = office(&ground).await;
     let policy = Policy::default();
-    let accept = async |token: &str, password: &str| offices.accept_invitation(&policy, token, password).await;
+    let accept = async |token: &str, password: &str| offices.accept_invitation(&policy, token, password, None).await;
     let is_dead = |answer: &Result<SignedIn, NotAccepted>| matches!(answer, Err(NotAccepted::Link));
     assert!(is_dead(&accept("guessed", GOOD).await));
     let first = app.invite(&policy, &person("ann"), None).await.unwrap();
@@ -371,7 +371,7 @@ async fn who_has_left_the_directory_is_outside() {
     let offices = all(&app);
     assert!(!is_inside(&offices, &inside[0].token).await && is_inside(&offices, &inside[1].token).await, "also after a restart");
     assert!(is_wrong(&sign_in(&offices, "ann@example.com", GOOD).await));
-    let refused = offices.accept_invitation(&Policy::default(), &late.token, OTHER).await;
+    let refused = offices.accept_invitation(&Policy::default(), &late.token, OTHER, None).await;
     assert!(matches!(refused, Err(NotAccepted::Link)), "{refused:?}");
     assert!(sign_in(&offices, "carl@example.com", GOOD).await.is_ok());
 }

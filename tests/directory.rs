@@ -175,7 +175,7 @@ fn the_keys_of_hands_follow_the_directory() {
     let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
     let of_duties = |person: &str, on: &str| {
         let now = format!("{on}T04:00:00Z").parse().unwrap();
-        let keys = hands::keys_of(&set, person, now);
+        let keys = hands::keys_of(&set, person, None, now);
         keys.into_iter().filter(|key| key.contains(" of ")).collect::<Vec<_>>().join(", ")
     };
     for (person, on, keys) in [
@@ -195,6 +195,6 @@ fn the_keys_of_hands_follow_the_directory() {
     ] {
         assert_eq!(of_duties(person, on), keys, "{person} on {on}");
     }
-    let groups = hands::keys_of(&set, "li", "2026-03-15T04:00:00Z".parse().unwrap());
+    let groups = hands::keys_of(&set, "li", None, "2026-03-15T04:00:00Z".parse().unwrap());
     assert!(groups.contains("group office") && groups.contains("person li"), "{groups:?}");
 }

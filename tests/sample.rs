@@ -166,7 +166,7 @@ fn whoever_has_an_item_in_their_hands_is_led_to_it(world: &World) {
     for moment in ["2024-04-10T04:00:00Z", "2024-09-30T04:00:00Z", "2025-12-31T04:00:00Z"] {
         let now: Instant = moment.parse().unwrap();
         let today = now.date_naive();
-        let keys_of: Vec<_> = directory.persons.keys().map(|person| (person, hands::keys_of(&RULE_SET, person, now))).collect();
+        let keys_of: Vec<_> = directory.persons.keys().map(|person| (person, hands::keys_of(&RULE_SET, person, None, now))).collect();
         for (id, kept) in world.items.iter().step_by(5) {
             let then = past::as_of(&kept.facts, today, None);
             let Some(item) = derive::derive(&world.rules, id, &then, today).unwrap() else { continue };

@@ -30,6 +30,7 @@ mod outage;
 mod plans;
 mod several;
 mod tokens;
+mod trail;
 mod upgrade;
 mod webhooks;
 mod whole;

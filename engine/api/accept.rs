@@ -2,9 +2,14 @@
 //! (`axum::serve` has no timer, so a caller who dribbles, or never reads, holds a connection for ever.)
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -48,10 +53,10 @@ pub async fn accept(listener: TcpListener, routes: Router, limits: Limits, stop:
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 connections.spawn(async move {
-                    serve(stream, routes, limits, stop).await;
+                    serve(stream, peer, routes, limits, stop).await;
                     drop(slot);
                 });
             }
@@ -66,16 +71,19 @@ pub async fn accept(listener: TcpListener, routes: Router, limits: Limits, stop:
     connections.wait().await;
 }
 
-async fn serve(stream: TcpStream, routes: Router, limits: Limits, stop: CancellationToken) {
+async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, limits: Limits, stop: CancellationToken) {
     // A small answer is not held back; a connection that cannot be set so still works.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write));
     let stream = Box::pin(stream);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let routes = TowerToHyperService::new(routes);
+    let with_peer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.call(request)
+    });
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(limits.header).serve_connection(TokioIo::new(stream), with_peer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -7,7 +7,10 @@ use crate::app::{App, OfficeError};
 use crate::kernel::model::Name;
 use crate::store::LOCAL;
 use crate::store::facts::hex;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -99,4 +102,18 @@ impl Api {
             OfficeError::Unknown(here) => Failure::of(StatusCode::NOT_FOUND, "unknown_office").with("jurisdiction", here),
         })
     }
+}
+
+/// Notes in the trail of the office that somebody wanted what is not theirs.
+pub async fn note_denied(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let (headers, path) = (request.headers().clone(), request.uri().path().to_string());
+    let response = next.run(request).await;
+    if response.extensions().get::<Failure>().is_some_and(Failure::is_denial) {
+        if let Ok(Known { app, caller: Caller::Person(person), .. }) = api.caller(&headers).await {
+            if let Err(error) = app.note_denied(&person, &format!("/api/v1{path}")).await {
+                tracing::error!(%error, "it was not noted that somebody was denied");
+            }
+        }
+    }
+    response
 }

@@ -35,6 +35,7 @@ use crate::app::Offices;
 use crate::scheduler::Pulse;
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use problem::Failure;
 use std::sync::Arc;
@@ -55,10 +56,12 @@ pub struct Api {
 impl Api {
     /// Every route there is for programs; what is none of these is `elsewhere`'s, which are the pages for people.
     pub fn routes(self, elsewhere: Router) -> Router {
+        let api = Arc::new(self);
         let (v1, document) = v1();
         let v1 = v1
             .fallback(|| async { Failure::of(StatusCode::NOT_FOUND, "no_route") })
             .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
+            .layer(from_fn_with_state(api.clone(), caller::note_denied))
             .layer(axum::middleware::from_fn(problem::speak));
         let document: Arc<str> = document.to_json().unwrap_or_default().into();
         let document = move || {
@@ -82,7 +85,7 @@ impl Api {
             .method_not_allowed_fallback(|| async { Failure::of(StatusCode::METHOD_NOT_ALLOWED, "no_method") })
             .layer(axum::middleware::from_fn(problem::speak))
             .nest("/api/v1", v1)
-            .with_state(Arc::new(self))
+            .with_state(api)
             .fallback_service(elsewhere)
     }
 }

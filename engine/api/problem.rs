@@ -76,6 +76,11 @@ impl Failure {
         Failure { status, says: Says::Own(code), values: Vec::new(), errors: Vec::new(), unreadable: None }
     }
 
+    /// Somebody wanted what is not theirs to ask for: it is noted, as on the pages.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.says, Says::Own("not_yours" | "office_only"))
+    }
+
     pub fn with(mut self, name: &str, value: impl ToString) -> Failure {
         self.values.push((name.to_string(), value.to_string()));
         self

@@ -23,6 +23,7 @@ pub enum Wished {
     Invite { login: Option<String> },
     Disable,
     Password(String),
+    ResetSecondStep,
 }
 
 /// What became of it.
@@ -33,6 +34,8 @@ pub enum AccountEnd {
     /// Or had been before, or there is no account.
     Disabled(bool),
     PasswordSet,
+    /// Or there was none.
+    SecondStepReset(bool),
     No(AccountNo),
 }
 
@@ -58,6 +61,7 @@ impl App {
                 Err(NotInvited::Taken(login)) => no("taken", "login", &login),
             },
             Wished::Disable => AccountEnd::Disabled(self.disable_account_by(by, person).await?),
+            Wished::ResetSecondStep => AccountEnd::SecondStepReset(self.drop_second_step(by, person, None).await?),
             Wished::Password(password) => match self.set_password_by(by, policy, person, password).await {
                 Ok(()) => AccountEnd::PasswordSet,
                 Err(NotSet::Store(error)) => return Err(error),

@@ -8,7 +8,7 @@ use super::{App, Offices};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
 use crate::store::StoreError;
-use crate::store::accounts::{Accepting, Account, Inviting, digest};
+use crate::store::accounts::{Accepting, Account, Begins, Inviting, digest};
 use crate::store::audit::Entry;
 use crate::store::links::{NewLink, Wanted};
 use crate::store::sessions::NewSession;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use std::fmt;
 
 pub use super::links::Link;
+pub use super::second::{Codes, Half, HalfInside, NotEnrolled, NotPassed, Passed};
 pub use super::sessions::{NotChanged, NotSignedIn, Session, SignedIn};
 pub use crate::store::accounts::{AccountRow, INVITATION};
 
@@ -39,6 +40,8 @@ pub struct Policy {
     pub locked: TimeDelta,
     /// So long an invitation is good.
     pub invitation: TimeDelta,
+    /// Groups of the directory of whom a second step is asked; who has one is always asked for it.
+    pub second_step: Vec<Name>,
 }
 
 impl Default for Policy {
@@ -50,6 +53,7 @@ impl Default for Policy {
             failures: 5,
             locked: TimeDelta::minutes(15),
             invitation: TimeDelta::days(7),
+            second_step: Vec::new(),
         }
     }
 }
@@ -120,6 +124,9 @@ pub enum NotAccepted {
     Link,
     #[error(transparent)]
     Weak(#[from] Weak),
+    /// The password is set, and more is asked of them.
+    #[error("the second step is still to come")]
+    Second(Half),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -256,7 +263,13 @@ impl App {
 
 impl Offices {
     /// A person chooses a password by an invitation, and is inside. A password that is not good enough uses nothing up.
-    pub async fn accept_invitation(&self, policy: &Policy, token: &str, password: &str) -> Result<SignedIn, NotAccepted> {
+    pub async fn accept_invitation(
+        &self,
+        policy: &Policy,
+        token: &str,
+        password: &str,
+        source: Option<&str>,
+    ) -> Result<SignedIn, NotAccepted> {
         let (id, now) = (digest(token), self.now());
         let wanted = Wanted { id: &id, purpose: INVITATION, now };
         let link = self.store.everywhere().link(wanted).await?.ok_or(NotAccepted::Link)?;
@@ -268,11 +281,25 @@ impl Offices {
             Err(busy) => Err(busy),
         };
         let (password, at, token) = (hashed.map_err(|_| StoreError::Busy)?, self.now(), new_token());
-        let entry = |what: &str| Entry::new(at, Some(&link.person), what, json!({ "how": INVITATION }).to_string(), None);
-        let (session, entries) =
-            (NewSession { id: digest(&token), person: link.person.clone(), at }, vec![entry("password_set"), entry("signed_in")]);
-        if !self.store.everywhere().accept(Accepting { link: id, password, at, session, entries }).await? {
+        let entry = |what: &str| Entry::new(at, Some(&link.person), what, json!({ "how": INVITATION }).to_string(), source);
+        let asked = here.second_step_asked(policy, &link.person).await?;
+        let (half, begins, then) = match asked {
+            Some(asked) => {
+                let (half, halving) = asked.half(&link.person, at);
+                (Some(half), Begins::Half(halving), "password_right")
+            }
+            None => {
+                let source = source.map(str::to_string);
+                let session = NewSession { id: digest(&token), person: link.person.clone(), at, source };
+                (None, Begins::Session(session), "signed_in")
+            }
+        };
+        let entries = vec![entry("password_set"), entry(then)];
+        if !self.store.everywhere().accept(Accepting { link: id, password, at, begins, entries }).await? {
             return Err(NotAccepted::Link);
+        }
+        if let Some(half) = half {
+            return Err(NotAccepted::Second(half));
         }
         let session = Session { jurisdiction: link.jurisdiction, person: link.person.as_str().into(), started_at: at, seen_at: at };
         Ok(SignedIn { token, session })

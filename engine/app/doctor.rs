@@ -147,6 +147,14 @@ impl App {
         beyond: &mut BTreeMap<String, Beyond>,
         mut seen: impl FnMut(&[Finding]) + Send,
     ) -> Result<bool, StoreError> {
+        match self.store.check_audit().await {
+            Ok(_) => {}
+            Err(StoreError::Damaged(what)) => {
+                integrity.damaged += 1;
+                seen(&[Finding { item: String::new(), what }]);
+            }
+            Err(error) => return Err(error),
+        }
         let mut after = String::new();
         loop {
             let records = match self.store.records(&after, PAGE).await {

@@ -28,6 +28,10 @@ pub struct Duty {
     pub task: Option<u32>,
     /// The role in which it is theirs, as people call it.
     pub role: String,
+    /// The person who is away, in whose place it is theirs.
+    pub absent: Option<Name>,
+    /// The unit by whose duty it is theirs, if it is by one.
+    pub unit: Option<Name>,
     /// What runs on it and comes first.
     pub due: Option<DueExplained>,
     /// The first action that is open to them, and how many are.
@@ -38,14 +42,14 @@ pub struct Duty {
 impl App {
     /// All that waits for a person, the most urgent first.
     pub async fn duties(&self, person: &Name) -> Result<Vec<Duty>, LoadError> {
-        Ok(self.some_duties(person, 0, u32::MAX).await?.0)
+        Ok(self.some_duties(person, None, 0, u32::MAX).await?.0)
     }
 
-    /// What waits for a person in at most `most` items, the most urgent first, after so many that are more urgent; and how many items there
-    /// may be in all.
-    pub async fn some_duties(&self, person: &Name, after: u32, most: u32) -> Result<(Vec<Duty>, u64), LoadError> {
+    /// What waits for a person (by their duty in one unit, if it is named) in at most `most` items, the most urgent first, after so many that
+    /// are more urgent; and how many items there may be in all.
+    pub async fn some_duties(&self, person: &Name, unit: Option<&str>, after: u32, most: u32) -> Result<(Vec<Duty>, u64), LoadError> {
         let now = self.now();
-        let keys = hands::keys_of(&self.rules(), person, now);
+        let keys = hands::keys_of(&self.rules(), person, unit, now);
         let (ids, all) = self.store.in_hands(&keys, after, most).await?;
         let mut out = Vec::new();
         for ids in ids.chunks(PORTION as usize) {
@@ -58,6 +62,7 @@ impl App {
                 out.extend(of_item(&held.rules, &held.item, &row.title, person)?);
             }
         }
+        out.retain(|duty| unit.is_none() || duty.unit.as_deref() == unit);
         out.sort_by_key(urgency);
         Ok((out, all))
     }
@@ -73,8 +78,8 @@ fn urgency(duty: &Duty) -> (bool, Option<Date>, Name) {
 fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> Result<Vec<Duty>, EvalError> {
     let mut mine = Vec::new();
     for (role, task) in roles::owners(rules, item) {
-        if roles::holds(rules, item, role, task, person, item.today)? {
-            mine.push((role, task));
+        if let Some(standing) = roles::standing(rules, item, role, task, person, item.today)? {
+            mine.push((role, task, standing.absent()));
         }
     }
     if mine.is_empty() {
@@ -82,7 +87,7 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
     }
     let offers = decide::offers(rules, item, person, item.today)?;
     let running: Vec<DueExplained> = due::explain(rules, item, None).into_iter().filter(|due| due.ended.is_none()).collect();
-    let duty = |(role, task): (&Name, Option<u32>)| {
+    let duty = |(role, task, absent): (&Name, Option<u32>, Option<Name>)| {
         let open: Vec<_> = offers.iter().filter(|offer| offer.task == task && offer.refusal.is_none()).collect();
         let next = open.first().map(|offer| offer.action.clone());
         let own = running.iter().filter(|due| due.branch_number == task && !due.window);
@@ -92,6 +97,8 @@ fn of_item(rules: &Arc<Rules>, item: &Arc<Item>, title: &str, person: &Name) -> 
             title: title.to_string(),
             task,
             role: rules.setting.workflow.roles.get(role).map_or_else(|| role.to_string(), |role| role.title.clone()),
+            unit: roles::unit_of(rules, item, role, task, absent.as_ref().unwrap_or(person), item.today),
+            absent,
             due: own.filter(|due| due.date.is_some()).min_by_key(|due| due.date).cloned(),
             next,
             open: open.len(),
@@ -139,7 +146,7 @@ impl App {
             entry.roles.extend(title.filter(|title| !entry.roles.contains(title)));
         }
         let today = rules.workflows.values().next().map(|rules| day_of(self.now(), rules.setting.workflow.timezone)).unwrap_or_default();
-        for group in [access::SYSTEM_ADMINISTRATORS, access::SECURITY_ADMINISTRATORS, access::AUDIT_ADMINISTRATORS] {
+        for group in access::ADMINISTRATORS {
             for person in rules.directory.group(group, today).into_iter().take(1) {
                 let entry = guests.entry(person.clone()).or_insert_with(|| guest(&person));
                 entry.roles.push(say(lang, &format!("web.group.{group}"), &[]));

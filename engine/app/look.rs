@@ -260,8 +260,12 @@ impl Look {
         };
         let Some(person) = &fact.actor.person else { return say(lang, "show.engine", &[]) };
         let who = format!("{} {}", role(&fact.actor.role), capture::title(&self.rules, person));
-        match fact.actor.on_behalf_of {
+        let who = match fact.actor.on_behalf_of {
             Some(_) => say(lang, "show.on_behalf", &[("who", &who), ("of", &role(&fact.actor.on_behalf_of))]),
+            None => who,
+        };
+        match &fact.actor.stands_in_for {
+            Some(absent) => say(lang, "show.stands_in", &[("who", &who), ("of", &capture::title(&self.rules, absent))]),
             None => who,
         }
     }

@@ -5,7 +5,8 @@
 
 use super::accounts::{Policy, login_form};
 use super::links::new_token;
-use super::password::{Busy, HASHING, Weak};
+use super::password::{Busy, HASHING, Place, Weak};
+use super::second::Half;
 use super::{App, OfficeError, Offices};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
@@ -56,6 +57,9 @@ pub enum NotSignedIn {
     Locked { until: Instant },
     #[error("too many are signing in")]
     Busy,
+    /// The password is right, and more is asked of them.
+    #[error("the second step is still to come")]
+    Second(Half),
     #[error(transparent)]
     Store(StoreError),
 }
@@ -103,8 +107,10 @@ impl Offices {
         let kept = account.as_ref().and_then(|account| account.password.as_ref());
         let is_right = place.is(password, kept).await.map_err(|_| NotSignedIn::Busy)?;
         if let Some(account) = account.as_ref().filter(|account| is_right && account.disabled_at.is_none()) {
-            if let Some(signed_in) = self.enter(policy, account, source).await? {
-                return Ok(signed_in);
+            match self.enter(policy, account, source).await? {
+                Entered::Inside(signed_in) => return Ok(signed_in),
+                Entered::Half(half) => return Err(NotSignedIn::Second(half)),
+                Entered::No => {}
             }
         }
         self.keep_out(account.as_ref(), locked, source).await?;
@@ -145,6 +151,36 @@ impl Offices {
         Ok(Some(Session { jurisdiction: found.jurisdiction, person: found.person.as_str().into(), started_at: found.started_at, seen_at }))
     }
 
+    /// Whether somebody inside knows their password. Tries that fail are counted as those to sign in are.
+    pub async fn knows_password(&self, policy: &Policy, session: &Session, password: &str, source: Option<&str>) -> Result<(), NotChanged> {
+        let place = HASHING.place().map_err(busy)?;
+        let here = self.app_of(&session.jurisdiction, &session.person).await?.ok_or(NotChanged::Wrong)?;
+        let account = here.store.account(&session.person).await?.ok_or(NotChanged::Wrong)?;
+        self.checked(policy, &account.login, password, place, source).await?;
+        Ok(self.store.everywhere().forget_tries(&account.login).await?)
+    }
+
+    /// The account of a login, if this is its password. The try stays counted until somebody forgets it.
+    async fn checked(
+        &self,
+        policy: &Policy,
+        login: &str,
+        password: &str,
+        place: Place,
+        source: Option<&str>,
+    ) -> Result<Option<Account>, NotChanged> {
+        let (account, locked) = match self.try_with(policy, login).await? {
+            (Try::Locked { until }, _) => return Err(NotChanged::Locked { until }),
+            (Try::Counted { account, last }, until) => (account, last.then_some(until)),
+        };
+        let kept = account.as_ref().and_then(|account| account.password.as_ref());
+        if !place.is(password, kept).await.map_err(busy)? {
+            self.keep_out(account.as_ref(), locked, source).await?;
+            return Err(NotChanged::Wrong);
+        }
+        Ok(account)
+    }
+
     /// Somebody inside chooses another password, and shows that they know the one that they have. All their sessions end, and a new one begins.
     pub async fn change_password(
         &self,
@@ -159,15 +195,7 @@ impl Offices {
         let here = self.app_of(jurisdiction, person).await?.ok_or(NotChanged::Wrong)?;
         let account = here.store.account(person).await?.ok_or(NotChanged::Wrong)?;
         here.suits(policy, &account, new)?;
-        let (account, locked) = match self.try_with(policy, &account.login).await? {
-            (Try::Locked { until }, _) => return Err(NotChanged::Locked { until }),
-            (Try::Counted { account, last }, until) => (account, last.then_some(until)),
-        };
-        let kept = account.as_ref().and_then(|account| account.password.as_ref());
-        if !first.is(old, kept).await.map_err(busy)? {
-            self.keep_out(account.as_ref(), locked, source).await?;
-            return Err(NotChanged::Wrong);
-        }
+        let account = self.checked(policy, &account.login, old, first, source).await?;
         let hashed = second.hash(new).await.map_err(busy)?;
         let entry = Entry::new(self.now(), Some(person), "password_set", json!({ "by": person }).to_string(), source);
         if !here.store.set_password(person, hashed.clone(), account.and_then(|account| account.password), entry).await? {
@@ -175,6 +203,12 @@ impl Offices {
         }
         let entering = Entering { password: Some(hashed), ended: None };
         self.begin(jurisdiction, person, entering, "password", source).await?.ok_or(NotChanged::Wrong)
+    }
+
+    /// Ends the other sessions of somebody inside.
+    pub async fn end_others(&self, session: &Session, token: &str, source: Option<&str>) -> Result<(), StoreError> {
+        let entry = Entry::new(self.now(), Some(&session.person), "others_signed_out", "{}".into(), source);
+        self.store.of(&session.jurisdiction).end_other_sessions(&session.person, &digest(token), entry).await
     }
 
     /// Ends the session of a cookie's token.
@@ -201,20 +235,23 @@ impl Offices {
     }
 
     /// Counts a try, and says until when the login is locked if it was the last one and fails.
-    async fn try_with(&self, policy: &Policy, login: &str) -> Result<(Try, Instant), StoreError> {
+    pub(super) async fn try_with(&self, policy: &Policy, login: &str) -> Result<(Try, Instant), StoreError> {
         let now = self.now();
         let tries = Tries { most: policy.failures, locked_until: now + policy.locked, forgotten: now - policy.locked };
         Ok((self.store.everywhere().try_to_sign_in(login, now, tries).await?, tries.locked_until))
     }
 
-    /// Nothing when the person has left, or the account is not any more what was checked.
-    async fn enter(&self, policy: &Policy, account: &Account, source: Option<&str>) -> Result<Option<SignedIn>, StoreError> {
-        if self.app_of(&account.jurisdiction, &account.person).await?.is_none() {
-            return Ok(None);
+    /// A password was right.
+    async fn enter(&self, policy: &Policy, account: &Account, source: Option<&str>) -> Result<Entered, StoreError> {
+        let Some(here) = self.app_of(&account.jurisdiction, &account.person).await? else { return Ok(Entered::No) };
+        if let Some(asked) = here.second_step_asked(policy, &account.person).await? {
+            let half = self.halve(&here, account, asked, source).await?;
+            return Ok(half.map_or(Entered::No, Entered::Half));
         }
         let now = self.now();
         let entering = Entering { password: account.password.clone(), ended: Some((now - policy.longest, now - policy.idle)) };
-        self.begin(&account.jurisdiction, &account.person.as_str().into(), entering, "password", source).await
+        let begun = self.begin(&account.jurisdiction, &account.person.as_str().into(), entering, "password", source).await?;
+        Ok(begun.map_or(Entered::No, Entered::Inside))
     }
 
     /// A session has a token of its own, whatever the person had before.
@@ -227,7 +264,7 @@ impl Offices {
         source: Option<&str>,
     ) -> Result<Option<SignedIn>, StoreError> {
         let (token, at) = (new_token(), self.now());
-        let new = NewSession { id: digest(&token), person: person.to_string(), at };
+        let new = NewSession { id: digest(&token), person: person.to_string(), at, source: source.map(str::to_string) };
         let entry = Entry::new(at, Some(person), "signed_in", json!({ "how": how }).to_string(), source);
         let begun = self.store.of(jurisdiction).begin_session(new, entering, entry).await?;
         let session = Session { jurisdiction: jurisdiction.into(), person: person.clone(), started_at: at, seen_at: at };
@@ -236,13 +273,31 @@ impl Offices {
 
     /// Records a try that failed. What was typed as a login is not told: it may be a password.
     async fn keep_out(&self, account: Option<&Account>, locked: Option<Instant>, source: Option<&str>) -> Result<(), StoreError> {
+        self.note_failed("sign_in_failed", account, locked, source).await
+    }
+
+    pub(super) async fn note_failed(
+        &self,
+        what: &str,
+        account: Option<&Account>,
+        locked: Option<Instant>,
+        source: Option<&str>,
+    ) -> Result<(), StoreError> {
         let (now, person) = (self.now(), account.map(|account| account.person.as_str()));
-        let mut entries = vec![Entry::new(now, person, "sign_in_failed", "{}".into(), source)];
+        let mut entries = vec![Entry::new(now, person, what, "{}".into(), source)];
         entries.extend(locked.map(|until| Entry::new(now, person, "locked", json!({ "until": until }).to_string(), source)));
         // Where nobody knows the login, it is told to the office of this installation.
         let here = account.map_or(self.store.jurisdiction(), |account| &account.jurisdiction);
         self.store.of(here).audit(entries).await
     }
+}
+
+/// What comes of a right password.
+enum Entered {
+    Inside(SignedIn),
+    Half(Half),
+    /// The person has left, or the account is not any more what was checked.
+    No,
 }
 
 fn busy(_: Busy) -> StoreError {

@@ -36,6 +36,11 @@ pub enum What {
         /// A person of the directory, or who has left it
         person: String,
     },
+    /// Take a person's second step away, whose device and recovery codes are lost; sessions end
+    ResetSecondStep {
+        /// A person of the directory, or who has left it
+        person: String,
+    },
     /// Set a password, which is asked for or read from standard input; whatever was open with the old one ends
     Password {
         /// A person of the directory
@@ -67,6 +72,9 @@ fn wished(office: &Office, what: What, lang: Lang) -> anyhow::Result<Option<(Nam
         What::Invite { person, login } => Some((office.person(&person)?, Wished::Invite { login })),
         // Who has left the directory is called by the id.
         What::Disable { person } => Some((office.app.person(&person).unwrap_or_else(|| person.as_str().into()), Wished::Disable)),
+        What::ResetSecondStep { person } => {
+            Some((office.app.person(&person).unwrap_or_else(|| person.as_str().into()), Wished::ResetSecondStep))
+        }
         What::Password { person } => Some((office.person(&person)?, Wished::Password(secret::read(lang)?))),
     })
 }
@@ -79,7 +87,7 @@ async fn list(office: &Office, context: &Context) -> anyhow::Result<i32> {
             json!({
                 "person": row.person, "login": row.login, "standing": row.standing().0, "password_at": row.password_at,
                 "disabled_at": row.disabled_at, "locked_until": row.locked_until, "invited_until": row.invited_until,
-                "created_at": row.created_at,
+                "created_at": row.created_at, "second_step_at": row.second_at,
             })
         });
         anstream::println!("{}", json!({ "accounts": rows.collect::<Vec<_>>() }));
@@ -115,6 +123,11 @@ async fn change(office: &Office, person: Name, what: Wished, context: &Context) 
         AccountEnd::Disabled(changed) => {
             let key = if changed { "account.disabled" } else { "account.not_disabled" };
             told(&person, json!({ "person": person, "disabled": changed }), key, context);
+            Ok(if changed { exit::DONE } else { exit::FINDINGS })
+        }
+        AccountEnd::SecondStepReset(changed) => {
+            let key = if changed { "account.second_reset" } else { "account.second_none" };
+            told(&person, json!({ "person": person, "second_step_reset": changed }), key, context);
             Ok(if changed { exit::DONE } else { exit::FINDINGS })
         }
         AccountEnd::PasswordSet => {

@@ -80,6 +80,9 @@ pub const SECURITY_ADMINISTRATORS: &str = "security_administrators";
 /// The group that looks at what the others did.
 pub const AUDIT_ADMINISTRATORS: &str = "audit_administrators";
 
+/// All of them.
+pub const ADMINISTRATORS: [&str; 3] = [SYSTEM_ADMINISTRATORS, SECURITY_ADMINISTRATORS, AUDIT_ADMINISTRATORS];
+
 /// Whether a person may enter a room on a day. Three groups of administrators look after different things, so that none of them can do and
 /// hide it (GB/T 22239-2019 asks for that).
 pub fn may_enter(directory: &Directory, person: &str, day: Date, room: Room) -> bool {

@@ -6,6 +6,7 @@ use super::audit::{self, Entry};
 use super::dialect::{Connection, on};
 use super::everywhere::Everywhere;
 use super::links::{self, NewLink};
+use super::second::{self, HALF, Halving};
 use super::sessions::{self, NewSession};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements, tokens};
@@ -39,6 +40,8 @@ pub struct AccountRow {
     pub locked_until: Option<Instant>,
     pub password_at: Option<Instant>,
     pub created_at: Instant,
+    /// Since when a second step is asked of them.
+    pub second_at: Option<Instant>,
     /// How long an invitation that nobody has used is good.
     pub invited_until: Option<Instant>,
 }
@@ -99,14 +102,28 @@ pub struct Inviting {
     pub entry: Entry,
 }
 
-/// A password that was chosen with an invitation, and the session that begins with it.
+/// How it goes on when a password was chosen.
+#[derive(Clone, Debug)]
+pub enum Begins {
+    Session(NewSession),
+    /// More is asked first.
+    Half(Halving),
+}
+
+/// A password that was chosen with an invitation, and what begins with it.
 #[derive(Clone, Debug)]
 pub struct Accepting {
     pub link: String,
     pub password: Hashed,
     pub at: Instant,
-    pub session: NewSession,
+    pub begins: Begins,
     pub entries: Vec<Entry>,
+}
+
+/// Under which name tries of the second step are counted, apart from those with a password: whoever knows the password cannot make them
+/// forgotten with it. No login has capitals.
+pub fn second_tries(login: &str) -> String {
+    format!("SECOND STEP {login}")
 }
 
 /// SHA-256 of a text in hexadecimal: as tokens and logins are kept.
@@ -129,23 +146,25 @@ impl Store {
         if let Some(model) = self.model().await? {
             return Ok(model.accounts());
         }
-        type Row = (String, String, i64, Option<i64>, Option<i64>, i64, Option<i64>);
+        type Row = (String, String, i64, Option<i64>, Option<i64>, i64, Option<i64>, Option<i64>);
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ACCOUNTS))
             .bind(INVITATION).bind(&*self.jurisdiction).fetch_all(pool).await)?;
-        let logins: Vec<[String; 1]> = rows.iter().map(|(_, login, ..)| [digest(login)]).collect();
+        let counted = |login: &str| [digest(login), digest(&second_tries(login))];
+        let logins: Vec<[String; 1]> = rows.iter().flat_map(|(_, login, ..)| counted(login)).map(|digest| [digest]).collect();
         let attempts: Vec<(String, Option<i64>)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ATTEMPTS))
             .bind(batch(&logins)).fetch_all(pool).await)?;
         let attempts: BTreeMap<String, Option<i64>> = attempts.into_iter().collect();
         let moment = |at: Option<i64>| at.map(instant).transpose();
-        let read = |(person, login, has_password, disabled_at, password_at, created_at, invited_until): Row| {
+        let read = |(person, login, has_password, disabled_at, password_at, created_at, second_at, invited_until): Row| {
             Ok(AccountRow {
-                locked_until: moment(attempts.get(&digest(&login)).copied().flatten())?,
+                locked_until: moment(counted(&login).iter().filter_map(|login| attempts.get(login).copied().flatten()).max())?,
                 person,
                 login,
                 has_password: has_password != 0,
                 disabled_at: moment(disabled_at)?,
                 password_at: moment(password_at)?,
                 created_at: instant(created_at)?,
+                second_at: moment(second_at)?,
                 invited_until: moment(invited_until)?,
             })
         };
@@ -203,6 +222,15 @@ impl Everywhere<'_> {
         }
     }
 
+    /// Tries with a login are forgotten: whoever it was has shown who they are.
+    pub async fn forget_tries(&self, login: &str) -> Result<(), StoreError> {
+        if let Some(mut model) = self.store().model_to_write().await? {
+            model.all_mut().attempts.remove(&digest(login));
+            return Ok(());
+        }
+        self.write(Lane::User, Forget(login.to_string())).await
+    }
+
     /// A password is chosen: the link is used up, other sessions and invitations of the person end, and one session begins. Nothing when
     /// the link cannot be used.
     pub async fn accept(&self, accepting: Accepting) -> Result<bool, StoreError> {
@@ -226,6 +254,16 @@ pub(super) async fn locked(connection: &mut Connection, here: &str, person: &str
 /// Tries with a login are forgotten.
 pub(super) async fn forget_tries(connection: &mut Connection, login: &str) -> Result<(), sqlx::Error> {
     on!(connection, c, sql => sqlx::query(sql(statements::ATTEMPT_DROP)).bind(digest(login)).execute(&mut *c).await.map(|_| ()))
+}
+
+struct Forget(String);
+
+impl Write for Forget {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection, _here: &str) -> Result<(), sqlx::Error> {
+        forget_tries(connection, &self.0).await
+    }
 }
 
 struct Invite(Inviting);
@@ -263,7 +301,7 @@ impl Write for Disable {
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let changed = on!(&mut *connection, c, sql => sqlx::query(sql(statements::ACCOUNT_DISABLE)).bind(&self.person)
             .bind(self.entry.at.timestamp_millis()).bind(here).execute(&mut *c).await?.rows_affected());
-        sessions::end_of(connection, here, &self.person).await?;
+        sessions::end_of(connection, here, &self.person, None).await?;
         links::drop_of(connection, here, &self.person, None).await?;
         tokens::end_of(connection, here, &self.person, self.entry.at.timestamp_millis()).await?;
         if changed > 0 {
@@ -304,9 +342,13 @@ async fn put_password(connection: &mut Connection, here: &str, person: &str, pas
     let Some((login, ..)) = locked(connection, here, person).await? else { return Ok(false) };
     on!(&mut *connection, c, sql => sqlx::query(sql(statements::ACCOUNT_PASSWORD)).bind(person).bind(&password.0)
         .bind(at.timestamp_millis()).bind(here).execute(&mut *c).await.map(|_| ()))?;
-    sessions::end_of(connection, here, person).await?;
-    links::drop_of(connection, here, person, Some(INVITATION)).await?;
-    forget_tries(connection, &login).await?;
+    sessions::end_of(connection, here, person, None).await?;
+    for purpose in [INVITATION, HALF] {
+        links::drop_of(connection, here, person, Some(purpose)).await?;
+    }
+    for tries in [&login, &second_tries(&login)] {
+        forget_tries(connection, tries).await?;
+    }
     Ok(true)
 }
 
@@ -316,14 +358,17 @@ impl Write for Accept {
     type Answer = bool;
 
     async fn write(&self, connection: &mut Connection, _here: &str) -> Result<bool, sqlx::Error> {
-        let Accepting { link, password, at, session, entries } = &self.0;
+        let Accepting { link, password, at, begins, entries } = &self.0;
         let used = links::take(connection, link, INVITATION, at.timestamp_millis()).await?;
         let Some((here, person, ..)) = used else { return Ok(false) };
         // An account is never taken away.
         if !put_password(connection, &here, &person, password, *at).await? {
             return Ok(false);
         }
-        sessions::put(connection, &here, session).await?;
+        match begins {
+            Begins::Session(session) => sessions::put(connection, &here, session).await?,
+            Begins::Half(halving) => second::halve(connection, &here, halving).await?,
+        }
         audit::put(connection, &here, entries).await?;
         Ok(true)
     }

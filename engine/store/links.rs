@@ -103,6 +103,12 @@ pub(super) async fn drop_of(connection: &mut Connection, here: &str, person: &st
     on!(connection, c, sql => sqlx::query(sql(statements::LINKS_DROP)).bind(person).bind(purpose).bind(here).execute(&mut *c).await.map(|_| ()))
 }
 
+/// Whether a link can be used.
+pub(super) async fn is_open(connection: &mut Connection, id: &str, purpose: &str, now: i64) -> Result<bool, sqlx::Error> {
+    let row: Option<(String, String)> = on!(connection, c, sql => sqlx::query_as(sql(statements::LINK_OPEN)).bind(id).bind(purpose).bind(now).fetch_optional(&mut *c).await)?;
+    Ok(row.is_some())
+}
+
 /// One guarded statement: whoever comes second finds it used.
 pub(super) async fn take(connection: &mut Connection, id: &str, purpose: &str, now: i64) -> Result<Option<LinkRow>, sqlx::Error> {
     on!(connection, c, sql => sqlx::query_as(sql(statements::LINK_USE)).bind(id).bind(purpose).bind(now).fetch_optional(&mut *c).await)

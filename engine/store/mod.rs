@@ -30,6 +30,7 @@ pub mod records;
 pub mod rulesets;
 pub mod save;
 mod schema;
+pub mod second;
 mod sentence;
 pub mod sessions;
 pub mod slots;

@@ -144,7 +144,20 @@ const TABLES: &[Table] = &[
         rest: &["event", "status", "attempts", "next_try", "fence", "reply", "created_at", "ended_at"],
         numbers: &["seq", "attempts", "next_try", "fence", "created_at", "ended_at"],
     },
-    Table { name: "audit", key: &["jurisdiction", "id"], rest: &["at", "person", "what", "about", "source"], numbers: &["at"] },
+    Table {
+        name: "second_step",
+        key: &["jurisdiction", "person"],
+        rest: &["secret", "pending", "last_step", "set_at"],
+        numbers: &["last_step", "set_at"],
+    },
+    Table { name: "recovery_code", key: &["jurisdiction", "id"], rest: &["person", "used_at"], numbers: &["used_at"] },
+    Table {
+        name: "audit",
+        key: &["jurisdiction", "id"],
+        rest: &["at", "person", "what", "about", "source", "seq", "hash"],
+        numbers: &["at", "seq"],
+    },
+    Table { name: "audit_head", key: &["jurisdiction"], rest: &["seq", "hash"], numbers: &["seq"] },
 ];
 
 /// Why nothing was carried over.

@@ -1,7 +1,7 @@
 //! Brings a database to the schema of this version, in one transaction; refuses one that is newer.
 
 use super::dialect::{self, Connection, on};
-use super::{StoreError, statements};
+use super::{StoreError, audit, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
@@ -18,9 +18,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_brake.sql"),
     include_str!("migrations/0011_accounts.sql"),
     include_str!("migrations/0012_hands.sql"),
+    include_str!("migrations/0015_second_step.sql"),
+    AUDIT_CHAIN,
     include_str!("migrations/0017_tokens.sql"),
     include_str!("migrations/0018_webhooks.sql"),
 ];
+
+/// After it has run, rows that are there are taken into the chain, which no statement of a database can.
+const AUDIT_CHAIN: &str = include_str!("migrations/0016_audit_chain.sql");
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -37,6 +42,9 @@ pub(super) async fn migrate(connection: &mut Connection, path: &str, now: Instan
     for (text, version) in MIGRATIONS.iter().zip(1_i64..).skip(found as usize) {
         for statement in text.split(';').map(without_comments).filter(|statement| !statement.is_empty()) {
             execute(connection, &statement).await?;
+        }
+        if *text == AUDIT_CHAIN {
+            audit::take_in(connection).await?;
         }
         on!(&mut *connection, c, sql => sqlx::query(sql(statements::SCHEMA_APPLIED)).bind(version).bind(now).execute(&mut *c).await.map(|_| ()))?;
     }

@@ -16,6 +16,17 @@ pub struct NewSession {
     pub id: String,
     pub person: String,
     pub at: Instant,
+    /// The address from which it comes.
+    pub source: Option<String>,
+}
+
+/// A session as its person sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    pub id: String,
+    pub started_at: Instant,
+    pub seen_at: Instant,
+    pub source: Option<String>,
 }
 
 /// A session that nobody has ended.
@@ -45,6 +56,29 @@ impl Store {
             return Ok(model.begin_session(&session, &entering, &entry));
         }
         self.write(Lane::User, Begin { session, entering, entry }).await
+    }
+
+    /// The sessions of a person, the latest first, a hundred at most.
+    pub async fn sessions_of(&self, person: &str) -> Result<Vec<SessionRow>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.sessions_of(person));
+        }
+        type Row = (String, i64, i64, Option<String>);
+        let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::SESSIONS_OF))
+            .bind(person).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        let read = |(id, started_at, seen_at, source): Row| {
+            Ok(SessionRow { id, started_at: instant(started_at)?, seen_at: instant(seen_at)?, source })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Ends the sessions of a person, but for one.
+    pub async fn end_other_sessions(&self, person: &str, keep: &str, entry: Entry) -> Result<(), StoreError> {
+        if let Some(mut model) = self.model_to_write().await? {
+            model.end_other_sessions(person, keep, &entry);
+            return Ok(());
+        }
+        self.write(Lane::User, EndOthers { person: person.to_string(), keep: keep.to_string(), entry }).await
     }
 }
 
@@ -116,12 +150,27 @@ impl Write for Begin {
 
 pub(super) async fn put(connection: &mut Connection, here: &str, session: &NewSession) -> Result<(), sqlx::Error> {
     on!(connection, c, sql => sqlx::query(sql(statements::SESSION_PUT)).bind(&session.id).bind(&session.person)
-        .bind(session.at.timestamp_millis()).bind(here).execute(&mut *c).await.map(|_| ()))
+        .bind(session.at.timestamp_millis()).bind(&session.source).bind(here).execute(&mut *c).await.map(|_| ()))
 }
 
-/// Ends all sessions of a person.
-pub(super) async fn end_of(connection: &mut Connection, here: &str, person: &str) -> Result<(), sqlx::Error> {
-    on!(connection, c, sql => sqlx::query(sql(statements::SESSIONS_END)).bind(person).bind(here).execute(&mut *c).await.map(|_| ()))
+/// Ends the sessions of a person, but for `keep`.
+pub(super) async fn end_of(connection: &mut Connection, here: &str, person: &str, keep: Option<&str>) -> Result<(), sqlx::Error> {
+    on!(connection, c, sql => sqlx::query(sql(statements::SESSIONS_END)).bind(person).bind(keep).bind(here).execute(&mut *c).await.map(|_| ()))
+}
+
+struct EndOthers {
+    person: String,
+    keep: String,
+    entry: Entry,
+}
+
+impl Write for EndOthers {
+    type Answer = ();
+
+    async fn write(&self, connection: &mut Connection, here: &str) -> Result<(), sqlx::Error> {
+        end_of(connection, here, &self.person, Some(&self.keep)).await?;
+        audit::put(connection, here, std::slice::from_ref(&self.entry)).await
+    }
 }
 
 struct Seen {

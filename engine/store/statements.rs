@@ -282,6 +282,7 @@ statements! {
     ACCOUNT_PASSWORD = "update account set password = $2, password_at = $3, disabled_at = null where jurisdiction = $j and person = $1";
     ACCOUNT_DISABLE = "update account set disabled_at = $2 where jurisdiction = $j and person = $1 and disabled_at is null";
     ACCOUNTS = "select a.person, a.login, cast(case when a.password is null then 0 else 1 end as bigint), a.disabled_at, a.password_at, a.created_at,
+            (select s.set_at from second_step s where s.jurisdiction = $j and s.person = a.person and s.secret is not null),
             (select max(l.expires_at) from link l where l.jurisdiction = $j and l.person = a.person and l.purpose = $1 and l.used_at is null)
         from account a where a.jurisdiction = $j order by a.person";
     ACCOUNT_GET = "select login, password, disabled_at from account where jurisdiction = $j and person = $1";
@@ -296,20 +297,46 @@ statements! {
     ATTEMPTS = "select login, locked_until from attempt where login in (select value ->> 0 from json_each($1))";
     ATTEMPT_DROP = "delete from attempt where login = $1";
     ATTEMPTS_FORGET = "delete from attempt where last_at <= $1";
-    SESSION_PUT = "insert into session (jurisdiction, id, person, started_at, seen_at) values ($j, $1, $2, $3, $3)";
+    SESSION_PUT = "insert into session (jurisdiction, id, person, started_at, seen_at, source) values ($j, $1, $2, $3, $3, $4)";
+    SESSIONS_OF = "select id, started_at, seen_at, source from session where jurisdiction = $j and person = $1 order by started_at desc, id limit 100";
     SESSION_GET = "select s.jurisdiction, s.person, s.started_at, s.seen_at, a.disabled_at from session s
         left join account a on a.jurisdiction = s.jurisdiction and a.person = s.person where s.id = $1";
     SESSION_SEEN = "update session set seen_at = $2 where id = $1 and seen_at < $2";
     SESSION_END = "delete from session where id = $1 returning jurisdiction, person";
-    SESSIONS_END = "delete from session where jurisdiction = $j and person = $1";
+    SESSIONS_END = "delete from session where jurisdiction = $j and person = $1 and (cast($2 as text) is null or id <> $2)";
     SESSIONS_FORGET = "delete from session where jurisdiction = $j and (started_at <= $1 or seen_at <= $2)";
     LINK_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at) values ($j, $1, $2, $3, $4, $5, $6)";
     LINK_GET = "select jurisdiction, person, about, expires_at from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
+    LINK_OPEN = "select jurisdiction, id from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
     LINK_USE = "update link set used_at = $3 where id = $1 and purpose = $2 and used_at is null and expires_at > $3
         returning jurisdiction, person, about, expires_at";
     LINKS_DROP = "delete from link where jurisdiction = $j and person = $1 and (cast($2 as text) is null or purpose = $2) and used_at is null";
     LINKS_FORGET = "delete from link where jurisdiction = $j and expires_at <= $1";
-    AUDIT_PUT = "insert into audit (jurisdiction, id, at, person, what, about, source) values ($1, $2, $3, $4, $5, $6, $7)";
+    SECOND_GET = "select s.secret, s.pending, s.last_step, s.set_at,
+            (select count(*) from recovery_code c where c.jurisdiction = $j and c.person = $1 and c.used_at is null)
+        from second_step s where s.jurisdiction = $j and s.person = $1";
+    SECOND_PROPOSE = "insert into second_step (jurisdiction, person, pending, last_step) values ($j, $1, $2, 0)
+        on conflict (jurisdiction, person) do update set pending = excluded.pending";
+    /// What was shown before is shown again.
+    SECOND_WAIT = "insert into second_step (jurisdiction, person, pending, last_step) values ($j, $1, $2, 0)
+        on conflict (jurisdiction, person) do update set pending = coalesce(second_step.pending, excluded.pending)";
+    SECOND_SET = "update second_step set secret = pending, pending = null, last_step = $3, set_at = $4
+        where jurisdiction = $j and person = $1 and pending = $2";
+    SECOND_STEP = "update second_step set last_step = $2 where jurisdiction = $j and person = $1 and secret is not null and last_step < $2";
+    SECOND_DROP = "delete from second_step where jurisdiction = $j and person = $1";
+    RECOVERY_PUT = "insert into recovery_code (jurisdiction, id, person) values ($j, $1, $2)";
+    RECOVERY_USE = "update recovery_code set used_at = $3 where jurisdiction = $j and id = $1 and person = $2 and used_at is null";
+    RECOVERY_DROP = "delete from recovery_code where jurisdiction = $j and person = $1";
+    AUDIT_PUT = "insert into audit (jurisdiction, id, at, person, what, about, source, seq, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    AUDIT_BEGIN = "insert into audit_head (jurisdiction, seq, hash) values ($1, 0, '') on conflict (jurisdiction) do nothing";
+    AUDIT_LOCK = "select seq, hash from audit_head where jurisdiction = $j /*for update*/";
+    AUDIT_HEAD = "select seq, hash from audit_head where jurisdiction = $j";
+    AUDIT_GOES_ON = "update audit_head set seq = $1, hash = $2 where jurisdiction = $j";
+    AUDIT_CHAIN = "select seq, hash, id, at, person, what, about, source from audit where jurisdiction = $j and seq > $1 order by seq limit $2";
+    AUDIT_OUTSIDE = "select count(*) from audit where jurisdiction = $j and seq is null";
+    /// Rows from before there was a chain.
+    AUDIT_LOOSE = "select jurisdiction, id, at, person, what, about, source from audit where seq is null order by jurisdiction, id limit $1";
+    AUDIT_TAKE_IN = "update audit set seq = $2, hash = $3 where id = $1 and jurisdiction = $j";
     /// The latest first.
     AUDIT_LIST = "select id, at, person, what, about, source from audit where jurisdiction = $j and (cast($1 as text) is null or id < $1)
         order by id desc limit $2";

@@ -3,6 +3,7 @@
 use super::Web;
 use super::page;
 use super::session::{Sent, Visitor};
+use super::source::Source;
 use super::trouble::Trouble;
 use crate::app::accounts::{AccountRow, By, NotInvited};
 use crate::kernel::access::{self, Room};
@@ -54,6 +55,7 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
             "units": units,
             "mail": person.mail,
             "login": account.map(|row| row.login.as_str()),
+            "second": account.and_then(|row| row.second_at).map(|at| at.with_timezone(&zone).format("%Y-%m-%d").to_string()),
             "standing": word,
             "says": visitor.say(&format!("web.account.{word}"), &[]),
             "at": at.map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()),
@@ -76,18 +78,23 @@ async fn show(web: &Web, visitor: &Visitor, text: &str, told: Option<Told>, stat
 }
 
 /// Invites somebody, or shuts an account off.
-pub async fn change(State(web): State<Arc<Web>>, headers: HeaderMap, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
+pub async fn change(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    source: Source,
+    Sent(visitor, sheet): Sent,
+) -> Result<Response, Trouble> {
     visitor.enter(Room::Accounts).await?;
-    let asked = ["invite", "disable"].into_iter().find_map(|what| Some((what, sheet.text(what)?)));
+    let asked = ["invite", "disable", "reset"].into_iter().find_map(|what| Some((what, sheet.text(what)?)));
     let (what, person) = asked.ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;
     let person = visitor.app.person(person).ok_or_else(Trouble::not_found)?;
-    let by = By { person: Some(visitor.person.clone()), via: Some("web".into()), source: None };
+    let by = By { person: Some(visitor.person.clone()), via: Some("web".into()), source: source.text() };
     let text = sheet.text("text").unwrap_or_default();
     // Who says who may sign in shall not become whoever looks at what they do.
     let (rules, today) = (visitor.app.rules(), visitor.today());
     let directory = &rules.directory;
     let is_another = [Room::System, Room::Audit].into_iter().any(|room| access::may_enter(directory, &person, today, room));
-    if what == "invite" && (is_another || person == visitor.person) {
+    if what != "disable" && (is_another || person == visitor.person) {
         let no = visitor.say("web.account.not_by_page", &[("person", directory.person_title(&person))]);
         return show(&web, &visitor, text, Some(Told::No(no)), StatusCode::FORBIDDEN).await;
     }
@@ -111,6 +118,12 @@ pub async fn change(State(web): State<Arc<Web>>, headers: HeaderMap, Sent(visito
                 show(&web, &visitor, text, Some(Told::No(no)), StatusCode::CONFLICT).await
             }
         },
+        "reset" => {
+            let changed = visitor.app.drop_second_step(&by, &person, None).await?;
+            let key = if changed { "account.second_reset" } else { "account.second_none" };
+            let says = visitor.say(key, &[("person", visitor.app.rules().directory.person_title(&person))]);
+            show(&web, &visitor, text, Some(Told::Done(says)), StatusCode::OK).await
+        }
         _ => {
             visitor.app.disable_account_by(&by, &person).await?;
             let says = visitor.say("account.disabled", &[("person", visitor.app.rules().directory.person_title(&person))]);

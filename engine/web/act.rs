@@ -4,6 +4,7 @@ use super::Web;
 use super::form::Form;
 use super::page;
 use super::session::{Sent, Sheet, Visitor};
+use super::sheet::AGAIN;
 use super::todo::{action_path, number};
 use super::trouble::Trouble;
 use crate::app::look::Look;
@@ -51,7 +52,8 @@ pub async fn form(
 /// A form that came back: what was sent, and why it was not taken.
 struct Back<'a> {
     sheet: &'a Sheet,
-    no: &'a Refusal,
+    /// Nothing while it comes back only because the session had ended over it.
+    no: Option<&'a Refusal>,
 }
 
 async fn look(visitor: &Visitor, id: &str) -> Result<Look, Trouble> {
@@ -95,7 +97,7 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let seen = back.as_ref().and_then(|back| back.sheet.text("rev")).and_then(|rev| rev.parse::<u64>().ok());
     // What has happened since the form was made; the next try is made in the knowledge of it.
     let news: Vec<Json> = match (&back, seen) {
-        (Some(back), Some(seen)) if back.no.code == RefusalCode::StaleRevision => look
+        (Some(back), Some(seen)) if back.no.is_some_and(|no| no.code == RefusalCode::StaleRevision) => look
             .facts
             .iter()
             .filter(|fact| fact.seq > seen)
@@ -106,7 +108,9 @@ fn show(web: &Web, visitor: &Visitor, look: &Look, name: &str, task: Option<u32>
     let to = action_path(&item.id, name, task);
     let title_field =
         look.fields(visitor.lang())?.into_iter().find(|field| &*field.name == "title" && !field.hidden).map(|field| field.text);
-    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev });
+    let absent = decide::absent(rules, item, name, action, task, &visitor.person)
+        .map(|absent| visitor.say("web.form.absent", &[("person", rules.setting.directory.person_title(&absent))]));
+    let about = json!({ "item": item.id, "number": number(rules, item), "title": title_field, "branch": branch_name, "news": news, "rev": item.rev, "absent": absent });
     fill(web, visitor, &form, Around { to: &to, closed: closed.as_ref(), checks: &checks, about, back })
 }
 
@@ -146,9 +150,10 @@ fn fill(web: &Web, visitor: &Visitor, form: &Form, Around { to, closed, checks, 
     let lang = visitor.lang();
     let title = form.title();
     // A form that was taken, changed and sent again is another wish.
-    let is_spent = back.as_ref().is_some_and(|back| matches!(back.no.code, RefusalCode::CommandReused | RefusalCode::ItemExists));
-    let says = back.as_ref().map(|back| form.sentence(back.no));
-    let at = back.as_ref().and_then(|back| control_of(back.no));
+    let no = back.as_ref().and_then(|back| back.no);
+    let is_spent = no.is_some_and(|no| matches!(no.code, RefusalCode::CommandReused | RefusalCode::ItemExists));
+    let says = no.map(|no| form.sentence(no));
+    let at = no.and_then(control_of);
     let wrong: BTreeMap<String, String> = at.clone().zip(says.clone()).into_iter().collect();
     let sheet = back.as_ref().map(|back| back.sheet);
     let (persons, units) = form.names();
@@ -170,10 +175,10 @@ fn fill(web: &Web, visitor: &Visitor, form: &Form, Around { to, closed, checks, 
         "persons": if persons { directory.persons.values().map(|person| person.title.as_str()).collect() } else { Vec::new() },
         "units": if units { directory.units.values().map(|unit| unit.title.as_str()).collect() } else { Vec::new() },
     });
-    let heading = if back.is_some() { visitor.say("web.form.not_taken_of", &[("title", &title)]) } else { title };
+    let heading = if no.is_some() { visitor.say("web.form.not_taken_of", &[("title", &title)]) } else { title };
     let mut response = visitor.page(web, "act.html", &heading, page)?;
-    if let Some(back) = back {
-        *response.status_mut() = match back.no.code {
+    if let Some(no) = no {
+        *response.status_mut() = match no.code {
             RefusalCode::MissingInput | RefusalCode::BadInput | RefusalCode::UnknownInput | RefusalCode::BadDate => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -206,6 +211,9 @@ pub async fn act(
     Sent(visitor, sheet): Sent,
 ) -> Result<Response, Trouble> {
     let look = look(&visitor, &id).await?;
+    if sheet.text(AGAIN).is_some() {
+        return show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: None }));
+    }
     let (action_name, action) = action_of(&look, &name, on.branch)?;
     let kind = on.branch.and_then(|no| look.item.branch(no)).map(|branch| &*branch.kind);
     let by = decide::way(&look.rules, &look.item, action_name, action, on.branch, &visitor.person);
@@ -221,7 +229,7 @@ pub async fn act(
     };
     // It may have moved since: the form is made of what is there now.
     let look = self::look(&visitor, &id).await?;
-    show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: &no }))
+    show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: Some(&no) }))
 }
 
 /// Does what a form asks for, on the day that it names, and goes on to the item; or tells why not.
@@ -324,6 +332,9 @@ pub async fn create(
     Sent(visitor, sheet): Sent,
 ) -> Result<Response, Trouble> {
     let (rules, action, by) = begins(&visitor, &workflow, &name)?;
+    if sheet.text(AGAIN).is_some() {
+        return show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: None }));
+    }
     let form = Form {
         rules: &rules,
         item: None,
@@ -343,5 +354,5 @@ pub async fn create(
         Ok(page) => return Ok(page),
         Err(no) => no,
     };
-    show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: &no }))
+    show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: Some(&no) }))
 }

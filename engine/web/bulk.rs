@@ -4,6 +4,7 @@
 use super::Web;
 use super::form::Form;
 use super::session::{Sent, Sheet, Visitor};
+use super::sheet::AGAIN;
 use super::todo::{action_title, number};
 use super::trouble::Trouble;
 use super::{act, page};
@@ -182,7 +183,7 @@ pub async fn act(
             of.push((look, place));
         }
     }
-    let done = sheet.text("do") == Some("send");
+    let done = sheet.text("do") == Some("send") && sheet.text(AGAIN).is_none();
     let (answers, says): (Vec<Result<Done, ActError>>, String) = match done {
         true => {
             let answers = visitor.app.act_all(&commands).await;

@@ -9,18 +9,25 @@ mod assets;
 mod bulk;
 mod calendar;
 mod deadline;
+mod door;
 mod form;
 mod item;
 mod ledger;
+mod me;
 mod outbox;
 mod page;
+mod qr;
 mod reports;
+mod second;
 mod session;
+mod sheet;
+mod source;
 mod system;
 mod todo;
 mod tokens;
 mod trouble;
 mod webhooks;
+mod welcome;
 
 use crate::app::accounts::Policy;
 use crate::app::{App, Offices};
@@ -32,6 +39,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use std::sync::Arc;
 use trouble::Trouble;
+
+pub use source::{Gate, Source};
 
 /// What every page has at hand.
 pub struct Web {
@@ -45,6 +54,8 @@ pub struct Web {
     pub origin: Option<String>,
     /// Anybody may sign in as whoever stands on the list: for a demo, on this machine only.
     pub open_house: bool,
+    /// How often one address may try to come in.
+    pub gate: Gate,
     /// The largest form, in bytes.
     pub largest: usize,
 }
@@ -56,10 +67,15 @@ impl Web {
         let web = Arc::new(self);
         Router::new()
             .route("/", get(todo::home))
-            .route("/sign-in", get(session::door).post(session::sign_in))
-            .route("/sign-in/as", post(session::sign_in_as))
-            .route("/sign-out", post(session::sign_out))
-            .route("/welcome/{token}", get(session::invited).post(session::accept))
+            .route("/sign-in", get(door::door).post(door::sign_in))
+            .route("/sign-in/as", post(door::sign_in_as))
+            .route("/sign-in/second", get(second::form).post(second::pass))
+            .route("/sign-out", post(door::sign_out))
+            .route("/welcome/{token}", get(welcome::invited).post(welcome::accept))
+            .route("/me", get(me::page))
+            .route("/me/password", post(me::password))
+            .route("/me/second", post(me::second))
+            .route("/me/sessions", post(me::sessions))
             .route("/todo", get(todo::todo))
             .route("/items/{item}", get(item::show))
             .route("/items/{item}/do/{action}", get(act::form).post(act::act))

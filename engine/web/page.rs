@@ -1,12 +1,13 @@
 //! What all pages share: who looks, in which language, the way about, and the headers that keep a page from loading anything strange.
 
 use super::session::Visitor;
+use super::trouble::Trouble;
 use super::{Web, assets};
 use crate::kernel::access::Room;
 use crate::kernel::render::RenderError;
 use crate::kernel::words::{Lang, say};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -97,7 +98,7 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
         "other_to": glance.in_other_lang(),
         "style": assets::style(),
         "other_lang": if glance.lang == Lang::En { "zh-CN" } else { "en" },
-        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(), "form": visitor.form })),
+        "who": visitor.map(|visitor| json!({ "name": visitor.name(), "units": visitor.units(), "form": visitor.form, "here": glance.path == "/me", "absent": visitor.absent() })),
         "office": visitor.map(Visitor::office),
         "today": visitor.map(|visitor| visitor.today().to_string()),
         "tomorrow": visitor.and_then(|visitor| visitor.today().succ_opt()).map(|day| day.to_string()),
@@ -106,6 +107,16 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
     });
     let html = web.pages.fill(name, &json!({ "lang": lang, "frame": frame, "page": page }))?;
     Ok(Html(html).into_response())
+}
+
+/// A page for whoever it may be, who is not signed in.
+pub fn for_nobody(web: &Web, glance: &Glance, status: StatusCode, name: &str, title: &str, values: Json) -> Result<Response, Trouble> {
+    let mut page = fill(web, glance, None, name, title, values).map_err(|error| {
+        tracing::error!(%error, template = name, "a page cannot be filled");
+        Trouble::of(StatusCode::INTERNAL_SERVER_ERROR, "page_fails").with("what", error)
+    })?;
+    *page.status_mut() = status;
+    Ok(page)
 }
 
 /// The headers of every page, and the cookie of a language that was chosen.

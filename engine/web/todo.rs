@@ -6,6 +6,7 @@ use super::session::Visitor;
 use super::trouble::Trouble;
 use crate::app::duties::Duty;
 use crate::kernel::decide::{self, capture};
+use crate::kernel::derive::hands;
 use crate::kernel::model::definition::RequestStep;
 use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
@@ -19,24 +20,29 @@ use std::sync::Arc;
 /// Items of which one page shows what waits.
 const MOST: u32 = 50;
 
-#[derive(Deserialize)]
-pub struct Place {
-    /// From 1.
-    page: Option<u32>,
-}
-
 pub async fn home(_: Visitor) -> Redirect {
     Redirect::to("/todo")
 }
 
-pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor, asked: Query<Place>) -> Result<Response, Trouble> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Only what is theirs by this unit.
+    unit: String,
+    /// From 1.
+    page: Option<u32>,
+}
+
+pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
     let before = asked.page.map_or(0, |page| page.saturating_sub(1).saturating_mul(MOST));
-    let (duties, all) = visitor.app.some_duties(&visitor.person, before, MOST).await?;
+    let unit = Some(asked.unit.as_str()).filter(|unit| !unit.is_empty());
+    let (duties, all) = visitor.app.some_duties(&visitor.person, unit, before, MOST).await?;
     let lang = visitor.lang();
+    let units = units(&visitor, &asked.unit);
     // What must be done by a day, what may be done any time, and where somebody else has to move first.
     let (mut urgent, mut calm, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for duty in &duties {
-        let row = row(duty, lang);
+        let row = row(duty, !units.is_empty(), lang);
         match (&duty.next, &duty.due) {
             (None, _) => waiting.push(row),
             (Some(_), Some(due)) if due.late || !due.fired.is_empty() => urgent.push(row),
@@ -64,31 +70,48 @@ pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor, asked: Query<Pl
             sum += &visitor.say(key, &values);
         }
     }
-    let place = place(before, all, &visitor);
+    let place = place(before, all, unit, &visitor);
     if let Some(sentence) = place["sentence"].as_str() {
         // Of all of them nobody has counted which are late.
         sum = sentence.to_string();
     }
-    let page = json!({ "groups": groups, "sum": sum, "may_begin": may_begin, "place": place });
+    let page = json!({ "units": units, "groups": groups, "sum": sum, "may_begin": may_begin, "place": place });
     visitor.page(&web, "todo.html", &visitor.say("web.way.todo", &[]), page)
 }
 
 /// Where a page stands among the others; nothing when it is the only one.
-fn place(before: u32, all: u64, visitor: &Visitor) -> Json {
+fn place(before: u32, all: u64, unit: Option<&str>, visitor: &Visitor) -> Json {
     if before == 0 && all <= u64::from(MOST) {
         return Json::Null;
     }
     let (from, to) = ((u64::from(before) + 1).min(all), (u64::from(before) + u64::from(MOST)).min(all));
     let values = [("from", from.to_string()), ("to", to.to_string()), ("all", all.to_string())];
     let number = before / MOST + 1;
+    let unit = unit.map(|unit| format!("&unit={}", super::page::encoded(unit))).unwrap_or_default();
+    let page = |number: u32| format!("/todo?page={number}{unit}");
     json!({
         "sentence": visitor.say("web.todo.place", &values.each_ref().map(|(name, value)| (*name, value.as_str()))),
-        "before": (number > 1).then(|| format!("/todo?page={}", number - 1)),
-        "next": (to < all).then(|| format!("/todo?page={}", number + 1)),
+        "before": (number > 1).then(|| page(number - 1)),
+        "next": (to < all).then(|| page(number + 1)),
     })
 }
 
-fn row(duty: &Duty, lang: Lang) -> Json {
+/// Whoever has work by several units chooses one of them, or looks at all; others have nothing to choose.
+fn units(visitor: &Visitor, chosen: &str) -> Vec<Json> {
+    let rules = visitor.app.rules();
+    let units = hands::units_of(&rules, &visitor.person, visitor.app.now());
+    if units.len() < 2 {
+        return Vec::new();
+    }
+    let title = |unit: &str| rules.directory.units.get(unit).map_or_else(|| unit.to_string(), |unit| unit.title.clone());
+    let all = json!({ "to": "/todo", "title": visitor.say("web.todo.all_units", &[]), "here": chosen.is_empty() });
+    let each = units
+        .iter()
+        .map(|unit| json!({ "to": format!("/todo?unit={}", super::page::encoded(unit)), "title": title(unit), "here": chosen == &**unit }));
+    std::iter::once(all).chain(each).collect()
+}
+
+fn row(duty: &Duty, with_unit: bool, lang: Lang) -> Json {
     let (rules, item) = (&duty.rules, &duty.item);
     let branch = duty.task.and_then(|no| item.branch(no));
     let states = rules.setting.workflow.states_of(branch.map(|branch| &*branch.kind));
@@ -101,6 +124,8 @@ fn row(duty: &Duty, lang: Lang) -> Json {
         "branch": branch.map(|branch| branch_name(rules, branch)),
         "state": states.and_then(|states| states.get(state)).map_or_else(|| state.to_string(), |state| state.title.clone()),
         "role": duty.role,
+        "unit": duty.unit.as_ref().filter(|_| with_unit).map(|unit| capture::title(rules, unit)),
+        "absent": duty.absent.as_ref().map(|absent| say(lang, "web.todo.absent", &[("person", &capture::title(rules, absent))])),
         "light": duty.due.as_ref().map(|due| deadline::light(due, item.today, lang)),
         "due": duty.due.as_ref().map(|due| json!({ "title": due.title, "date": due.date.map(|date| date.to_string()), "provisional": due.provisional })),
         "next": duty.next.as_ref().map(|action| match duty.open {

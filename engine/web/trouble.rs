@@ -1,8 +1,10 @@
 //! What is not as it was asked: a page with what happened, and the way on.
 
 use super::Web;
+use super::door::{self, Bound};
 use super::page::{self, Glance};
 use super::session::Visitor;
+use super::sheet::Kept;
 use crate::app::{ActError, LoadError, OfficeError};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::rules::EvalError;
@@ -30,6 +32,8 @@ enum Says {
     Store(StoreError),
     /// Nobody is signed in: to the door, and back here afterwards.
     Door,
+    /// Somebody was whose session has ended: to the door, with what they typed.
+    Ended(Box<Kept>),
 }
 
 impl Trouble {
@@ -61,6 +65,14 @@ impl Trouble {
         Trouble { status: StatusCode::UNAUTHORIZED, says: Says::Door }
     }
 
+    pub fn is_door(&self) -> bool {
+        matches!(self.says, Says::Door)
+    }
+
+    pub fn ended(kept: Kept) -> Trouble {
+        Trouble { status: StatusCode::UNAUTHORIZED, says: Says::Ended(Box::new(kept)) }
+    }
+
     pub fn unknown_item(id: &str) -> Trouble {
         Trouble::of(StatusCode::NOT_FOUND, "unknown_item").with("item", id)
     }
@@ -82,7 +94,7 @@ impl Trouble {
             }
             Says::Refused(no) => refusal(lang, no),
             Says::Store(error) => error.sentence(lang),
-            Says::Door => String::new(),
+            Says::Door | Says::Ended(_) => String::new(),
         }
     }
 }
@@ -162,6 +174,13 @@ pub async fn speak(State(web): State<Arc<Web>>, request: Request, next: Next) ->
         None if is_plain(&response) => Trouble::of(StatusCode::BAD_REQUEST, "bad_address"),
         None => return response,
     };
+    if let Says::Ended(kept) = &trouble.says {
+        let glance = Glance::at(&headers, &"/sign-in".parse().unwrap_or_default());
+        let bound = Bound { back: kept.to.clone(), kept: serde_json::to_string(kept).unwrap_or_default() };
+        let says = say(glance.lang, "web.door.ended", &[]);
+        let door = door::show(&web, &glance, trouble.status, &says, "", &bound).await;
+        return door.unwrap_or_else(|_| Redirect::to("/sign-in").into_response());
+    }
     if matches!(trouble.says, Says::Door) {
         // The page of a form has the same address as the form is sent to, so one begins there again. What was typed has not arrived
         // anywhere: the browser has it one page back.

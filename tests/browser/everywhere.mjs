@@ -85,6 +85,7 @@ async function pagesOf(page, steps, name) {
   if (colleague) paths.push(["a colleague's step, closed to me", colleague[1]]);
   await page.goto("/new");
   paths.push(["what may be begun", "/new"]);
+  paths.push(["oneself", "/me"]);
   const [begin] = await hrefs("main .rows a");
   if (begin) paths.push(["a new item", begin]);
   if (item) {

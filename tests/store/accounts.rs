@@ -1,7 +1,7 @@
 //! Accounts, sessions, links and what is told of them: the same over every store.
 
 use super::*;
-use duban::store::accounts::{Accepting, Account, Hashed, INVITATION, Inviting, Tries, Try, digest};
+use duban::store::accounts::{Accepting, Account, Begins, Hashed, INVITATION, Inviting, Tries, Try, digest};
 use duban::store::audit::Entry;
 use duban::store::links::{Link, NewLink, Wanted};
 use duban::store::sessions::{Entering, NewSession};
@@ -40,7 +40,7 @@ fn hashed(text: &str) -> Hashed {
 }
 
 fn session(person: &str, token: &str, minutes: i64) -> NewSession {
-    NewSession { id: digest(token), person: person.into(), at: at(minutes) }
+    NewSession { id: digest(token), person: person.into(), at: at(minutes), source: None }
 }
 
 async fn is_inside(store: &Store, token: &str) -> bool {
@@ -228,7 +228,11 @@ async fn an_invitation_is_accepted_whole_or_not_at_all(ground: Ground) {
     let accept = async |token: &str, session_token: &str, minutes: i64| {
         let session = session("zhang", session_token, minutes);
         let (password, entries) = (hashed("h1"), vec![entry(minutes, "password_set"), entry(minutes, "signed_in")]);
-        store.everywhere().accept(Accepting { link: digest(token), password, at: at(minutes), session, entries }).await.expect("writes")
+        store
+            .everywhere()
+            .accept(Accepting { link: digest(token), password, at: at(minutes), begins: Begins::Session(session), entries })
+            .await
+            .expect("writes")
     };
     assert!(!accept("zhang zhang", "s1", 3).await, "it has ended with the account");
     assert!(invited_at(&east, "zhang", "new", true, 4).await);

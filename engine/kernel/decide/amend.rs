@@ -103,8 +103,9 @@ fn may(rules: &Rules, item: &Arc<Item>, person: &Name, on: Date) -> Result<Actor
         return Err(refusal(RefusalCode::UnknownPerson, &[("person", person)]));
     };
     for role in &workflow.amend_by {
-        if roles::holds(rules, item, role, None, person, on)? {
-            return Ok(Actor { person: Some(person.clone()), role: Some(role.clone()), ..Actor::default() });
+        if let Some(standing) = roles::standing(rules, item, role, None, person, on)? {
+            let (person, role) = (Some(person.clone()), Some(role.clone()));
+            return Ok(Actor { person, role, stands_in_for: standing.absent(), ..Actor::default() });
         }
     }
     let titles: Vec<&str> = workflow.amend_by.iter().filter_map(|role| workflow.roles.get(role)).map(|role| role.title.as_str()).collect();

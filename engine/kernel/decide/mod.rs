@@ -223,6 +223,11 @@ pub fn way<'r>(rules: &Rules, item: &Arc<Item>, name: &Name, action: &'r Action,
     who::may(rules, item, name, action, task, person, item.today).ok().map(|(by, _)| by)
 }
 
+/// In whose place a person would do an action now, if it is not their own.
+pub fn absent(rules: &Rules, item: &Arc<Item>, name: &Name, action: &Action, task: Option<u32>, person: &Name) -> Option<Name> {
+    who::may(rules, item, name, action, task, person, item.today).ok().and_then(|(_, actor)| actor.stands_in_for)
+}
+
 /// Every action that a person could think of now, with the reason of each that is refused. What depends on input is asked at sending.
 pub fn offers(rules: &Rules, item: &Arc<Item>, person: &Name, on: Date) -> Result<Vec<Offer>, EvalError> {
     let workflow = &rules.setting.workflow;

@@ -56,10 +56,11 @@ pub fn may<'a>(
         return Err(refusal(RefusalCode::UnknownPerson, &[("person", person)]));
     }
     for by in &action.by {
-        if &*by.role == roles::SYSTEM || !roles::holds(rules, item, &by.role, task, person, on)? {
+        if &*by.role == roles::SYSTEM {
             continue;
         }
-        let actor = actor(by, person);
+        let Some(standing) = roles::standing(rules, item, &by.role, task, person, on)? else { continue };
+        let actor = Actor { stands_in_for: standing.absent(), ..actor(by, person) };
         if !condition_holds(rules, item, by, task, &actor, on)? {
             continue;
         }
@@ -80,7 +81,7 @@ pub fn may<'a>(
 
 /// A person as they would be recorded by a way.
 fn actor(by: &By, person: &Name) -> Actor {
-    Actor { person: Some(person.clone()), role: Some(by.role.clone()), on_behalf_of: by.on_behalf_of.clone(), via: None }
+    Actor { person: Some(person.clone()), role: Some(by.role.clone()), on_behalf_of: by.on_behalf_of.clone(), ..Actor::default() }
 }
 
 /// Whether the condition of a way holds for a person who holds its role.

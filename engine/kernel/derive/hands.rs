@@ -8,7 +8,7 @@ use super::roles;
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{UnitPath, Who};
-use crate::kernel::model::directory::{Directory, Unit};
+use crate::kernel::model::directory::{Directory, DutyIn, Unit};
 use crate::kernel::model::item::Item;
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::time::{Date, Instant};
@@ -31,36 +31,63 @@ pub fn keys(rules: &Rules, item: &Item) -> BTreeSet<String> {
     keys
 }
 
-/// The keys that lead to a person at a moment: as who they are, and as those for whom they stand in.
-pub fn keys_of(set: &RuleSet, person: &str, now: Instant) -> BTreeSet<String> {
+/// The keys that lead to a person at a moment: as who they are, and as those for whom they stand in; only those of a duty in one unit, if it
+/// is named.
+pub fn keys_of(set: &RuleSet, person: &str, unit: Option<&str>, now: Instant) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
+    each_self(set, person, now, |rules, id, day| {
+        if let (None, Some(known)) = (unit, rules.setting.directory.persons.get(id)) {
+            keys.insert(of_person(id));
+            keys.extend(known.groups.iter().filter(|row| row.holds_on(day)).map(|row| of_group(&row.value)));
+        }
+        for held in duties(rules, id, day).filter(|held| unit.is_none_or(|unit| *held.unit == *unit)) {
+            keys_of_duty(rules, held, day, &mut keys);
+        }
+    });
+    keys
+}
+
+/// The units by whose duties something may be in a person's hands at a moment, in the order of the directory's rows.
+pub fn units_of(set: &RuleSet, person: &str, now: Instant) -> Vec<Name> {
+    let mut units = Vec::new();
+    each_self(set, person, now, |rules, id, day| {
+        for held in duties(rules, id, day) {
+            let asked = rules.setting.workflow.roles.values().flat_map(|role| &role.who);
+            let is_asked = asked.into_iter().any(|case| matches!(&case.who, Who::Duty(duty, _) if *duty == held.duty));
+            if is_asked && !units.contains(&held.unit) {
+                units.push(held.unit.clone());
+            }
+        }
+    });
+    units
+}
+
+/// A person, and those for whom they stand in, in each workflow on its day.
+fn each_self(set: &RuleSet, person: &str, now: Instant, mut look: impl FnMut(&Rules, &Name, Date)) {
     for rules in set.workflows.values() {
         let (directory, day) = (&rules.setting.directory, day_of(now, rules.setting.workflow.timezone));
         let stands_in = |id: &&Name| directory.stand_in(id, day).is_some_and(|stand_in| **stand_in == *person);
         let known = directory.persons.get_key_value(person).map(|(id, _)| id);
         for id in known.into_iter().chain(directory.persons.keys().filter(stands_in)) {
-            keys_of_one(rules, id, day, &mut keys);
+            look(rules, id, day);
         }
     }
-    keys
 }
 
-fn keys_of_one(rules: &Rules, person: &Name, day: Date, keys: &mut BTreeSet<String>) {
+fn duties<'r>(rules: &'r Rules, person: &str, day: Date) -> impl Iterator<Item = &'r DutyIn> {
+    let known = rules.setting.directory.persons.get(person);
+    known.into_iter().flat_map(|known| &known.duties).filter(move |row| row.holds_on(day)).map(|row| &row.value)
+}
+
+fn keys_of_duty(rules: &Rules, held: &DutyIn, day: Date, keys: &mut BTreeSet<String>) {
     let directory = &rules.setting.directory;
-    keys.insert(of_person(person));
-    let Some(known) = directory.persons.get(person) else { return };
-    keys.extend(known.groups.iter().filter(|row| row.holds_on(day)).map(|row| of_group(&row.value)));
-    let duties = known.duties.iter().filter(|row| row.holds_on(day)).map(|row| &row.value);
-    let cases = || rules.setting.workflow.roles.values().flat_map(|role| &role.who);
-    for held in duties {
-        for case in cases() {
-            let Who::Duty(duty, path) = &case.who else { continue };
-            if *duty != held.duty {
-                continue;
-            }
-            let there = |unit: &&Name| led_to(directory, path, unit, day).is_some_and(|unit| *directory.successor(unit, day) == *held.unit);
-            keys.extend(directory.units.keys().filter(there).map(|unit| of_duty(duty, &path_from(path, unit))));
+    for case in rules.setting.workflow.roles.values().flat_map(|role| &role.who) {
+        let Who::Duty(duty, path) = &case.who else { continue };
+        if *duty != held.duty {
+            continue;
         }
+        let there = |unit: &&Name| led_to(directory, path, unit, day).is_some_and(|unit| *directory.successor(unit, day) == *held.unit);
+        keys.extend(directory.units.keys().filter(there).map(|unit| of_duty(duty, &path_from(path, unit))));
     }
 }
 

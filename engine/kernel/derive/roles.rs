@@ -43,11 +43,55 @@ pub fn holders(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, d
     Ok(Vec::new())
 }
 
-/// Whether a person holds a role, or stands in today for somebody who does.
-pub fn holds(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, person: &str, day: Date) -> Result<bool, EvalError> {
+/// How a person has a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Own,
+    /// As the stand-in of somebody who is away.
+    For(Name),
+}
+
+impl Standing {
+    pub fn absent(self) -> Option<Name> {
+        match self {
+            Standing::Own => None,
+            Standing::For(absent) => Some(absent),
+        }
+    }
+}
+
+/// How a person has a role on a day, if they do: their own comes before one that they have for somebody else.
+pub fn standing(
+    rules: &Rules,
+    item: &Arc<Item>,
+    role: &str,
+    task: Option<u32>,
+    person: &str,
+    day: Date,
+) -> Result<Option<Standing>, EvalError> {
     let directory = &rules.setting.directory;
     let holders = holders(rules, item, role, task, day)?;
-    Ok(holders.iter().any(|holder| &**holder == person || directory.stand_in(holder, day).is_some_and(|stand_in| &**stand_in == person)))
+    if holders.iter().any(|holder| &**holder == person) {
+        return Ok(Some(Standing::Own));
+    }
+    let absent = holders.into_iter().find(|holder| directory.stand_in(holder, day).is_some_and(|stand_in| &**stand_in == person));
+    Ok(absent.map(Standing::For))
+}
+
+/// Whether a person holds a role, or stands in today for somebody who does.
+pub fn holds(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, person: &str, day: Date) -> Result<bool, EvalError> {
+    Ok(standing(rules, item, role, task, person, day)?.is_some())
+}
+
+/// The unit by whose duty a person holds a role; none where it is no matter of units.
+pub fn unit_of(rules: &Rules, item: &Arc<Item>, role: &str, task: Option<u32>, person: &Name, day: Date) -> Option<Name> {
+    let (directory, role) = (&rules.setting.directory, rules.setting.workflow.roles.get(role)?);
+    let duties = role.who.iter().filter_map(|case| match &case.who {
+        Who::Duty(duty, path) => Some((duty, path)),
+        _ => None,
+    });
+    let mut units = duties.flat_map(|(duty, path)| units(rules, item, path, task, day).into_iter().map(move |unit| (duty, unit)));
+    units.find(|(duty, unit)| directory.duty(duty, unit, day).contains(person)).map(|(_, unit)| directory.successor(&unit, day).into())
 }
 
 /// Every role that a person holds in the item or one of its branches.

@@ -154,6 +154,11 @@ impl Directory {
         self.persons.get(person)?.stand_in.iter().find(|row| row.holds_on(day)).map(|row| &row.value)
     }
 
+    /// For whom a person stands in on a day.
+    pub fn absent<'d>(&'d self, stand_in: &'d str, day: Date) -> impl Iterator<Item = &'d Name> {
+        self.persons.keys().filter(move |person| self.stand_in(person, day).is_some_and(|known| &**known == stand_in))
+    }
+
     fn who(&self, holds: impl Fn(&Person) -> bool) -> Vec<Name> {
         self.persons.iter().filter(|(_, person)| holds(person)).map(|(id, _)| id.clone()).collect()
     }

@@ -45,6 +45,9 @@ pub struct Actor {
     /// The role on whose behalf it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Name>,
+    /// The person who is away, in whose place they did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in_for: Option<Name>,
     /// How they came in, such as the operating-system user of the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,

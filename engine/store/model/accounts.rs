@@ -3,10 +3,11 @@
 use super::At;
 use super::state::{AccountEntry, AttemptEntry, LinkEntry, Office, State};
 use crate::kernel::time::Instant;
-use crate::store::accounts::{Accepting, Account, AccountRow, Hashed, INVITATION, Inviting, Tries, Try, digest};
+use crate::store::accounts::{Accepting, Account, AccountRow, Begins, Hashed, INVITATION, Inviting, Tries, Try, digest, second_tries};
 use crate::store::audit::Entry;
 use crate::store::links::{Link, NewLink, Wanted};
-use crate::store::sessions::{Entering, NewSession, StoredSession};
+use crate::store::second::{Enrolling, HALF, Halving, Passing, SecondStep, Secret, Shown};
+use crate::store::sessions::{Entering, NewSession, SessionRow, StoredSession};
 use std::sync::Arc;
 
 impl At<'_> {
@@ -39,9 +40,13 @@ impl At<'_> {
                 login: account.login.clone(),
                 has_password: account.password.is_some(),
                 disabled_at: account.disabled_at,
-                locked_until: self.all().attempts.get(&digest(&account.login)).and_then(|attempt| attempt.locked_until),
+                locked_until: [&account.login, &second_tries(&account.login)]
+                    .into_iter()
+                    .filter_map(|login| self.all().attempts.get(&digest(login))?.locked_until)
+                    .max(),
                 password_at: account.password_at,
                 created_at: account.created_at,
+                second_at: self.second.get(person).filter(|second| second.secret.is_some()).and_then(|second| second.set_at),
                 invited_until: self.all().links.values().filter(open).map(|link| link.expires_at).max(),
             }
         };
@@ -56,7 +61,7 @@ impl At<'_> {
         let here = self.here.clone();
         let open = self.accounts.get_mut(person).filter(|account| account.disabled_at.is_none());
         let changed = open.map(|account| account.disabled_at = Some(entry.at)).is_some();
-        self.all_mut().end_sessions(&here, person);
+        self.all_mut().end_sessions(&here, person, None);
         self.all_mut().drop_links(&here, person, None);
         self.end_tokens(person, entry.at);
         if changed {
@@ -96,12 +101,109 @@ impl At<'_> {
         true
     }
 
+    pub fn sessions_of(&self, person: &str) -> Vec<SessionRow> {
+        let all = self.all();
+        let own = all.sessions.iter().filter(|(_, session)| (&*session.jurisdiction, &*session.person) == (&**self.here, person));
+        let row = |(id, session): (&String, &StoredSession)| {
+            let source = all.sources.get(id).cloned();
+            SessionRow { id: id.clone(), started_at: session.started_at, seen_at: session.seen_at, source }
+        };
+        let mut rows: Vec<SessionRow> = own.map(row).collect();
+        rows.sort_by(|one, other| other.started_at.cmp(&one.started_at).then(one.id.cmp(&other.id)));
+        rows.truncate(100);
+        rows
+    }
+
+    pub fn end_other_sessions(&mut self, person: &str, keep: &str, entry: &Entry) {
+        let here = self.here.clone();
+        self.all_mut().end_sessions(&here, person, Some(keep));
+        self.audit(std::slice::from_ref(entry));
+    }
+
+    pub fn second_step(&self, person: &str) -> SecondStep {
+        let left = self.codes.values().filter(|(whose, used)| whose == person && !used).count();
+        let known = self.second.get(person).cloned();
+        known.map(|second| SecondStep { codes_left: left as u32, ..second }).unwrap_or_default()
+    }
+
+    pub fn propose_second_step(&mut self, person: &str, pending: &Secret) -> bool {
+        let known = self.accounts.contains_key(person);
+        if known {
+            self.second.entry(person.to_string()).or_default().pending = Some(pending.clone());
+        }
+        known
+    }
+
+    pub fn enrol(&mut self, person: &str, enrolling: &Enrolling, keep: &str, entry: &Entry) -> bool {
+        let here = self.here.clone();
+        let set = self.set_second_step(person, enrolling, entry.at);
+        if set {
+            self.all_mut().end_sessions(&here, person, Some(keep));
+            self.audit(std::slice::from_ref(entry));
+        }
+        set
+    }
+
+    pub fn drop_second_step(&mut self, person: &str, keep: Option<&str>, entry: &Entry) -> bool {
+        let here = self.here.clone();
+        self.codes.retain(|_, (whose, _)| whose != person);
+        let gone = self.second.remove(person).is_some();
+        if gone {
+            self.all_mut().end_sessions(&here, person, keep);
+            self.all_mut().drop_links(&here, person, Some(HALF));
+            self.audit(std::slice::from_ref(entry));
+        }
+        gone
+    }
+
+    pub fn halve(&mut self, halving: &Halving, password: &Hashed, entry: &Entry) -> bool {
+        let here = self.here.clone();
+        let Some(account) = self.account(&halving.link.person) else { return false };
+        if account.disabled_at.is_some() || account.password.as_ref() != Some(password) {
+            return false;
+        }
+        self.all_mut().attempts.remove(&digest(&account.login));
+        self.all_mut().halve(&here, halving);
+        self.audit(std::slice::from_ref(entry));
+        true
+    }
+
+    pub fn pass(&mut self, passing: &Passing) -> bool {
+        let here = self.here.clone();
+        let Passing { half, shown, session, tries, entries } = passing;
+        let person = &session.person;
+        let open = self.account(person).is_some_and(|account| account.disabled_at.is_none());
+        if !open || !self.all().links.get(half).is_some_and(|link| link.is_good(HALF, session.at)) {
+            return false;
+        }
+        let holds = match shown {
+            Shown::Code { step } => {
+                let later = self.second.get_mut(person).filter(|second| second.secret.is_some() && second.last_step < *step);
+                later.map(|second| second.last_step = *step).is_some()
+            }
+            Shown::Recovery { code } => {
+                let free = self.codes.get_mut(code).filter(|(whose, used)| whose == person && !used);
+                free.map(|(_, used)| *used = true).is_some()
+            }
+            Shown::Enrolled(enrolling) => self.set_second_step(person, enrolling, session.at),
+        };
+        if !holds {
+            return false;
+        }
+        if let Some(link) = self.all_mut().links.get_mut(half) {
+            link.used = true;
+        }
+        for login in tries {
+            self.all_mut().attempts.remove(&digest(login));
+        }
+        self.all_mut().put_session(&here, session);
+        self.audit(entries);
+        true
+    }
+
     pub fn make_link(&mut self, new: &NewLink) {
         let here = self.here.clone();
-        let NewLink { id, person, purpose, about, made_at, expires_at } = new.clone();
-        let links = &mut self.all_mut().links;
-        links.retain(|_, link| link.jurisdiction != here || link.expires_at > made_at);
-        links.insert(id, LinkEntry { jurisdiction: here, person, purpose, about, expires_at, used: false });
+        self.all_mut().put_link(&here, new);
     }
 
     pub fn audit(&mut self, entries: &[Entry]) {
@@ -116,6 +218,15 @@ impl At<'_> {
 }
 
 impl Office {
+    fn set_second_step(&mut self, person: &str, enrolling: &Enrolling, at: Instant) -> bool {
+        let Enrolling { pending, step, codes } = enrolling;
+        let Some(second) = self.second.get_mut(person).filter(|second| second.pending.as_ref() == Some(pending)) else { return false };
+        *second = SecondStep { secret: Some(pending.clone()), pending: None, last_step: *step, set_at: Some(at), codes_left: 0 };
+        self.codes.retain(|_, (whose, _)| whose != person);
+        self.codes.extend(codes.iter().map(|code| (code.clone(), (person.to_string(), false))));
+        true
+    }
+
     fn told(&mut self, entries: &[Entry]) {
         self.audit.extend(entries.iter().map(|entry| (entry.id.clone(), entry.clone())));
     }
@@ -174,7 +285,7 @@ impl State {
     }
 
     pub fn accept(&mut self, accepting: &Accepting) -> bool {
-        let Accepting { link, password, at, session, entries } = accepting;
+        let Accepting { link, password, at, begins, entries } = accepting;
         let good = self.links.get_mut(link).filter(|link| link.is_good(INVITATION, *at));
         let Some(link) = good else { return false };
         link.used = true;
@@ -182,23 +293,39 @@ impl State {
         if !self.put_password(&here, &person, password, *at) {
             return false;
         }
-        self.put_session(&here, session);
+        match begins {
+            Begins::Session(session) => self.put_session(&here, session),
+            Begins::Half(halving) => self.halve(&here, halving),
+        }
         self.office(&here).told(entries);
         true
+    }
+
+    fn halve(&mut self, here: &Arc<str>, Halving { link, pending }: &Halving) {
+        if let Some(pending) = pending {
+            let second = self.office(here).second.entry(link.person.clone()).or_default();
+            second.pending.get_or_insert_with(|| pending.clone());
+        }
+        self.drop_links(here, &link.person, Some(HALF));
+        self.put_link(here, link);
     }
 
     fn put_password(&mut self, here: &Arc<str>, person: &str, password: &Hashed, at: Instant) -> bool {
         let Some(account) = self.office(here).accounts.get_mut(person) else { return false };
         (account.password, account.password_at, account.disabled_at) = (Some(password.clone()), Some(at), None);
-        let login = digest(&account.login);
-        self.end_sessions(here, person);
-        self.drop_links(here, person, Some(INVITATION));
+        let (login, second) = (digest(&account.login), digest(&second_tries(&account.login)));
+        self.end_sessions(here, person, None);
+        for purpose in [INVITATION, HALF] {
+            self.drop_links(here, person, Some(purpose));
+        }
         self.attempts.remove(&login);
+        self.attempts.remove(&second);
         true
     }
 
     fn put_session(&mut self, here: &Arc<str>, new: &NewSession) {
-        let NewSession { id, person, at } = new.clone();
+        let NewSession { id, person, at, source } = new.clone();
+        self.sources.extend(source.map(|source| (id.clone(), source)));
         let session = StoredSession { jurisdiction: here.clone(), person, started_at: at, seen_at: at, disabled: false };
         self.sessions.insert(id, session);
     }
@@ -222,8 +349,16 @@ impl State {
         }
     }
 
-    fn end_sessions(&mut self, here: &str, person: &str) {
-        self.sessions.retain(|_, session| (&*session.jurisdiction, session.person.as_str()) != (here, person));
+    fn end_sessions(&mut self, here: &str, person: &str, keep: Option<&str>) {
+        self.sessions.retain(|id, session| {
+            (&*session.jurisdiction, session.person.as_str()) != (here, person) || keep.is_some_and(|keep| keep == id)
+        });
+    }
+
+    fn put_link(&mut self, here: &Arc<str>, new: &NewLink) {
+        let NewLink { id, person, purpose, about, made_at, expires_at } = new.clone();
+        self.links.retain(|_, link| link.jurisdiction != *here || link.expires_at > made_at);
+        self.links.insert(id, LinkEntry { jurisdiction: here.clone(), person, purpose, about, expires_at, used: false });
     }
 
     fn drop_links(&mut self, here: &str, person: &str, purpose: Option<&str>) {

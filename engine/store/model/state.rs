@@ -12,6 +12,7 @@ use crate::store::audit::Entry;
 use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
+use crate::store::second::SecondStep;
 use crate::store::sessions::StoredSession;
 use crate::store::tokens::TokenRow;
 use crate::store::webhooks::{Key, Webhook};
@@ -29,6 +30,8 @@ pub(in crate::store) struct State {
     pub offices: BTreeMap<Arc<str>, Office>,
     /// By SHA-256 of their tokens.
     pub sessions: BTreeMap<String, StoredSession>,
+    /// From where they came, for those of which it is known.
+    pub sources: BTreeMap<String, String>,
     pub links: BTreeMap<String, LinkEntry>,
     /// By SHA-256 of the login that was tried.
     pub attempts: BTreeMap<String, AttemptEntry>,
@@ -75,6 +78,10 @@ pub(in crate::store) struct Office {
     /// By id.
     pub webhooks: BTreeMap<String, Webhook>,
     pub deliveries: BTreeMap<Key, DeliveryEntry>,
+    /// By person.
+    pub second: BTreeMap<String, SecondStep>,
+    /// By SHA-256: whose, and whether it was used.
+    pub codes: BTreeMap<String, (String, bool)>,
     /// By id.
     pub audit: BTreeMap<String, Entry>,
     /// Of the rule set in use; 0 before there is one.
