@@ -190,26 +190,18 @@ async fn busiest(visitor: &Visitor) -> Result<String, Trouble> {
 /// Fields that everybody sees, that have few words, and that tell the rows at hand apart: units first, then choices and persons, those
 /// with more values first.
 fn columns<'r>(rules: &'r Rules, rows: &[Listed]) -> Vec<(&'r Name, &'r Field)> {
-    let rank = |field: &Field| match inner(&field.kind) {
+    let rank = |field: &Field| match field.kind.inner() {
         Type::Unit => Some(0),
         Type::Choice(_) => Some(1),
         Type::Person => Some(2),
         _ => None,
     };
-    let open = |field: &Field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none();
     let values = |name: &str| rows.iter().filter_map(|row| row.fields.get(name)).map(Json::to_string).collect::<BTreeSet<_>>().len();
-    let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| open(field));
+    let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| field.is_open());
     let mut ranked: Vec<_> = fields.filter_map(|(name, field)| Some((rank(field)?, Reverse(values(name)), name, field))).collect();
     ranked.retain(|(_, values, ..)| rows.is_empty() || values.0 > 1);
     ranked.sort_by_key(|(rank, values, ..)| (*rank, *values));
     ranked.into_iter().take(COLUMNS).map(|(_, _, name, field)| (name, field)).collect()
-}
-
-fn inner(kind: &Type) -> &Type {
-    match kind {
-        Type::Optional(kind) => inner(kind),
-        kind => kind,
-    }
 }
 
 fn row_view(visitor: &Visitor, rules: &Rules, columns: &[(&Name, &Field)], row: &Listed, today: Date) -> Json {
@@ -252,11 +244,11 @@ fn light(row: &Listed, today: Date, lang: Lang) -> Json {
 }
 
 fn cell(rules: &Rules, field: &Field, value: &Value) -> Json {
-    let chip = match inner(&field.kind) {
+    let chip = match field.kind.inner() {
         Type::Choice(options) if options.len() <= CHIPS => value.as_text().and_then(|now| options.iter().position(|option| option == now)),
         _ => None,
     };
-    let text = match (inner(&field.kind), value) {
+    let text = match (field.kind.inner(), value) {
         (Type::Unit | Type::Person, Value::Text(id)) => capture::title(rules, id),
         (Type::Choice(_), Value::Text(option)) => field.option_titles.get(option).cloned().unwrap_or_else(|| option.to_string()),
         (_, Value::Text(text)) => text.to_string(),
