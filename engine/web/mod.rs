@@ -7,12 +7,17 @@ mod accounts;
 mod act;
 mod assets;
 mod bulk;
+mod calendar;
 mod deadline;
+mod desk;
+mod desk_parts;
+mod filters;
 mod form;
 mod item;
 mod ledger;
 mod outbox;
 mod page;
+mod public;
 mod reports;
 mod session;
 mod system;
@@ -52,7 +57,7 @@ impl Web {
         let largest = self.largest;
         let web = Arc::new(self);
         Router::new()
-            .route("/", get(todo::home))
+            .route("/", get(desk::home))
             .route("/sign-in", get(session::door).post(session::sign_in))
             .route("/sign-in/as", post(session::sign_in_as))
             .route("/sign-out", post(session::sign_out))
@@ -67,6 +72,11 @@ impl Web {
             .route("/ledger.xlsx", get(ledger::workbook))
             .route("/bulk", get(bulk::choose))
             .route("/bulk/{workflow}/{action}", get(bulk::form).post(bulk::act))
+            .route("/ledger/filters", post(filters::change))
+            .route("/desks/{workflow}/{desk}", get(desk::show))
+            .route("/calendar", get(calendar::show))
+            .route("/public", get(public::list))
+            .route("/public/{item}", get(public::item))
             .route("/reports", get(reports::list))
             .route("/reports/{report}", get(reports::show))
             .route("/outbox", get(outbox::list))

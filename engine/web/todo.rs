@@ -11,16 +11,12 @@ use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, say};
 use axum::extract::State;
-use axum::response::{Redirect, Response};
+use axum::response::Response;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// Rows that are shown of what waits; who has more finds the rest in the ledger.
 const MOST: usize = 200;
-
-pub async fn home(_: Visitor) -> Redirect {
-    Redirect::to("/todo")
-}
 
 pub async fn todo(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Trouble> {
     let duties = visitor.app.duties(&visitor.person).await?;

@@ -10,8 +10,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
 pub use super::desk::{Desk, DeskPart, DeskShow, LedgerView, Published};
+pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
 pub use super::report::{Document, Figure, Measure, Part, Report, RowKey, Shape, Shown};
 
 /// The rows of a section in the order of the file.
