@@ -138,6 +138,11 @@ fn what_a_report_may_not_ask_is_told_with_what_is_near() {
     let document = |part: &str| {
         format!("reports:\n  kinds: {{ title: Kinds, by: kind, share: large }}\ndocuments:\n  d: {{ title: D, parts: [{part}] }}\n")
     };
+    let desk = |part: &str| {
+        format!("reports:\n  kinds: {{ title: Kinds, by: kind }}\ndesks:\n  d:\n    title: D\n    for: [office]\n    parts: [{part}]\n")
+    };
+    let published =
+        |field: &str, fields: &str| format!("published: {{ title: T, states: [], field: {field}, is: [], fields: {fields} }}\n");
     let table: &[(String, &str, &str)] = &[
         (figures("item.knd", one), "E210", "kind"),
         (figures("kindd", one), "E107", "kind"),
@@ -202,6 +207,19 @@ fn what_a_report_may_not_ask_is_told_with_what_is_near() {
         (document("{ report: kinds }").replace("  d:", "  kinds:"), "E710", "another name"),
         ("documents:\n  d: { title: D }\n".into(), "E006", "parts"),
         (document("{ reprot: kinds }"), "E005", "report"),
+        (desk("{ title: P, show: dutys }"), "E", "duties"),
+        (desk("{ title: P, show: duties, states: [filed] }"), "E005", "states"),
+        (desk("{ title: P, show: waiting, states: [nowhere] }"), "E711", "nowhere"),
+        (desk("{ title: P, show: report, report: kind }"), "E711", "`kinds`"),
+        (desk("{ title: P, show: round, branch: opinoin }"), "E711", "opinoin"),
+        (desk("{ title: P, show: duties }").replace("for: [office]", "for: [ofice]"), "E711", "`office`"),
+        (desk("{ title: P, show: duties }").replace("title: D", "title: D\n    first_for: [system]"), "E711", "system"),
+        ("ledger: { columns: [income] }\n".into(), "E711", "Not everybody"),
+        ("ledger: { filters: [heading] }\n".into(), "E711", "few values"),
+        ("ledger: { colums: [kind] }\n".into(), "E005", "columns"),
+        (published("kind", "[applicant]"), "E711", "names persons"),
+        (published("heading", "[kind]"), "E711", "not a choice"),
+        (published("kind", "[income]"), "E711", "Not everybody"),
     ];
     let mut wrong = Vec::new();
     for (reports, code, part) in table {

@@ -485,6 +485,28 @@ async fn lists_are_filtered_by_the_caches(ground: Ground) {
     assert_eq!(list(Filter { workflow: Some("other".into()), ..Filter::default() }).await, [""; 0]);
     assert_eq!(list(Filter { text: Some("修桥".into()), ..Filter::default() }).await, ["s2"]);
     assert_eq!(list(Filter { text: Some("100%".into()), ..Filter::default() }).await, ["s1", "s3"], "`%` is a letter here");
+    let marks = |class: &str| Filter { marks: vec![format!("\"class\":\"{class}\"")], ..Filter::default() };
+    assert_eq!(list(marks("B")).await, ["s1", "s2", "s3"]);
+    assert_eq!(list(marks("C")).await, [""; 0]);
+    assert_eq!(list(marks("_")).await, [""; 0], "`_` is a sign here");
+    assert_eq!(
+        list(Filter { flag: Some("none".into()), ..Filter::default() }).await.len()
+            + list(Filter { flag: Some("red".into()), ..Filter::default() }).await.len(),
+        3
+    );
+    let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+    let (first, last) = (day("2000-01-01"), day("2100-01-01"));
+    assert_eq!(list(Filter { due_before: Some(first), ..Filter::default() }).await, [""; 0]);
+    let (open, late, soon) = store.standing(first, last).await.expect("reads");
+    assert_eq!((open, late, soon), (2, 0, store.standing(last, last).await.expect("reads").1));
+    let in_hand = store.in_hand("suggestion", "class", first).await.expect("reads");
+    assert_eq!(in_hand, [("B".to_string(), 2, 0)]);
+    store.save_filter("li", "mine", Some("a=b")).await.expect("is kept");
+    store.save_filter("li", "mine", Some("c=d")).await.expect("is kept");
+    store.save_filter("wang", "other", Some("e=f")).await.expect("is kept");
+    assert_eq!(store.saved_filters("li").await.expect("reads"), [("mine".to_string(), "c=d".to_string())]);
+    store.save_filter("li", "mine", None).await.expect("is forgotten");
+    assert!(store.saved_filters("li").await.expect("reads").is_empty());
     let row = store.listed("s2").await.expect("reads").expect("is there");
     assert_eq!((row.rev, row.ended_on, row.fields["class"].as_str()), (2, NaiveDate::from_ymd_opt(2026, 3, 3), Some("B")));
     assert_eq!(store.count_open().await.expect("reads"), 2);

@@ -343,6 +343,7 @@ const UNSAFE: &[&str] = &[
     "/me/second",
     "/me/sessions",
     "/sign-in/second",
+    "/ledger/filters",
     "/items/1/do/weigh",
     "/new/request/submit",
     "/bulk/request/weigh",
@@ -532,6 +533,9 @@ async fn looked_after(open_house: bool) -> House {
             let more = "  sue:  { title: Sue, mail: sue@example.com, groups: [security_administrators] }\n  ada:  { title: Ada, mail: ada@example.com, groups: [audit_administrators] }\n";
             text.replace("groups: [heads]", "groups: [heads, system_administrators]") + more
         }
+        "request.yaml" => {
+            text + "\ndesks:\n  front:\n    title: Front desk\n    for: [clerk, head]\n    parts:\n      - { title: To do, show: duties }\n"
+        }
         _ => text,
     });
     let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
@@ -659,6 +663,10 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
         ("/bulk?item=1", everybody),
         ("/bulk/request/weigh?item=1", everybody),
         ("/reports", everybody),
+        ("/calendar", everybody),
+        ("/desks/request/front", [false, true, true, false, false]),
+        ("/public", everybody),
+        ("/public/1", everybody),
         ("/outbox", [false, false, true, false, false]),
         ("/outbox/mails/none", [false, false, true, false, false]),
         ("/system", [false, false, true, false, false]),
@@ -934,4 +942,141 @@ async fn whoever_looks_after_the_system_tells_other_programs_and_sees_what_becam
     assert_eq!(hu.send("/webhooks/change", &[("remove", &id)]).await.status, 200);
     assert!(hu.get("/webhooks").await.text().contains("No program is told yet.") && hu.get("/webhooks").await.text().contains("given up"));
     assert_eq!(house.signed_in("carl").await.send("/webhooks/change", &[("url", "https://example.org"), ("event", "*")]).await.status, 403);
+}
+
+/// The office with a page of the clerks' own, a ledger as the rules lay it out, and requests that anybody may read of.
+async fn with_pages() -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = "
+desks:
+  front:
+    title: Front desk
+    for: [clerk, head]
+    first_for: [clerk]
+    parts:
+      - { title: Today, show: numbers }
+      - { title: Mine to do, show: duties }
+      - { title: By itself today, show: coming }
+      - { title: The machine, show: health }
+      - { title: I was told, show: told }
+      - { title: Still open, show: waiting, states: [open], action: weigh }
+      - { title: By topic, show: report, report: topics, rows: 1 }
+ledger: { columns: [topic], filters: [topic] }
+published: { title: What was asked, field: open_to, is: [public], states: [open], fields: [number, title, topic] }
+reports:
+  topics: { title: Topics, by: topic }
+";
+    let rules = rules(|path, text| match path {
+        "request.yaml" => {
+            let fields = "  months: { title: months open";
+            let own = "  topic: { title: Topic, type: choice, options: [parks, roads], option_titles: { parks: Parks, roads: Roads } }\n  open_to: { title: Open to, type: choice, options: [public, nobody] }\n";
+            let text = text.replace("ask: [title, code?]", "ask: [title, code?, topic?, open_to?]");
+            text.replace(fields, &format!("{own}{fields}")) + pages
+        }
+        "directory.yaml" => text.replace("groups: [heads]", "groups: [heads, system_administrators]"),
+        _ => text,
+    });
+    let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
+    for (item, title, topic, open_to) in
+        [("1", "A bench", "parks", "public"), ("2", "A lamp", "roads", "nobody"), ("3", "A kerb", "roads", "public")]
+    {
+        let input = [
+            ("title", Value::text(title)),
+            ("code", Value::text(&format!("code-{item}"))),
+            ("topic", Value::text(topic)),
+            ("open_to", Value::text(open_to)),
+        ];
+        app.act(&command(item, "submit", "ann", input)).await.unwrap();
+    }
+    House::over(app, folder, false).await
+}
+
+#[tokio::test]
+async fn whoever_has_a_page_of_their_own_sees_it_first() {
+    let house = with_pages().await;
+    let (ann, carl, hu) = (house.signed_in("ann").await, house.signed_in("carl").await, house.signed_in("hu").await);
+    assert_eq!(carl.get("/").await.to(), "/desks/request/front");
+    assert_eq!((ann.get("/").await.to(), hu.get("/").await.to()), ("/todo", "/todo"), "it is first for clerks alone");
+    let page = carl.get("/desks/request/front").await;
+    let text = page.text();
+    assert_eq!(page.status, 200, "{text}");
+    assert!(text.contains("3 items are open: 0 late, 3 due within 7 days."), "{text}");
+    assert!(text.contains("If nobody does anything, 0 mails leave today"), "{text}");
+    assert!(page.body.contains("href=\"&#x2f;items&#x2f;1\""), "what is to be done leads there: {}", page.body);
+    // Of a report as many rows as the rules say, with a way to the rest.
+    assert!(text.contains("1 more The whole report"), "{text}");
+    // The bar on top leads to it, for those whose it is.
+    assert!(ann.get("/todo").await.text().contains("My work") && !ann.get("/todo").await.text().contains("Front desk"));
+    assert!(hu.get("/todo").await.text().contains("Front desk"));
+    assert_eq!(carl.get("/desks/request/none").await.status, 404);
+    // What is late is told to whoever stands above, who sees what was told before and what was done.
+    house.app.clock.set(moment("2026-03-11 10:00"));
+    while all(&house.app).wake_due(100).await.unwrap().facts > 0 {}
+    let told = hu.get("/desks/request/front").await.text();
+    assert!(told.contains("3 items are open: 3 late"), "{told}");
+    assert!(told.contains("Told so far: ") && told.contains("Last done there: "), "{told}");
+}
+
+#[tokio::test]
+async fn the_calendar_shows_what_is_due_on_which_day() {
+    let house = with_pages().await;
+    let (ann, carl) = (house.signed_in("ann").await, house.signed_in("carl").await);
+    let march = carl.get("/calendar?month=2026-03").await.text();
+    assert!(march.contains("3 dates"), "{march}");
+    let (_, behind) = march.split_once("A bench").unwrap_or_default();
+    assert!(behind.contains("answer"), "with the deadline: {march}");
+    assert!(carl.get("/calendar?month=2026-04").await.text().contains("0 dates"));
+    assert!(ann.get("/calendar?month=2026-03&whose=mine").await.text().contains("0 dates"), "nothing of it is Ann's to do");
+    assert!(carl.get("/calendar?month=2026-03&whose=mine").await.text().contains("3 dates"));
+    assert!(carl.get("/calendar?month=2026-10").await.body.contains("国庆"), "holidays are named");
+    for month in ["2026-13", "x", "2026-3-1", "%00"] {
+        assert_eq!(carl.get(&format!("/calendar?month={month}")).await.status, 422, "{month}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_is_filtered_by_fields_and_a_filter_is_kept_by_whom_it_is() {
+    let house = with_pages().await;
+    let (carl, hu) = (house.signed_in("carl").await, house.signed_in("hu").await);
+    let titles = |page: &str| ["A bench", "A lamp", "A kerb"].map(|title| page.contains(title));
+    let page = carl.get("/ledger?f.topic=roads").await.text();
+    assert_eq!(titles(&page), [false, true, true], "{page}");
+    assert!(page.contains("Next deadline Topic"), "the column that the rules declare: {page}");
+    assert_eq!(titles(&carl.get("/ledger?f.topic=road").await.text()), [false; 3], "part of a value is none");
+    assert_eq!(titles(&carl.get("/ledger?f.code=code-1").await.text()), [true; 3], "what is no filter filters nothing");
+    assert_eq!(titles(&carl.get("/ledger?f.topic=%25").await.text()), [false; 3], "a sign of patterns is a sign");
+    let kept = carl.send("/ledger/filters", &[("name", "My roads"), ("query", "workflow=request&f.topic=roads&after=9")]).await;
+    assert_eq!((kept.status, kept.to()), (303, "/ledger?workflow=request&f.topic=roads"));
+    assert!(carl.get("/ledger").await.text().contains("Kept filters") || carl.get("/ledger").await.text().contains("My roads"));
+    assert!(!hu.get("/ledger").await.text().contains("My roads"), "a filter is its owner's");
+    assert_eq!(carl.send("/ledger/filters", &[("name", &"x".repeat(41)), ("query", "a=b")]).await.status, 422);
+    assert_eq!(carl.send("/ledger/filters", &[("query", "a=b")]).await.status, 422);
+    carl.send("/ledger/filters", &[("forget", "My roads")]).await;
+    assert!(!carl.get("/ledger").await.text().contains("My roads"));
+}
+
+#[tokio::test]
+async fn anybody_reads_what_is_published_and_nothing_else_is_there() {
+    let house = with_pages().await;
+    let page = house.ask("GET", "/public", &[], "").await;
+    let text = page.text();
+    assert_eq!(page.status, 200, "{text}");
+    assert!(text.contains("What was asked") && text.contains("A bench") && text.contains("A kerb") && !text.contains("A lamp"), "{text}");
+    assert_eq!(page.header("cache-control"), Some("public, max-age=300"));
+    assert!(!text.contains("Ann") && !text.contains("code-1"), "neither names nor what is not declared: {text}");
+    let found = |text: &str| format!("/public?text={text}");
+    assert!(house.ask("GET", &found("bench"), &[], "").await.text().contains("A bench"));
+    for hidden in ["code-1", "Ann", "lamp"] {
+        assert!(house.ask("GET", &found(hidden), &[], "").await.text().contains("Nothing fits."), "{hidden}");
+    }
+    assert!(house.ask("GET", "/public/1", &[], "").await.text().contains("Parks"));
+    let (hidden, none) = (house.ask("GET", "/public/2", &[], "").await, house.ask("GET", "/public/99", &[], "").await);
+    assert_eq!((hidden.status, none.status), (404, 404));
+    assert_eq!(hidden.body.replace("/public/2", ""), none.body.replace("/public/99", ""), "what is not published is not there");
+    // What has left the published states is gone.
+    house.app.act(&command("1", "answer", "carl", [])).await.unwrap();
+    assert_eq!(house.ask("GET", "/public/1", &[], "").await.status, 404);
+    // An office that publishes nothing has no such page.
+    let closed = House::open(World::open("2026-03-02 09:00").await, false).await;
+    assert_eq!(closed.ask("GET", "/public", &[], "").await.status, 404);
 }

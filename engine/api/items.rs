@@ -126,7 +126,7 @@ pub async fn list(asked: Asked, Params(params): Params<ListParams>) -> Result<Js
         Marked::Amber => "amber".to_string(),
         Marked::Red => "red".to_string(),
     });
-    let which = Which { workflow, state, text, flag, unit, open, late: false };
+    let which = Which { workflow, state, text, flag, unit, fields: Vec::new(), open, late: false };
     let page = asked.app.list(&which, after.as_deref().unwrap_or_default(), limit).await.map_err(|error| match error {
         ListError::State { state, known } => {
             Failure::of(StatusCode::UNPROCESSABLE_ENTITY, "no_state").with("state", state).with("known", known.join(", "))

@@ -13,7 +13,8 @@ pub fn of(rules: &Rules, item: &Item) -> Caches {
     let shown: BTreeMap<_, _> = item
         .fields
         .iter()
-        .filter(|(name, value)| !value.is_empty() && workflow.fields.get(*name).is_some_and(open))
+        // What not everybody who sees the item may see stays out of every cache.
+        .filter(|(name, value)| !value.is_empty() && workflow.fields.get(*name).is_some_and(Field::is_open))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let running = || item.clocks.iter().filter(|clock| clock.is_running());
@@ -36,16 +37,11 @@ pub fn of(rules: &Rules, item: &Item) -> Caches {
     }
 }
 
-/// What not everybody who sees the item may see stays out of every cache.
-fn open(field: &Field) -> bool {
-    !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none()
-}
-
 /// The field called `title`, else the first text, else the id.
 fn title(rules: &Rules, item: &Item) -> String {
     let fields = &rules.setting.workflow.fields;
     let texts = fields.iter().filter(|(_, field)| field.kind == Type::Text);
-    let mut shown = fields.get_key_value("title").into_iter().chain(texts).filter(|(_, field)| open(field));
+    let mut shown = fields.get_key_value("title").into_iter().chain(texts).filter(|(_, field)| field.is_open());
     let first = shown.find_map(|(name, _)| item.field(name).as_text());
     first.unwrap_or(&item.id).to_string()
 }
@@ -57,7 +53,7 @@ fn search(rules: &Rules, id: &str, fields: &Fields) -> String {
     for (name, value) in fields {
         let kind = rules.setting.workflow.fields.get(name).map(|field| &field.kind);
         for text in texts(value) {
-            let title = match kind.map(inner) {
+            let title = match kind.map(Type::entry) {
                 Some(Type::Unit) => directory.units.get(text).map(|unit| unit.titles().collect::<Vec<_>>().join("\n")),
                 Some(Type::Person) => directory.persons.get(text).map(|person| person.title.clone()),
                 _ => None,
@@ -66,13 +62,6 @@ fn search(rules: &Rules, id: &str, fields: &Fields) -> String {
         }
     }
     lines.join("\n")
-}
-
-fn inner(kind: &Type) -> &Type {
-    match kind {
-        Type::List(kind) | Type::Optional(kind) => inner(kind),
-        kind => kind,
-    }
 }
 
 fn texts(value: &Value) -> Vec<&str> {

@@ -13,6 +13,7 @@ use crate::kernel::simulate::idle::{Course, Left, Life};
 use crate::kernel::time::{Date, Instant};
 use crate::store::items::{Filter, HISTORIC};
 use crate::store::{Store, StoreError};
+use chrono::{NaiveTime, TimeZone};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use std::sync::Arc;
 const PAGE: u32 = 512;
 /// Notices that wait to leave, at most; an office has those of a night.
 const MOST_WAITING: u32 = 100_000;
+/// Items of a workflow that are led through today, at most.
+const MOST_TODAY: u32 = 500;
 
 /// What leaves until a day, with the titles of the items that were looked at.
 #[derive(Debug)]
@@ -70,6 +73,47 @@ impl App {
             }
         }
         let zone = under.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        Ok(Foreseen { forecast: gathering.finish(zone), titles })
+    }
+
+    /// What leaves until the end of today, of the items that may owe something by then: the store finds them by their wake-ups.
+    pub async fn foresee_today(&self) -> Result<Foreseen, StoreError> {
+        let (now, all) = (self.now(), self.rules());
+        let (mut gathering, mut titles) = (Gathering::default(), HashMap::new());
+        let mut waiting = self.waiting().await?;
+        let told: Vec<String> = waiting.keys().map(|id| id.to_string()).take(MOST_TODAY as usize).collect();
+        let told = self.store.listed_of(&told.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        for rules in all.workflows.values() {
+            let zone = rules.setting.workflow.timezone;
+            let today = day_of(now, zone);
+            let course = Arc::new(Course::new(rules.clone(), now, today));
+            let workflow = &rules.setting.workflow.name;
+            let night = today.succ_opt().and_then(|day| zone.from_local_datetime(&day.and_time(NaiveTime::MIN)).earliest());
+            let Some(night) = night.map(|night| night.to_utc()) else { continue };
+            let mut ids = self.store.waking(workflow, night, MOST_TODAY).await?;
+            ids.extend(
+                told.values()
+                    .filter(|row| row.workflow == **workflow && !ids.contains(&row.id))
+                    .map(|row| row.id.clone())
+                    .collect::<Vec<_>>(),
+            );
+            if ids.is_empty() {
+                continue;
+            }
+            let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
+            titles.extend(self.store.listed_of(&keys).await?.into_values().map(|row| (Name::from(row.id), row.title)));
+            let mut facts = self.store.items(&keys).await?;
+            let items: Page = ids.into_iter().filter_map(|id| facts.remove(&id).map(|facts| (id, facts))).collect();
+            let left = course.left();
+            for (id, life) in live(course, items, &mut waiting, left).await?.0 {
+                match life {
+                    Ok(Some(life)) => gathering.add(workflow, &life),
+                    Ok(None) => {}
+                    Err(error) => gathering.fails(&id, now, error.to_string()),
+                }
+            }
+        }
+        let zone = all.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
         Ok(Foreseen { forecast: gathering.finish(zone), titles })
     }
 

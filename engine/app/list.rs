@@ -23,6 +23,8 @@ pub struct Which {
     pub flag: Option<String>,
     /// A unit that works on it.
     pub unit: Option<String>,
+    /// Fields with the values that they have: options, ids of units and persons, years, `true`.
+    pub fields: Vec<(Name, String)>,
     pub open: bool,
     /// A date of it has gone by.
     pub late: bool,
@@ -52,15 +54,26 @@ impl App {
         let state = which.state.as_ref().map(|state| self.state_name(state)).transpose()?;
         let unit = which.unit.as_ref().map(|unit| self.unit_id(unit)).transpose()?;
         let text = which.text.clone();
-        let mut filter = Filter { workflow: which.workflow.clone(), state, open_only: which.open, text, after: after.to_string() };
+        let zone = self.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        let mut filter = Filter {
+            workflow: which.workflow.clone(),
+            state,
+            open_only: which.open || which.late,
+            text,
+            flag: which.flag.clone(),
+            due_before: which.late.then(|| day_of(self.now(), zone)),
+            marks: marks(&which.fields),
+            dues: None,
+            after: after.to_string(),
+        };
         let mut found = Vec::new();
         let portion = PORTION.min(u32::try_from(limit).unwrap_or(PORTION).saturating_add(1));
         for _ in 0..PORTIONS {
             let page = self.store.list(&filter, portion).await?;
             let last = (page.len() as u32) < portion;
             let Some(end) = page.last().map(|row| row.id.clone()) else { return Ok(Page { rows: found, next: None }) };
-            let flagged = |row: &Listed| which.flag.as_deref().is_none_or(|flag| row.flag.as_deref().unwrap_or("none") == flag);
-            let mut page: Vec<Listed> = page.into_iter().filter(flagged).filter(|row| !which.late || self.is_late(row)).collect();
+            let has = |row: &Listed| which.fields.iter().all(|(name, value)| has_value(&row.fields[&**name], value));
+            let mut page: Vec<Listed> = page.into_iter().filter(has).filter(|row| !which.late || self.is_late(row)).collect();
             if let Some(unit) = &unit {
                 page = self.concerned(page, unit).await?;
             }
@@ -132,6 +145,30 @@ impl App {
         let rules = self.rules();
         let state = rules.workflows.get(row.workflow.as_str()).and_then(|rules| rules.setting.workflow.states.get(row.state.as_str()));
         state.map_or_else(|| row.state.clone(), |state| state.title.clone())
+    }
+}
+
+/// How values of fields stand in the JSON that the store keeps, in the order in which they stand there.
+fn marks(fields: &[(Name, String)]) -> Vec<String> {
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort();
+    let json = |text: &str| serde_json::Value::from(text).to_string();
+    let is_bare = |value: &str| value.parse::<i64>().is_ok() || ["true", "false"].contains(&value);
+    fields
+        .into_iter()
+        .map(|(name, value)| match is_bare(value) {
+            // A number or yes or no; or an option that looks so.
+            true => format!("{}:", json(name)),
+            false => format!("{}:{}", json(name), json(value)),
+        })
+        .collect()
+}
+
+fn has_value(stored: &serde_json::Value, value: &str) -> bool {
+    match stored {
+        serde_json::Value::String(text) => text == value,
+        serde_json::Value::Null => value == "false",
+        other => other.to_string() == value,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod caches;
 mod caused;
 mod checkup;
 mod desk;
+pub mod desks;
 mod doctor;
 pub mod duties;
 mod errands;

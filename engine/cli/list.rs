@@ -60,7 +60,7 @@ pub fn run(args: &ListArgs, context: &Context) -> anyhow::Result<i32> {
 /// The items that are meant, in the order of their ids, and whether there are more.
 pub async fn items(office: &Office, which: &Which, limit: usize, lang: Lang) -> anyhow::Result<(Vec<Listed>, bool)> {
     let Which { state, text, flag, unit, open, workflow } = which.clone();
-    let which = app::Which { state, text, flag, unit, open, workflow, late: false };
+    let which = app::Which { state, text, flag, unit, fields: Vec::new(), open, workflow, late: false };
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
         let page = office.app.list(&which, &after, limit - found.len()).await.map_err(|error| stop(lang, &error))?;

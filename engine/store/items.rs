@@ -40,6 +40,14 @@ pub struct Filter {
     pub open_only: bool,
     /// Text that the item's fields contain.
     pub text: Option<String>,
+    /// `red`, `amber` or `none`
+    pub flag: Option<String>,
+    /// The next date is earlier than this.
+    pub due_before: Option<Date>,
+    /// Texts that stand in the JSON of its fields, in this order; their case does not count.
+    pub marks: Vec<String>,
+    /// Text that stands in the JSON of its dates, by deadline and branch.
+    pub dues: Option<String>,
     /// Items behind this one, in the order of their ids.
     pub after: String,
 }
@@ -112,7 +120,10 @@ impl Store {
         if let Some(model) = self.model().await? {
             return model.list(filter, limit);
         }
-        let text = filter.text.as_ref().map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+        let text = filter.text.as_ref().map(|text| format!("%{}%", meant(text)));
+        let marks =
+            (!filter.marks.is_empty()).then(|| format!("%{}%", filter.marks.iter().map(|mark| meant(mark)).collect::<Vec<_>>().join("%")));
+        let dues = filter.dues.as_ref().map(|text| format!("%{}%", meant(text)));
         let rows: Vec<Row> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_LIST))
             .bind(&filter.workflow)
             .bind(&filter.state)
@@ -120,9 +131,43 @@ impl Store {
             .bind(text)
             .bind(&filter.after)
             .bind(i64::from(limit))
+            .bind(&filter.flag)
+            .bind(filter.due_before.map(|day| day.to_string()))
+            .bind(marks)
+            .bind(dues)
             .bind(&*self.jurisdiction).fetch_all(pool)
             .await)?;
         rows.into_iter().map(listed).collect()
+    }
+
+    /// How many items are open; of these, how many have a date before a day, and how many their next one from then to another.
+    pub async fn standing(&self, day: Date, until: Date) -> Result<(u64, u64, u64), StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.standing(day, until));
+        }
+        let (open, late, soon): (i64, i64, i64) = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_STANDING))
+            .bind(day.to_string()).bind(until.to_string()).bind(&*self.jurisdiction).fetch_one(pool).await)?;
+        Ok((open as u64, late as u64, soon as u64))
+    }
+
+    /// Of each value of a field how many open items have it, and how many of them have a date before a day; the most first.
+    pub async fn in_hand(&self, workflow: &str, field: &str, day: Date) -> Result<Vec<(String, u64, u64)>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.in_hand(workflow, field, day));
+        }
+        let rows: Vec<(Option<String>, i64, i64)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_IN_HAND))
+            .bind(workflow).bind(field).bind(day.to_string()).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        Ok(rows.into_iter().filter_map(|(value, all, late)| Some((value?, all as u64, late as u64))).collect())
+    }
+
+    /// Ids of items that may owe something before a moment, the soonest first.
+    pub async fn waking(&self, workflow: &str, before: Instant, limit: u32) -> Result<Vec<String>, StoreError> {
+        if let Some(model) = self.model().await? {
+            return Ok(model.waking(workflow, before, limit));
+        }
+        let rows: Vec<(String,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::ITEM_WAKING))
+            .bind(workflow).bind(before.timestamp_millis()).bind(i64::from(limit)).bind(&*self.jurisdiction).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// Ids of all items (of a workflow, or only the open ones), a page at a time.
@@ -298,6 +343,11 @@ impl Store {
         let row: Option<(i64,)> = on!(self.readers()?, pool, sql => sqlx::query_as(sql(statements::COUNTER_GET)).bind(name).bind(&*self.jurisdiction).fetch_optional(pool).await)?;
         Ok(row.map_or(0, |row| row.0))
     }
+}
+
+/// A text in which the signs of a pattern mean themselves.
+fn meant(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 pub(super) fn listed(row: Row) -> Result<Listed, StoreError> {

@@ -10,6 +10,7 @@ mod dialect;
 pub mod everywhere;
 pub mod facts;
 pub mod fill;
+mod filters;
 pub mod health;
 pub mod items;
 pub mod links;

@@ -125,6 +125,7 @@ const TABLES: &[Table] = &[
         rest: &["login", "password", "disabled_at", "password_at", "created_at"],
         numbers: &["disabled_at", "password_at", "created_at"],
     },
+    Table { name: "saved_filter", key: &["jurisdiction", "person", "name"], rest: &["query"], numbers: &[] },
     Table {
         name: "token",
         key: &["jurisdiction", "id"],

@@ -101,7 +101,7 @@ pub(super) fn timed_out() -> sqlx::Error {
 }
 
 /// Words of the statements and what they are here, the longer ones first.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("json_each($1) j", "jsonb_array_elements(cast($1 as jsonb)) j(value)"),
     ("json_each($1)", "jsonb_array_elements(cast($1 as jsonb)) rows(value)"),
     ("json_each($2)", "jsonb_array_elements(cast($2 as jsonb)) rows(value)"),
@@ -110,6 +110,7 @@ const WORDS: [(&str, &str); 9] = [
     ("/*for update skip locked*/", "for update skip locked"),
     ("/*for update*/", "for update"),
     (" like ", " ilike "),
+    ("fields ->> ", "cast(fields as jsonb) ->> "),
     ("json_array(", "json_build_array("),
 ];
 

@@ -96,7 +96,21 @@ statements! {
     ITEM_LIST = "select id, workflow, rev, state, title, ended_on, flag, due_on, fields, dues, wake_at, quarantine, changed_at, rules_rev from item
         where jurisdiction = $j and (cast($1 as text) is null or workflow = $1) and (cast($2 as text) is null or state = $2) and ($3 = 0 or ended_on is null)
             and (cast($4 as text) is null or search like $4 escape '\\') and id > $5
+            and (cast($7 as text) is null or coalesce(flag, 'none') = $7) and (cast($8 as text) is null or due_on < $8)
+            and (cast($9 as text) is null or fields like $9 escape '\\') and (cast($10 as text) is null or dues like $10 escape '\\')
         order by id limit $6";
+    // How many are open, late on a day, and due from it to another.
+    ITEM_STANDING = "select count(*), coalesce(sum(case when due_on < $1 then 1 else 0 end), 0),
+            coalesce(sum(case when due_on >= $1 and due_on <= $2 then 1 else 0 end), 0)
+        from item where jurisdiction = $j and ended_on is null";
+    // What somebody has in hand, by a field that names it, and how much of it is late.
+    ITEM_IN_HAND = "select fields ->> cast($2 as text), count(*), coalesce(sum(case when due_on < $3 then 1 else 0 end), 0)
+        from item where jurisdiction = $j and workflow = $1 and ended_on is null group by 1 order by 2 desc, 1";
+    ITEM_WAKING = "select id from item where jurisdiction = $j and workflow = $1 and wake_at is not null and wake_at < $2 order by wake_at, id limit $3";
+    FILTER_LIST = "select name, query from saved_filter where jurisdiction = $j and person = $1 order by name";
+    FILTER_PUT = "insert into saved_filter (jurisdiction, person, name, query) values ($1, $2, $3, $4)
+        on conflict (jurisdiction, person, name) do update set query = excluded.query";
+    FILTER_DROP = "delete from saved_filter where jurisdiction = $j and person = $1 and name = $2";
     ITEM_ROWS = "select i.id, i.workflow, i.rev, i.state, i.title, i.ended_on, i.flag, i.due_on, i.fields, i.dues, i.wake_at, i.quarantine, i.changed_at, i.rules_rev
         from json_each($1) j cross join item i where i.jurisdiction = $j and i.id = j.value ->> 0";
     // What may be in somebody's hands: the first ones by date, and how many there are.

@@ -107,7 +107,9 @@ pub async fn form(
     let kind = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "kind").map(|(_, value)| value.into_owned());
     let looks = looks(&visitor, &picked(url::form_urlencoded::parse(query.as_bytes()))).await?;
     let by = way(&looks, &visitor, kind.as_deref(), &name.as_str().into())?;
-    show(&web, &visitor, (&workflow, kind.as_deref(), &name), &looks, by.as_ref(), None, None)
+    // A desk may propose what is filled in.
+    let proposed = Sheet::proposed(&query);
+    show(&web, &visitor, (&workflow, kind.as_deref(), &name), &looks, by.as_ref(), proposed.as_ref(), None)
 }
 
 /// What was tried, or done.

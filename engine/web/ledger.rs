@@ -1,9 +1,9 @@
 //! All items, found by what is asked for, a page at a time.
 
 use super::Web;
-use super::page;
 use super::session::Visitor;
 use super::trouble::Trouble;
+use super::{filters, page};
 use crate::app::list::{ListError, Which};
 use crate::app::{Format, Made};
 use crate::kernel::access::Room;
@@ -16,7 +16,7 @@ use crate::kernel::rules::Rules;
 use crate::kernel::time::Date;
 use crate::kernel::words::Lang;
 use crate::store::items::Listed;
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -65,16 +65,24 @@ async fn which(visitor: &Visitor, asked: &LedgerQuery) -> Result<(Name, Arc<Rule
         text: given(&asked.text),
         flag: given(&asked.flag),
         unit: given(&asked.unit),
+        fields: Vec::new(),
         open: asked.which != "all",
         late: asked.which == "late",
     };
     Ok((name, rules, which))
 }
 
-pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
+pub async fn show(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Query(asked): Query<LedgerQuery>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Trouble> {
     visitor.enter(Room::Ledger).await?;
     let all = visitor.app.rules();
-    let (name, rules, which) = which(&visitor, &asked).await?;
+    let raw = raw.unwrap_or_default();
+    let (name, rules, mut which) = which(&visitor, &asked).await?;
+    which.fields = filters::asked(&rules, &raw);
     let (name, rules) = (&name, &rules);
     let found = visitor.app.list(&which, &asked.after, ROWS).await;
     let (found, says) = match found {
@@ -103,12 +111,19 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
             ("after", after),
         ];
         let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
-        format!("/ledger?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+        let own = which.fields.iter().map(|(field, value)| (filters::parameter(field), value.as_str()));
+        format!("/ledger?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(own).finish())
     };
     let flag =
         |flag: &str| json!({ "name": flag, "title": visitor.say(&format!("web.ledger.flag.{flag}"), &[]), "on": asked.flag == flag });
     let flags = ["red", "amber", "none"].map(flag);
+    let saved = visitor.app.store.saved_filters(&visitor.person).await?;
+    let here = address("");
     let page = json!({
+        "fields": filters::controls(rules, &which.fields, visitor.lang()),
+        "saved": saved.iter().map(|(name, query)| json!({ "name": name, "to": format!("/ledger?{query}"), "here": here == format!("/ledger?{query}") })).collect::<Vec<_>>(),
+        "query": here.trim_start_matches("/ledger?"),
+        "form": visitor.form,
         "workflows": all.workflows.iter().map(|(other, rules)| json!({ "to": format!("/ledger?workflow={}", page::encoded(other)), "title": rules.setting.workflow.title, "here": other == name })).collect::<Vec<_>>(),
         "workflow": name,
         "asked": asked,
@@ -126,9 +141,10 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
 }
 
 /// The same rows as a workbook, in the same order, as an office files it.
-pub async fn workbook(visitor: Visitor, Query(asked): Query<LedgerQuery>) -> Result<Response, Trouble> {
+pub async fn workbook(visitor: Visitor, Query(asked): Query<LedgerQuery>, RawQuery(raw): RawQuery) -> Result<Response, Trouble> {
     visitor.enter(Room::Ledger).await?;
-    let (name, rules, which) = which(&visitor, &asked).await?;
+    let (name, rules, mut which) = which(&visitor, &asked).await?;
+    which.fields = filters::asked(&rules, &raw.unwrap_or_default());
     let today = visitor.today();
     let mut found_rows: Vec<Listed> = Vec::new();
     let mut after = String::new();
@@ -187,41 +203,35 @@ async fn busiest(visitor: &Visitor) -> Result<String, Trouble> {
     Ok(counts.into_iter().max_by_key(|(_, count)| *count).map(|(workflow, _)| workflow).unwrap_or_default())
 }
 
-/// Fields that everybody sees, that have few words, and that tell the rows at hand apart: units first, then choices and persons, those
+/// The columns that the rules declare; else fields that everybody sees, that have few words, and that tell the rows at hand apart: units first, then choices and persons, those
 /// with more values first.
 fn columns<'r>(rules: &'r Rules, rows: &[Listed]) -> Vec<(&'r Name, &'r Field)> {
-    let rank = |field: &Field| match inner(&field.kind) {
+    let (declared, fields) = (&rules.setting.workflow.ledger.columns, &rules.setting.workflow.fields);
+    if !declared.is_empty() {
+        return declared.iter().filter_map(|name| fields.get_key_value(name)).collect();
+    }
+    let rank = |field: &Field| match field.kind.inner() {
         Type::Unit => Some(0),
         Type::Choice(_) => Some(1),
         Type::Person => Some(2),
         _ => None,
     };
-    let open = |field: &Field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none();
     let values = |name: &str| rows.iter().filter_map(|row| row.fields.get(name)).map(Json::to_string).collect::<BTreeSet<_>>().len();
-    let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| open(field));
+    let fields = rules.setting.workflow.fields.iter().filter(|(_, field)| field.is_open());
     let mut ranked: Vec<_> = fields.filter_map(|(name, field)| Some((rank(field)?, Reverse(values(name)), name, field))).collect();
     ranked.retain(|(_, values, ..)| rows.is_empty() || values.0 > 1);
     ranked.sort_by_key(|(rank, values, ..)| (*rank, *values));
     ranked.into_iter().take(COLUMNS).map(|(_, _, name, field)| (name, field)).collect()
 }
 
-fn inner(kind: &Type) -> &Type {
-    match kind {
-        Type::Optional(kind) => inner(kind),
-        kind => kind,
-    }
-}
-
 fn row_view(visitor: &Visitor, rules: &Rules, columns: &[(&Name, &Field)], row: &Listed, today: Date) -> Json {
     let fields: Fields = serde_json::from_value(row.fields.clone()).unwrap_or_default();
-    let workflow = &rules.setting.workflow;
-    let number =
-        workflow.actions.values().flat_map(|action| &action.sequence).filter_map(|sequence| fields.get(&sequence.field)?.as_text());
-    let cells: Vec<Json> = columns.iter().map(|(name, field)| cell(rules, field, fields.get(*name).unwrap_or(&Value::Empty))).collect();
+    let cells: Vec<Json> =
+        columns.iter().map(|(name, field)| cell(rules, field, fields.get(*name).unwrap_or(&Value::Empty), visitor.lang())).collect();
     json!({
         "item": row.id,
         "to": format!("/items/{}", page::encoded(&row.id)),
-        "number": number.into_iter().next().map_or(row.id.as_str(), |number| &**number),
+        "number": number_of(rules, row),
         "title": row.title,
         "state": visitor.app.state_title(row),
         "due": row.due_on.filter(|_| row.ended_on.is_none()).map(|date| date.to_string()),
@@ -231,8 +241,14 @@ fn row_view(visitor: &Visitor, rules: &Rules, columns: &[(&Name, &Field)], row: 
     })
 }
 
+/// The number that an action gave to an item of a list; else its id.
+pub fn number_of(rules: &Rules, row: &Listed) -> String {
+    let given = rules.setting.workflow.actions.values().flat_map(|action| &action.sequence);
+    given.filter_map(|sequence| row.fields[&*sequence.field].as_str()).next().unwrap_or(&row.id).to_string()
+}
+
 /// The light of a row, by the mark that the rules gave it and the next date.
-fn light(row: &Listed, today: Date, lang: Lang) -> Json {
+pub fn light(row: &Listed, today: Date, lang: Lang) -> Json {
     let days = row.due_on.filter(|_| row.ended_on.is_none()).map(|date| (date - today).num_days());
     let say = |key: &str, days: i64| {
         let word = crate::kernel::words::say(lang, &format!("web.due.{key}"), &[]);
@@ -251,16 +267,27 @@ fn light(row: &Listed, today: Date, lang: Lang) -> Json {
     }
 }
 
-fn cell(rules: &Rules, field: &Field, value: &Value) -> Json {
-    let chip = match inner(&field.kind) {
+/// What a field says in a list.
+pub fn cell(rules: &Rules, field: &Field, value: &Value, lang: Lang) -> Json {
+    let chip = match field.kind.inner() {
         Type::Choice(options) if options.len() <= CHIPS => value.as_text().and_then(|now| options.iter().position(|option| option == now)),
         _ => None,
     };
-    let text = match (inner(&field.kind), value) {
+    json!({ "text": shown(rules, field, field.kind.inner(), value, lang), "chip": chip })
+}
+
+fn shown(rules: &Rules, field: &Field, kind: &Type, value: &Value, lang: Lang) -> String {
+    match (kind, value) {
         (Type::Unit | Type::Person, Value::Text(id)) => capture::title(rules, id),
         (Type::Choice(_), Value::Text(option)) => field.option_titles.get(option).cloned().unwrap_or_else(|| option.to_string()),
+        (Type::List(kind), Value::List(list)) => {
+            let all: Vec<String> = list.iter().map(|value| shown(rules, field, kind.inner(), value, lang)).collect();
+            all.join(&crate::kernel::words::say(lang, "show.comma", &[]))
+        }
         (_, Value::Text(text)) => text.to_string(),
+        (_, Value::Number(number)) => number.to_string(),
+        (_, Value::Date(day)) => day.to_string(),
+        (_, Value::Bool(yes)) => crate::kernel::words::say(lang, if *yes { "show.yes" } else { "show.no" }, &[]),
         _ => String::new(),
-    };
-    json!({ "text": text, "chip": chip })
+    }
 }

@@ -9,13 +9,18 @@ mod assets;
 mod bulk;
 mod calendar;
 mod deadline;
+mod desk;
+mod desk_parts;
 mod door;
+mod feed;
+mod filters;
 mod form;
 mod item;
 mod ledger;
 mod me;
 mod outbox;
 mod page;
+mod public;
 mod qr;
 mod reports;
 mod second;
@@ -66,7 +71,7 @@ impl Web {
         let largest = self.largest;
         let web = Arc::new(self);
         Router::new()
-            .route("/", get(todo::home))
+            .route("/", get(desk::home))
             .route("/sign-in", get(door::door).post(door::sign_in))
             .route("/sign-in/as", post(door::sign_in_as))
             .route("/sign-in/second", get(second::form).post(second::pass))
@@ -86,6 +91,11 @@ impl Web {
             .route("/ledger.xlsx", get(ledger::workbook))
             .route("/bulk", get(bulk::choose))
             .route("/bulk/{workflow}/{action}", get(bulk::form).post(bulk::act))
+            .route("/ledger/filters", post(filters::change))
+            .route("/desks/{workflow}/{desk}", get(desk::show))
+            .route("/calendar", get(calendar::show))
+            .route("/public", get(public::list))
+            .route("/public/{item}", get(public::item))
             .route("/reports", get(reports::list))
             .route("/reports/{report}", get(reports::show))
             .route("/outbox", get(outbox::list))
@@ -96,7 +106,7 @@ impl Web {
             .route("/system/clock", post(system::clock))
             .route("/tokens", get(tokens::list))
             .route("/tokens/change", post(tokens::change))
-            .route("/calendar/{token}", get(calendar::feed))
+            .route("/calendar/{token}", get(feed::feed))
             .route("/webhooks", get(webhooks::list))
             .route("/webhooks/change", post(webhooks::change))
             .route("/accounts", get(accounts::list))

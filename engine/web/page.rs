@@ -27,6 +27,7 @@ pub struct Glance {
     pub path: String,
     /// The same page in another language: its query goes along, but for what was just done.
     query: Vec<(String, String)>,
+    choosing: bool,
 }
 
 impl Glance {
@@ -41,7 +42,12 @@ impl Glance {
         };
         let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned();
         let query = pairs.filter(|(name, _)| !["lang", "did", "changed"].contains(&name.as_str())).collect();
-        Glance { lang, path: uri.path().to_string(), query }
+        Glance { lang, path: uri.path().to_string(), query, choosing: self::query(uri, "lang").is_some() }
+    }
+
+    /// Whether the language was chosen by this very address.
+    pub fn is_choosing(&self) -> bool {
+        self.choosing
     }
 
     /// Where this page is in the other language.
@@ -73,8 +79,9 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// An entry of the bar on top: where it leads, and what it is called.
-const WAYS: [(&str, Room); 9] = [
+const WAYS: &[(&str, Room)] = &[
     ("todo", Room::Work),
+    ("calendar", Room::Ledger),
     ("told", Room::Work),
     ("ledger", Room::Ledger),
     ("reports", Room::Reports),
@@ -90,7 +97,11 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
     let lang = if glance.lang == Lang::En { "en" } else { "zh-CN" };
     let ways: Vec<Json> = visitor.map_or_else(Vec::new, |visitor| {
         let open = WAYS.iter().filter(|(_, room)| visitor.may_enter(*room));
-        open.map(|(way, _)| json!({ "to": format!("/{way}"), "title": say(glance.lang, &format!("web.way.{way}"), &[]), "here": glance.path == format!("/{way}") }))
+        let desks = visitor.desks().into_iter().map(|desk| {
+            let to = format!("/desks/{}/{}", encoded(&desk.rules.setting.workflow.name), encoded(&desk.name));
+            json!({ "here": glance.path == to, "to": to, "title": desk.title })
+        });
+        desks.chain(open.map(|(way, _)| json!({ "to": format!("/{way}"), "title": say(glance.lang, &format!("web.way.{way}"), &[]), "here": glance.path == format!("/{way}") })))
             .collect()
     });
     let frame = json!({

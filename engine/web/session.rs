@@ -5,6 +5,7 @@ use super::page::{self, Glance};
 use super::trouble::Trouble;
 use crate::app::App;
 use crate::app::accounts::{Session, SignedIn};
+use crate::app::desks::OwnDesk;
 use crate::kernel::access::{self, Room};
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::model::Name;
@@ -92,11 +93,20 @@ impl Visitor {
 
     /// Whoever may not enter is told so, and it is noted.
     pub async fn enter(&self, room: Room) -> Result<(), Trouble> {
-        if self.may_enter(room) {
-            return Ok(());
+        if self.may_enter(room) { Ok(()) } else { Err(self.shut_out().await) }
+    }
+
+    /// What is not theirs: it is noted that they tried.
+    pub async fn shut_out(&self) -> Trouble {
+        match self.app.note_denied(&self.person, &self.glance.path).await {
+            Ok(()) => Trouble::not_yours(),
+            Err(error) => error.into(),
         }
-        self.app.note_denied(&self.person, &self.glance.path).await?;
-        Err(Trouble::not_yours())
+    }
+
+    /// The pages of their roles.
+    pub fn desks(&self) -> Vec<OwnDesk> {
+        self.app.desks(&self.person, self.today())
     }
 
     /// Fills a page for this person.

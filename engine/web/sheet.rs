@@ -35,6 +35,13 @@ pub struct Kept {
 }
 
 impl Sheet {
+    /// What an address proposes for the fields of a form, if anything.
+    pub fn proposed(query: &str) -> Option<Sheet> {
+        let pairs: Vec<_> =
+            url::form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| name.starts_with("in.")).collect();
+        (!pairs.is_empty()).then_some(Sheet(pairs))
+    }
+
     /// The first value under a name, trimmed; nothing when it is blank.
     pub fn text<'s>(&'s self, name: &str) -> Option<&'s str> {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.trim()).find(|value| !value.is_empty())

@@ -12,17 +12,13 @@ use crate::kernel::model::value::Value;
 use crate::kernel::rules::Rules;
 use crate::kernel::words::{Lang, say};
 use axum::extract::{Query, State};
-use axum::response::{Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// Items of which one page shows what waits.
 const MOST: u32 = 50;
-
-pub async fn home(_: Visitor) -> Redirect {
-    Redirect::to("/todo")
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

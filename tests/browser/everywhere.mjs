@@ -21,6 +21,12 @@ test("the door: everybody may read it, and it loads nothing strange", async (t) 
   assert.deepEqual(await complaints(page, "/sign-in", eyes, true), []);
 });
 
+test("what is published: everybody may read it, and it loads nothing strange", async (t) => {
+  const page = await visitor(t);
+  const eyes = await watch(page, address);
+  assert.deepEqual(await complaints(page, "/public", eyes, true), []);
+});
+
 test("the mark of the tab is there: no browser asks for it in vain", async (t) => {
   const page = await visitor(t);
   await page.goto("/sign-in");

@@ -40,6 +40,19 @@ test("the ledger has its heading on every sheet, and nothing to press", async (t
   assert.deepEqual(linesOf(sheets.map(({ text }) => text).join("\n"), PRESSED), []);
 });
 
+test("the morning sheet prints on one A4", async (t) => {
+  const page = await visitor(t);
+  await signIn(page, OFFICER);
+  await page.goto("/");
+  const sheets = await printed(t, new URL(page.url()).pathname);
+  assert.deepEqual(sheets.map(({ size }) => size), [A4]);
+});
+
+test("a month of dates prints on A4", async (t) => {
+  const sheets = await printed(t, "/calendar");
+  assert.deepEqual([...new Set(sheets.map(({ size }) => size))], [A4]);
+});
+
 test("a paper of the rules prints on one A4", async (t) => {
   const sheets = await printed(t, `/items/${ITEM}/forms/rating_form`);
   assert.deepEqual(sheets.map(({ size }) => size), [A4]);

@@ -7,6 +7,7 @@ mod at;
 mod changes;
 mod conditions;
 mod cover;
+mod desks;
 mod directory;
 mod documents;
 mod errands;
@@ -104,6 +105,7 @@ fn read_all(files: &IndexMap<String, String>, today: Option<Date>) -> (Option<Ru
     let all_read = workflows.len() == sorted.workflows.len();
     problems.extend(errands::check(&workflows, all_read));
     problems.extend(documents::check(&workflows, all_read));
+    problems.extend(workflows.values().flat_map(desks::check));
     let started = started_by_others(&workflows);
     // What starts it may stand in a workflow that cannot be read.
     let others_missing = sorted.workflows.len() > 1 && workflows.len() < sorted.workflows.len();

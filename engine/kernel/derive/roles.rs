@@ -105,6 +105,30 @@ pub fn roles_of(rules: &Rules, item: &Arc<Item>, task: Option<u32>, person: &str
     Ok(out)
 }
 
+/// Whether a person could hold a role in some item: they are in its group, or have its duty somewhere today. Who is named by an item alone
+/// could not be told.
+pub fn could_hold(rules: &Rules, role: &str, person: &str, day: Date) -> bool {
+    let directory = &rules.setting.directory;
+    let Some(role) = rules.setting.workflow.roles.get(role) else { return false };
+    let of = |person: &str| {
+        let Some(known) = directory.persons.get(person) else { return false };
+        role.who.iter().any(|case| match &case.who {
+            Who::System | Who::Person(_) => false,
+            Who::Group(group) => known.groups.iter().any(|row| row.value == *group && row.holds_on(day)),
+            Who::Duty(duty, path) => {
+                let fits = |unit: &Name| match path {
+                    UnitPath::Named(named) => named == unit,
+                    UnitPath::Field(_) => true,
+                    UnitPath::CommitteeOf(_) => directory.units.values().any(|below| below.committee_on(day) == Some(unit)),
+                    UnitPath::ParentOf(_) => directory.units.values().any(|below| below.parent_on(day) == Some(unit)),
+                };
+                known.duties.iter().any(|row| row.value.duty == *duty && row.holds_on(day) && fits(&row.value.unit))
+            }
+        })
+    };
+    of(person) || directory.persons.keys().any(|other| directory.stand_in(other, day).is_some_and(|by| **by == *person) && of(other))
+}
+
 fn persons(rules: &Rules, item: &Item, who: &Who, task: Option<u32>, day: Date) -> Vec<Name> {
     let directory = &rules.setting.directory;
     match who {

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use super::desk::{Desk, DeskPart, DeskShow, LedgerView, Published};
 pub use super::links::{Creates, Errand, ErrandTo, ForEach, Freeze};
 pub use super::report::{Document, Figure, Measure, Part, Report, RowKey, Shape, Shown};
 
@@ -52,6 +53,10 @@ pub struct Workflow {
     pub documents: Section<Document>,
     pub forms: Section<Form>,
     pub imports: Section<Import>,
+    pub desks: Section<Desk>,
+    pub ledger: LedgerView,
+    /// What anybody may read; nothing without it.
+    pub published: Option<Published>,
     pub changes: Vec<Change>,
     /// The changes of all versions, put together.
     pub renames: Renames,
@@ -196,6 +201,11 @@ impl Field {
     /// It is never recorded, but follows from what is.
     pub fn is_derived(&self) -> bool {
         self.is.is_some() || self.tally.is_some()
+    }
+
+    /// Whoever sees the item sees it.
+    pub fn is_open(&self) -> bool {
+        !self.secret && self.visible_to.is_empty() && self.sealed_until.is_none()
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod decision;
 pub mod definition;
+pub mod desk;
 pub mod directory;
 pub mod event;
 pub mod fact;

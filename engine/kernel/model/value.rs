@@ -141,6 +141,14 @@ pub enum Type {
 }
 
 impl Type {
+    /// The type of what may be absent; of anything else itself.
+    pub fn inner(&self) -> &Type {
+        match self {
+            Type::Optional(kind) => kind.inner(),
+            kind => kind,
+        }
+    }
+
     /// What one entry is, of a list or of what may be absent; of anything else itself.
     pub fn entry(&self) -> &Type {
         match self {

@@ -19,7 +19,7 @@ pub const HEAD: [&str; 13] = [
 /// How a version of the rules comes into use.
 pub const PUBLISH: [&str; 1] = ["second_person"];
 
-pub const SECTIONS: [&str; 19] = [
+pub const SECTIONS: [&str; 22] = [
     "roles",
     "fields",
     "states",
@@ -38,6 +38,9 @@ pub const SECTIONS: [&str; 19] = [
     "documents",
     "forms",
     "imports",
+    "desks",
+    "ledger",
+    "published",
     "changes",
 ];
 
@@ -125,6 +128,16 @@ pub const DOCUMENT: [&str; 3] = ["title", "of_one", "parts"];
 pub const PART: [&str; 3] = ["heading", "text", "report"];
 
 pub const FORM: [&str; 3] = ["title", "of", "template"];
+
+pub const DESK: [&str; 4] = ["title", "for", "first_for", "parts"];
+pub const DESK_PART: [&str; 8] = ["title", "show", "states", "unit", "action", "report", "rows", "branch"];
+/// Of these, the ones that each kind of part has.
+pub const DESK_PLAIN: [&str; 2] = ["title", "show"];
+pub const DESK_WAITING: [&str; 5] = ["title", "show", "states", "unit", "action"];
+pub const DESK_REPORT: [&str; 4] = ["title", "show", "report", "rows"];
+pub const DESK_ROUND: [&str; 3] = ["title", "show", "branch"];
+pub const LEDGER: [&str; 2] = ["columns", "filters"];
+pub const PUBLISHED: [&str; 5] = ["title", "states", "field", "is", "fields"];
 
 pub const IMPORT: [&str; 5] = ["title", "sheet", "item", "columns", "steps"];
 pub const COLUMN: [&str; 6] = ["heading", "headings", "type", "options", "required", "values"];

@@ -7,6 +7,7 @@ mod branches;
 pub mod calendar;
 pub mod characters;
 mod deadlines;
+pub mod desks;
 pub mod directory;
 mod fields;
 pub mod gate;

@@ -4,7 +4,7 @@ use super::keys;
 use super::reader::{Reader, Row, names_by_name};
 use super::tree::{Content, Node};
 use super::world::{BranchWorld, World};
-use super::{actions, branches, deadlines, fields, imports, notices, people, phrase, reports, requests, values};
+use super::{actions, branches, deadlines, desks, fields, imports, notices, people, phrase, reports, requests, values};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::{Branch, Change, MonthOverflow, OpenItems, Scope, Section, SendWindow, Workflow};
 use crate::kernel::model::problem::{Places, Problem};
@@ -169,6 +169,9 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
     let documents = section(reader, sections, "documents", |reader, _, node| reports::document(reader, node));
     let forms = section(reader, sections, "forms", notices::form);
     let all_imports = section(reader, sections, "imports", |reader, _, node| imports::read(reader, world, node));
+    let all_desks = section(reader, sections, "desks", |reader, _, node| desks::read(reader, node));
+    let ledger = sections.nodes("ledger").iter().map(|node| desks::ledger(reader, node)).next_back().unwrap_or_default();
+    let published = sections.nodes("published").iter().filter_map(|node| desks::published(reader, node)).next_back();
     unused_ladders(reader, world, sections);
     let always = sections.nodes("always").iter().flat_map(|node| actions::require(reader, node, &Scope::default())).collect();
     let changes: Vec<Change> = sections.nodes("changes").iter().flat_map(|node| changes(reader, node)).collect();
@@ -203,6 +206,9 @@ fn whole(reader: &mut Reader, files: &[&Node], sections: &Sections, world: &Worl
         documents,
         forms,
         imports: all_imports,
+        desks: all_desks,
+        ledger,
+        published,
         renames: Renames::of(&changes),
         changes,
         expressions: std::mem::take(&mut reader.expressions),

@@ -46,7 +46,7 @@ fn is_wide(table: &Table) -> bool {
 }
 
 /// A table with its chart, the names in which are this one's alone on the page.
-fn part(table: &Table, place: usize, lang: Lang) -> Json {
+pub fn part(table: &Table, place: usize, lang: Lang) -> Json {
     let chart = chart::draw(table, lang).map(|drawn| match place {
         0 => drawn,
         place => drawn.replace("chart-title", &format!("chart-{place}-title")).replace("chart-said", &format!("chart-{place}-said")),

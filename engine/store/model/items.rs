@@ -3,7 +3,7 @@
 use super::state::{ItemRow, Office};
 use crate::kernel::model::Name;
 use crate::kernel::model::fact::Fact;
-use crate::kernel::time::Instant;
+use crate::kernel::time::{Date, Instant};
 use crate::store::StoreError;
 use crate::store::facts::Recorded;
 use crate::store::items::{Derived, Filter, Listed, SetAside};
@@ -59,6 +59,10 @@ impl Office {
                 && filter.state.as_ref().is_none_or(|state| *state == item.caches.state)
                 && (!filter.open_only || item.is_open())
                 && text.as_ref().is_none_or(|text| item.caches.search.to_ascii_lowercase().contains(text))
+                && filter.flag.as_ref().is_none_or(|flag| item.caches.flag.map_or("none", save::flag) == flag)
+                && filter.due_before.is_none_or(|day| item.caches.due_on.is_some_and(|due| due < day))
+                && stand_in_order(&item.caches.fields, &filter.marks)
+                && filter.dues.as_ref().is_none_or(|text| item.caches.dues.contains(text))
         });
         shown.take(limit as usize).map(|(id, item)| item.listed(id)).collect()
     }
@@ -68,6 +72,47 @@ impl Office {
             .behind(after)
             .filter(|(_, item)| workflow.is_none_or(|workflow| *workflow == *item.workflow) && (!open_only || item.is_open()));
         found.take(limit as usize).map(|(id, _)| id.to_string()).collect()
+    }
+
+    pub fn standing(&self, day: Date, until: Date) -> (u64, u64, u64) {
+        let open = || self.items.values().filter(|item| item.is_open());
+        let due = |fits: &dyn Fn(Date) -> bool| open().filter(|item| item.caches.due_on.is_some_and(fits)).count() as u64;
+        (open().count() as u64, due(&|on| on < day), due(&|on| on >= day && on <= until))
+    }
+
+    pub fn in_hand(&self, workflow: &str, field: &str, day: Date) -> Vec<(String, u64, u64)> {
+        let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for item in self.items.values().filter(|item| item.is_open() && *item.workflow == *workflow) {
+            let fields: serde_json::Value = serde_json::from_str(&item.caches.fields).unwrap_or_default();
+            if let Some(value) = fields[field].as_str() {
+                let entry = counts.entry(value.to_string()).or_default();
+                entry.0 += 1;
+                entry.1 += u64::from(item.caches.due_on.is_some_and(|due| due < day));
+            }
+        }
+        let mut rows: Vec<_> = counts.into_iter().map(|(value, (all, late))| (value, all, late)).collect();
+        rows.sort_by_key(|(_, all, _)| std::cmp::Reverse(*all));
+        rows
+    }
+
+    pub fn waking(&self, workflow: &str, before: Instant, limit: u32) -> Vec<String> {
+        let due = self.items.iter().filter(|(_, item)| *item.workflow == *workflow);
+        let mut due: Vec<_> = due.filter_map(|(id, item)| Some((item.wake_at.filter(|at| *at < before)?, id.to_string()))).collect();
+        due.sort();
+        due.into_iter().take(limit as usize).map(|(_, id)| id).collect()
+    }
+
+    pub fn saved_filters(&self, person: &str) -> Vec<(String, String)> {
+        let own = self.filters.iter().filter(|((of, _), _)| of == person);
+        own.map(|((_, name), query)| (name.clone(), query.clone())).collect()
+    }
+
+    pub fn save_filter(&mut self, person: &str, name: &str, query: Option<&str>) {
+        let key = (person.to_string(), name.to_string());
+        match query {
+            Some(query) => self.filters.insert(key, query.to_string()),
+            None => self.filters.remove(&key),
+        };
     }
 
     fn behind(&self, after: &str) -> impl Iterator<Item = (&Name, &ItemRow)> {
@@ -192,4 +237,17 @@ impl ItemRow {
             rules_rev: self.rules_rev,
         })
     }
+}
+
+/// Whether texts stand in another, one behind the other; their case does not count.
+fn stand_in_order(text: &str, marks: &[String]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut rest = text.as_str();
+    marks.iter().all(|mark| match rest.split_once(mark.to_ascii_lowercase().as_str()) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
 }

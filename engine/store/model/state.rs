@@ -84,6 +84,8 @@ pub(in crate::store) struct Office {
     pub codes: BTreeMap<String, (String, bool)>,
     /// By id.
     pub audit: BTreeMap<String, Entry>,
+    /// What somebody keeps under a name, by person and name.
+    pub filters: BTreeMap<(String, String), String>,
     /// Of the rule set in use; 0 before there is one.
     pub revision: u64,
     /// The revision under which every open item is known to have been derived.

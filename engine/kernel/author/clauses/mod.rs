@@ -3,6 +3,7 @@
 //! `say` puts the clauses together, `diff` compares their meanings. The sections have a file each.
 
 mod flow;
+mod pages;
 mod people;
 mod time;
 mod told;
@@ -36,6 +37,8 @@ pub enum Kind {
     Document,
     Form,
     Import,
+    /// A page of a role, the ledger, or what is published.
+    Page,
     /// A unit or a person.
     Directory,
     Calendar,
@@ -43,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds in the order in which a rule set is read.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Workflow,
         Kind::Role,
         Kind::Field,
@@ -63,6 +66,7 @@ impl Kind {
         Kind::Document,
         Kind::Form,
         Kind::Import,
+        Kind::Page,
         Kind::Directory,
         Kind::Calendar,
     ];
@@ -89,6 +93,7 @@ impl Kind {
             Kind::Document => "document",
             Kind::Form => "form",
             Kind::Import => "import",
+            Kind::Page => "page",
             Kind::Directory => "directory",
             Kind::Calendar => "calendar",
         }
@@ -146,6 +151,7 @@ pub fn rows(speaker: &Speaker) -> Vec<Row> {
     told::documents(speaker, &mut rows);
     told::forms(speaker, &mut rows);
     told::imports(speaker, &mut rows);
+    pages::pages(speaker, &mut rows);
     rows
 }
 

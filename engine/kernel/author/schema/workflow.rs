@@ -4,7 +4,7 @@ use super::words::{DATE, HOUR, lengths, reference, rung_at, send_window};
 use super::{count, expression, list, named, one_of, pattern, row, text, text_or, value, yes};
 use crate::kernel::model::Name;
 use crate::kernel::model::definition::Workflow;
-use crate::kernel::read::keys;
+use crate::kernel::read::{desks, keys};
 use indexmap::IndexSet;
 use serde_json::{Value as Json, json};
 
@@ -99,6 +99,23 @@ impl<'w> Names<'w> {
             })),
             "forms" => named(row(&keys::FORM, &["title"], |key| if key == "of" { one_of(&self.branches) } else { text() })),
             "imports" => named(self.import()),
+            "desks" => named(row(&keys::DESK, &["title", "for", "parts"], |key| match key {
+                "for" | "first_for" => self.role_list(),
+                "parts" => list(row(&keys::DESK_PART, &["title", "show"], |key| match key {
+                    "show" => one_of(desks::kinds()),
+                    "states" => self.state_list(),
+                    "branch" => one_of(&self.branches),
+                    "rows" => count(),
+                    _ => text(),
+                })),
+                _ => text(),
+            })),
+            "ledger" => row(&keys::LEDGER, &[], |_| list(text())),
+            "published" => row(&keys::PUBLISHED, &["title", "states", "field", "is", "fields"], |key| match key {
+                "states" => self.state_list(),
+                "is" | "fields" => list(text()),
+                _ => text(),
+            }),
             "changes" => list(row(&keys::CHANGE, &["version", "because"], |key| match key {
                 "version" => count(),
                 "because" => text(),
