@@ -37,6 +37,7 @@ mod sweep;
 mod together;
 mod trial;
 mod wake;
+pub mod workshop;
 
 pub use account_wish::{AccountEnd, AccountNo, AccountWish, Wished};
 pub use act::{ActError, Acting, Done, Tally};

@@ -18,8 +18,10 @@ mod session;
 mod system;
 mod todo;
 mod trouble;
+mod workshop;
 
 use crate::app::accounts::Policy;
+use crate::app::workshop::Workshop;
 use crate::app::{App, Offices};
 use crate::kernel::render::Pages;
 use crate::scheduler::Pulse;
@@ -42,6 +44,8 @@ pub struct Web {
     pub origin: Option<String>,
     /// Anybody may sign in as whoever stands on the list: for a demo, on this machine only.
     pub open_house: bool,
+    /// Where the rules of this office are edited and tried out.
+    pub workshop: Workshop,
     /// The largest form, in bytes.
     pub largest: usize,
 }
@@ -78,6 +82,17 @@ impl Web {
             .route("/accounts", get(accounts::list))
             .route("/accounts/change", post(accounts::change))
             .route("/audit", get(accounts::audit))
+            .route("/rules", get(workshop::list))
+            .route("/rules/new", get(workshop::file::blank))
+            .route("/rules/files/{*path}", get(workshop::file::show).post(workshop::file::change))
+            .route("/rules/stories", get(workshop::trial::stories))
+            .route("/rules/diagram", get(workshop::trial::diagram))
+            .route("/rules/diagram.svg", get(workshop::trial::drawing))
+            .route("/rules/forecast", get(workshop::trial::forecast))
+            .route("/rules/history", get(workshop::plan::history))
+            .route("/rules/diff", get(workshop::plan::diff))
+            .route("/rules/plans", post(workshop::plan::make))
+            .route("/rules/plans/{plan}", get(workshop::plan::show).post(workshop::plan::publish))
             .route("/assets/{name}", get(assets::asset))
             .fallback(|| async { Trouble::not_found() })
             .method_not_allowed_fallback(|| async { Trouble::no_method() })

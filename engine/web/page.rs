@@ -72,13 +72,14 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// An entry of the bar on top: where it leads, and what it is called.
-const WAYS: [(&str, Room); 8] = [
+const WAYS: [(&str, Room); 9] = [
     ("todo", Room::Work),
     ("told", Room::Work),
     ("ledger", Room::Ledger),
     ("reports", Room::Reports),
     ("outbox", Room::Outbox),
     ("system", Room::System),
+    ("rules", Room::Rules),
     ("accounts", Room::Accounts),
     ("audit", Room::Audit),
 ];

@@ -115,7 +115,7 @@ impl At<'_> {
 }
 
 impl Office {
-    fn told(&mut self, entries: &[Entry]) {
+    pub(super) fn told(&mut self, entries: &[Entry]) {
         self.audit.extend(entries.iter().map(|entry| (entry.id.clone(), entry.clone())));
     }
 }
