@@ -46,3 +46,4 @@ mod tidy;
 mod together;
 mod unit;
 mod web;
+mod workshop;

@@ -6,6 +6,7 @@ use duban::api::BodyLimits;
 use duban::api::accept::{Limits, accept};
 use duban::app::App;
 use duban::app::accounts::Policy;
+use duban::app::workshop::Workshop;
 use duban::files;
 use duban::kernel::model::value::Value;
 use duban::scheduler::Pulse;
@@ -21,26 +22,26 @@ use tokio_util::sync::CancellationToken;
 const BOUND: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "seven lamps over water";
 
-struct House {
-    app: Arc<App>,
+pub struct House {
+    pub app: Arc<App>,
     address: std::net::SocketAddr,
     stop: CancellationToken,
     policy: Policy,
     _folder: tempfile::TempDir,
 }
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 /// A browser with its cookies.
-struct Browser<'h> {
+pub struct Browser<'h> {
     house: &'h House,
     cookie: String,
     /// What every form of the session carries.
-    form: String,
+    pub form: String,
 }
 
 impl House {
@@ -49,6 +50,11 @@ impl House {
     }
 
     async fn over(app: Arc<App>, folder: tempfile::TempDir, open_house: bool) -> House {
+        House::with_workshop(app, folder, open_house, Workshop::new(None)).await
+    }
+
+    /// The same with a folder of rules that is edited.
+    pub async fn with_workshop(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, workshop: Workshop) -> House {
         let web = Web {
             offices: all(&app),
             pulse: Arc::new(Pulse::new(&app.clock)),
@@ -57,6 +63,7 @@ impl House {
             jurisdiction: LOCAL.into(),
             origin: None,
             open_house,
+            workshop,
             largest: BodyLimits::default().bytes,
         };
         let policy = web.policy.clone();
@@ -87,7 +94,7 @@ impl House {
     }
 
     /// Somebody with an account, through the door.
-    async fn signed_in(&self, person: &str) -> Browser<'_> {
+    pub async fn signed_in(&self, person: &str) -> Browser<'_> {
         let invitation = self.app.invite(&self.policy, &person.into(), None).await.unwrap();
         let body = form(&[("password", PASSWORD), ("again", PASSWORD)]);
         let answer = self.ask("POST", &format!("/welcome/{}", invitation.token), &["origin: http://duban"], &body).await;
@@ -103,16 +110,16 @@ impl Drop for House {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    fn to(&self) -> &str {
+    pub fn to(&self) -> &str {
         self.header("location").unwrap_or_default()
     }
 
     /// The text of the page, its markup taken out.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut out = String::new();
         let mut inside = false;
         for c in self.body.chars() {
@@ -158,14 +165,14 @@ impl Answer {
     }
 
     /// Nothing runs here that was not ours.
-    fn is_tame(&self) -> bool {
+    pub fn is_tame(&self) -> bool {
         self.elements().iter().all(|(name, attributes)| {
             !["script", "img"].contains(&name.as_str()) && attributes.iter().all(|name| !name.starts_with("on") && name != "style")
         })
     }
 
     /// The value of a field of a form on the page.
-    fn value(&self, name: &str) -> Option<&str> {
+    pub fn value(&self, name: &str) -> Option<&str> {
         let at = self.body.find(&format!("name=\"{name}\" value=\""))?;
         self.body[at..].split('"').nth(3)
     }
@@ -179,12 +186,12 @@ impl<'h> Browser<'h> {
         browser
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.house.ask("GET", path, &[&format!("cookie: {}", self.cookie)], "").await
     }
 
     /// Sends a form from a page of ours.
-    async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send_from("origin: http://duban", path, fields).await
     }
 
@@ -304,13 +311,16 @@ async fn an_item_is_made_from_a_page_once() {
 }
 
 /// Every address that does something, as a form of ours would ask it.
-const UNSAFE: [&str; 9] = [
+const UNSAFE: [&str; 12] = [
     "/items/1/do/weigh",
     "/new/request/submit",
     "/bulk/request/weigh",
     "/outbox/change",
     "/accounts/change",
     "/system/clock",
+    "/rules/files/request.yaml",
+    "/rules/plans",
+    "/rules/plans/none",
     "/sign-out",
     "/sign-in",
     "/sign-in/as",
@@ -623,6 +633,16 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
         ("/system", [false, false, true, false, false]),
         ("/accounts", [false, false, false, true, false]),
         ("/audit", [false, false, false, false, true]),
+        ("/rules", [false, false, true, false, false]),
+        ("/rules/new?path=a.yaml", [false, false, true, false, false]),
+        ("/rules/files/request.yaml", [false, false, true, false, false]),
+        ("/rules/stories", [false, false, true, false, false]),
+        ("/rules/diagram", [false, false, true, false, false]),
+        ("/rules/diagram.svg", [false, false, true, false, false]),
+        ("/rules/forecast", [false, false, true, false, false]),
+        ("/rules/history", [false, false, true, false, false]),
+        ("/rules/diff", [false, false, true, false, false]),
+        ("/rules/plans/none", [false, false, true, false, false]),
     ];
     let mut denied = 0;
     for (place, person) in persons.iter().enumerate() {
@@ -632,6 +652,10 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             match open[place] {
                 // Whose it is to begin something is the rules' to say, and no matter of rooms.
                 true if page.starts_with("/new/") => assert_eq!(answer.status == 200, person == &"ann", "{person} {page}"),
+                // This server has no folder of rules; `workshop` has one.
+                true if answer.status == 409 => {
+                    assert!(page.starts_with("/rules/") && answer.text().contains("no folder of rules"), "{page}")
+                }
                 true => assert!(matches!(answer.status, 200 | 404), "{person} {page}: {}", answer.status),
                 false => {
                     denied += 1;
@@ -641,13 +665,14 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             }
         }
         // What is not one's to enter is not one's to change, and does not stand in the bar.
-        for (page, open) in [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue")] {
+        let rules = ["/rules/files/request.yaml", "/rules/plans", "/rules/plans/none"].map(|page| (page, person == &"hu"));
+        for (page, open) in [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue")].into_iter().chain(rules) {
             let answer = browser.send(page, &[("do", "release"), ("disable", "nobody")]).await;
             assert_eq!(answer.status == 403, !open, "{person} {page}: {}", answer.status);
             denied += usize::from(!open);
         }
         let bar = browser.get("/todo").await.body;
-        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/accounts", "/audit"].contains(page)) {
+        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/rules", "/accounts", "/audit"].contains(page)) {
             assert_eq!(bar.contains(&format!("<a href=\"{page}\"").replace('/', "&#x2f;")), open[place], "{person} {page}");
         }
     }
