@@ -2,6 +2,8 @@
 //!
 //! What stands in the files is left to those who read them.
 
+pub mod working_copy;
+
 use crate::kernel::render::{FrameError, Frames, Pages};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
@@ -126,12 +128,12 @@ fn collect(root: &Path, folder: &Path, out: &mut IndexMap<String, String>) -> Re
     for path in entries(folder)? {
         let inside = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with('.') || inside == "sample" {
+        if name.starts_with('.') || inside == working_copy::SAMPLE {
             continue;
         }
         if path.is_dir() {
             collect(root, &path, out)?;
-        } else if [".yaml", ".rhai", ".txt", ".html"].iter().any(|ending| name.ends_with(ending)) {
+        } else if working_copy::ENDINGS.iter().any(|ending| name.ends_with(ending)) {
             out.insert(inside, text(&path)?);
         }
     }

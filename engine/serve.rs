@@ -3,6 +3,7 @@
 use crate::api::{Api, BodyLimits, accept};
 use crate::app::send::{Brake, Post};
 use crate::app::webhooks::{Declared, Line, NotDeclared};
+use crate::app::workshop::Workshop;
 use crate::app::{AccountNo, Integrity, OfficeError, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
@@ -300,6 +301,7 @@ fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Resul
         policy: settings.web.policy(),
         jurisdiction: settings.jurisdiction.clone(),
         origin: settings.web.origin.clone(),
+        workshop: Workshop::new(settings.own_rules().then(|| settings.rules_folder().ok()).flatten()),
         open_house: settings.open_house,
         gate: settings.web.gate(),
         largest: settings.largest_body,

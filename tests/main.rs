@@ -51,3 +51,4 @@ mod tokens;
 mod unit;
 mod web;
 mod webhooks;
+mod workshop;

@@ -102,7 +102,7 @@ fn codes(plan: &Plan) -> Vec<&str> {
     plan.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
-async fn due(app: &App, item: &str) -> String {
+pub async fn due(app: &App, item: &str) -> String {
     let item = app.item(item).await.unwrap().unwrap();
     item.clock("answer", None).unwrap().due.as_ref().unwrap().date.to_string()
 }

@@ -6,6 +6,7 @@ use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
 use duban::app::App;
 use duban::app::accounts::Policy;
+use duban::app::workshop::Workshop;
 use duban::files;
 use duban::kernel::model::value::Value;
 use duban::scheduler::Pulse;
@@ -43,7 +44,7 @@ pub struct Browser<'h> {
     house: &'h House,
     pub cookie: String,
     /// What every form of the session carries.
-    form: String,
+    pub form: String,
 }
 
 impl House {
@@ -56,6 +57,15 @@ impl House {
     }
 
     pub async fn with(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate) -> House {
+        House::of(app, folder, open_house, policy, gate, Workshop::new(None)).await
+    }
+
+    /// The same with a folder of rules that is edited.
+    pub async fn with_workshop(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, workshop: Workshop) -> House {
+        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop).await
+    }
+
+    async fn of(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate, workshop: Workshop) -> House {
         let web = Web {
             offices: all(&app),
             pulse: Arc::new(Pulse::new(&app.clock)),
@@ -65,6 +75,7 @@ impl House {
             origin: None,
             open_house,
             gate,
+            workshop,
             largest: BodyLimits::default().bytes,
         };
         let policy = web.policy.clone();
@@ -352,6 +363,9 @@ const UNSAFE: &[&str] = &[
     "/system/clock",
     "/tokens/change",
     "/webhooks/change",
+    "/rules/files/request.yaml",
+    "/rules/plans",
+    "/rules/plans/none",
     "/sign-out",
     "/sign-in",
     "/sign-in/as",
@@ -674,6 +688,16 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
         ("/audit", [false, false, false, false, true]),
         ("/tokens", everybody),
         ("/webhooks", [false, false, true, false, false]),
+        ("/rules", [false, false, true, false, false]),
+        ("/rules/new?path=a.yaml", [false, false, true, false, false]),
+        ("/rules/files/request.yaml", [false, false, true, false, false]),
+        ("/rules/stories", [false, false, true, false, false]),
+        ("/rules/diagram", [false, false, true, false, false]),
+        ("/rules/diagram.svg", [false, false, true, false, false]),
+        ("/rules/forecast", [false, false, true, false, false]),
+        ("/rules/history", [false, false, true, false, false]),
+        ("/rules/diff", [false, false, true, false, false]),
+        ("/rules/plans/none", [false, false, true, false, false]),
     ];
     let mut denied = 0;
     for (place, person) in persons.iter().enumerate() {
@@ -683,6 +707,10 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             match open[place] {
                 // Whose it is to begin something is the rules' to say, and no matter of rooms.
                 true if page.starts_with("/new/") => assert_eq!(answer.status == 200, person == &"ann", "{person} {page}"),
+                // This server has no folder of rules; `workshop` has one.
+                true if answer.status == 409 => {
+                    assert!(page.starts_with("/rules/") && answer.text().contains("no folder of rules"), "{page}")
+                }
                 true => assert!(matches!(answer.status, 200 | 404), "{person} {page}: {}", answer.status),
                 false => {
                     denied += 1;
@@ -692,15 +720,17 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             }
         }
         // What is not one's to enter is not one's to change, and does not stand in the bar.
-        for (page, open) in
-            [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue"), ("/webhooks/change", person == &"hu")]
-        {
+        let rules = ["/rules/files/request.yaml", "/rules/plans", "/rules/plans/none"].map(|page| (page, person == &"hu"));
+        let others = [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue"), ("/webhooks/change", person == &"hu")];
+        for (page, open) in others.into_iter().chain(rules) {
             let answer = browser.send(page, &[("do", "release"), ("disable", "nobody")]).await;
             assert_eq!(answer.status == 403, !open, "{person} {page}: {}", answer.status);
             denied += usize::from(!open);
         }
         let bar = browser.get("/todo").await.body;
-        for (page, open) in pages.iter().filter(|(page, _)| ["/outbox", "/system", "/webhooks", "/accounts", "/audit"].contains(page)) {
+        for (page, open) in
+            pages.iter().filter(|(page, _)| ["/outbox", "/system", "/webhooks", "/rules", "/accounts", "/audit"].contains(page))
+        {
             assert_eq!(bar.contains(&format!("<a href=\"{page}\"").replace('/', "&#x2f;")), open[place], "{person} {page}");
         }
     }

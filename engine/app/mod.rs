@@ -43,6 +43,7 @@ pub mod totp;
 mod trial;
 mod wake;
 pub mod webhooks;
+pub mod workshop;
 
 pub use account_wish::{AccountEnd, AccountNo, AccountWish, Wished};
 pub use act::{ActError, Acting, Done, Tally};

@@ -9,8 +9,11 @@ use crate::kernel::plan::{Past, Plan, Record, digest, note};
 use crate::kernel::rules::RuleSet;
 use crate::kernel::time::{Date, Instant};
 use crate::store::StoreError;
+use crate::store::audit::Entry;
 use crate::store::publishing::{PublishEnd, Publishing};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,7 +59,7 @@ pub struct Proposed {
 }
 
 /// A publication that waits for a second person, as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Proposal {
     pub by: Option<Name>,
@@ -67,6 +70,11 @@ pub struct Proposal {
     pub folder: Option<String>,
     /// The plan holds for this day only.
     pub day: Option<Date>,
+    /// What the first person saw, and the files of what would come into use, so that the second one sees the same and approves that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Plan>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub files: IndexMap<String, String>,
 }
 
 /// Why a plan is not published. The catalogue has its sentence under `publish.WHY`.
@@ -96,7 +104,7 @@ impl App {
     /// Where the rules in use ask for a second person, it is noted as proposed first.
     pub async fn publish(&self, plan: &Plan, new: &Arc<RuleSet>, who: &Publisher) -> Result<Published, PublishError> {
         self.fits(plan, new)?;
-        let proposed_by = match self.second_person(plan, who).await? {
+        let proposed_by = match self.second_person(plan, new, who).await? {
             Agreed::Proposed(proposed) => return Ok(Published::Proposed(proposed)),
             Agreed::By(first) => first,
         };
@@ -104,6 +112,11 @@ impl App {
         let wishes = PlanWishes { allow_overdue, choices, back: plan.back, folder, ..PlanWishes::default() };
         let old = self.in_use().rules;
         let (mut facts, mut items) = (plan.facts.clone(), plan.items);
+        let what = match (who.approve, plan.back) {
+            (true, _) => "rules_approved",
+            (false, true) => "rules_rolled_back",
+            (false, false) => "rules_published",
+        };
         for _ in 0..ATTEMPTS {
             let at = self.now();
             let mut record = Record {
@@ -127,6 +140,7 @@ impl App {
                 sweeps: new.sweeps(),
                 record: record.json(),
                 at,
+                audit: vec![self.trail(plan, who, what)],
             };
             // Before it is written, so that nothing can fail behind it.
             let rules = with_past(&self.store, new, Some((Past { at, record }, old.clone()))).await?;
@@ -161,7 +175,7 @@ impl App {
     }
 
     /// Whether it may come into use now, and on whose proposal; where the rules in use want two persons, the first one proposes.
-    async fn second_person(&self, plan: &Plan, who: &Publisher) -> Result<Agreed, PublishError> {
+    async fn second_person(&self, plan: &Plan, new: &RuleSet, who: &Publisher) -> Result<Agreed, PublishError> {
         let wanted = self.rules().workflows.values().any(|rules| rules.setting.workflow.second_person);
         if who.approve {
             let found = self.store.proposal(&plan.checksum).await?;
@@ -185,9 +199,11 @@ impl App {
             versions: plan.new.versions.clone(),
             folder: plan.folder.clone(),
             day: Some(plan.day),
+            plan: Some(Box::new(plan.clone())),
+            files: new.files.clone(),
         };
         let record = serde_json::to_string(&proposes).map_err(|error| StoreError::NotDone(error.to_string()))?;
-        let stands = self.store.propose(&plan.checksum, &record, self.now()).await?;
+        let stands = self.store.propose(&plan.checksum, &record, self.now(), self.trail(plan, who, "rules_proposed")).await?;
         let by = proposal(&stands.record).by.ok_or_else(|| no("by_nobody", &[]))?;
         tracing::warn!(jurisdiction = self.store.jurisdiction(), plan = plan.checksum, by = &*by, "a publication was proposed");
         Ok(Agreed::Proposed(Proposed { by, at: stands.at }))
@@ -207,6 +223,12 @@ impl App {
             }
         };
         Ok(foreseen.get(&day_of(now, zone)).copied().unwrap_or(0))
+    }
+
+    /// What the trail says of it.
+    fn trail(&self, plan: &Plan, who: &Publisher, what: &str) -> Entry {
+        let about = json!({ "rules": plan.new.hash, "before": plan.old.hash, "plan": plan.checksum, "via": who.via });
+        Entry::new(self.now(), who.by.as_deref(), what, about.to_string(), None)
     }
 
     /// The plan is whole, of this database, of these rules and of today, and nothing stands in its way.

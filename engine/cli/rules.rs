@@ -2,6 +2,7 @@
 
 use super::office::{Office, Stop, short, wait_for};
 use super::{Context, exit, table};
+use crate::app::Proposal;
 use crate::kernel::calendar::window::day_of;
 use crate::kernel::decide::capture;
 use crate::kernel::plan::Record;
@@ -31,7 +32,7 @@ pub fn run(_args: &RulesArgs, context: &Context) -> anyhow::Result<i32> {
                 })
                 .collect();
             let waiting: Vec<_> =
-                proposals.iter().map(|(plan, at, proposal)| json!({ "plan": plan, "at": at, "proposal": proposal })).collect();
+                proposals.iter().map(|(plan, at, proposal)| json!({ "plan": plan, "at": at, "proposal": brief(proposal) })).collect();
             anstream::println!("{}", json!({ "rules": told, "proposals": waiting }));
             return Ok(exit::DONE);
         }
@@ -68,4 +69,9 @@ pub fn run(_args: &RulesArgs, context: &Context) -> anyhow::Result<i32> {
         }
         Ok(exit::DONE)
     })
+}
+
+/// Without the whole plan and the files, which nobody reads here.
+fn brief(proposal: &Proposal) -> Proposal {
+    Proposal { plan: None, files: Default::default(), ..proposal.clone() }
 }

@@ -67,13 +67,15 @@ pub enum Room {
     Outbox,
     /// How the system is doing.
     System,
+    /// The rule workshop.
+    Rules,
     /// Who may sign in.
     Accounts,
     /// Who did what with accounts, and was refused what.
     Audit,
 }
 
-/// The group of the directory that looks after the system: what is sent, and how it is doing.
+/// The group of the directory that looks after the system: what is sent, how it is doing, and its rules.
 pub const SYSTEM_ADMINISTRATORS: &str = "system_administrators";
 /// The group that says who may sign in.
 pub const SECURITY_ADMINISTRATORS: &str = "security_administrators";
@@ -92,7 +94,7 @@ pub fn may_enter(directory: &Directory, person: &str, day: Date, room: Room) -> 
     };
     match room {
         Room::Work | Room::Ledger | Room::Reports => directory.persons.contains_key(person),
-        Room::Outbox | Room::System => in_group(SYSTEM_ADMINISTRATORS),
+        Room::Outbox | Room::System | Room::Rules => in_group(SYSTEM_ADMINISTRATORS),
         Room::Accounts => in_group(SECURITY_ADMINISTRATORS),
         Room::Audit => in_group(AUDIT_ADMINISTRATORS),
     }

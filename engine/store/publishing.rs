@@ -1,6 +1,7 @@
 //! A rule set that comes into use while items are open: in one transaction with the record of who chose what, and only if nothing has moved
 //! since somebody saw what it would do.
 
+use super::audit::{self, Entry};
 use super::dialect::{Connection, Driver, on, run};
 use super::items::HISTORIC;
 use super::rulesets;
@@ -42,6 +43,8 @@ pub struct Publishing {
     pub sweeps: Vec<String>,
     pub record: String,
     pub at: Instant,
+    /// What the trail says of it.
+    pub audit: Vec<Entry>,
 }
 
 /// A publication that waits for a second person.
@@ -96,12 +99,12 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Notes that somebody wishes a plan to come true; whoever was first stays. Gives what stands.
-    pub async fn propose(&self, plan: &str, record: &str, at: Instant) -> Result<Proposal, StoreError> {
+    /// Notes that somebody wishes a plan to come true; whoever was first stays, and only their wish is on the trail. Gives what stands.
+    pub async fn propose(&self, plan: &str, record: &str, at: Instant, entry: Entry) -> Result<Proposal, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
-            return Ok(model.propose(plan, record, at));
+            return Ok(model.propose(plan, record, at, entry));
         }
-        let propose = Propose { plan: plan.to_string(), record: record.to_string(), at: at.timestamp_millis() };
+        let propose = Propose { plan: plan.to_string(), record: record.to_string(), at: at.timestamp_millis(), entry };
         let (at, record) = self.write(Lane::User, propose).await?;
         Ok(Proposal { at: instant(at)?, record })
     }
@@ -140,14 +143,18 @@ struct Propose {
     plan: String,
     record: String,
     at: i64,
+    entry: Entry,
 }
 
 impl Write for Propose {
     type Answer = (i64, String);
 
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<(i64, String), sqlx::Error> {
-        on!(&mut *connection, c, sql => sqlx::query(sql(statements::PROPOSAL_PUT))
-            .bind(&self.plan).bind(self.at).bind(&self.record).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        let added = on!(&mut *connection, c, sql => sqlx::query(sql(statements::PROPOSAL_PUT))
+            .bind(&self.plan).bind(self.at).bind(&self.record).bind(here).execute(&mut *c).await?.rows_affected());
+        if added == 1 {
+            audit::put(connection, here, std::slice::from_ref(&self.entry)).await?;
+        }
         on!(connection, c, sql => sqlx::query_as(sql(statements::PROPOSAL)).bind(&self.plan).bind(here).fetch_one(&mut *c).await)
     }
 }
@@ -182,7 +189,8 @@ impl Write for Publish {
         let into_use = rulesets::IntoUse { hash, files: &self.files, sweeps: &rulesets::rows(sweeps), record, now: at.timestamp_millis() };
         rulesets::put(connection, here, revision + 1, &into_use).await?;
         rulesets::schedule(connection, here, &into_use).await?;
-        on!(connection, c, sql => sqlx::query(sql(statements::PROPOSALS_DROP)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        on!(&mut *connection, c, sql => sqlx::query(sql(statements::PROPOSALS_DROP)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+        audit::put(connection, here, &self.publishing.audit).await?;
         Ok(PublishEnd::Done(revision + 1))
     }
 }

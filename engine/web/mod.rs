@@ -33,8 +33,10 @@ mod tokens;
 mod trouble;
 mod webhooks;
 mod welcome;
+mod workshop;
 
 use crate::app::accounts::Policy;
+use crate::app::workshop::Workshop;
 use crate::app::{App, Offices};
 use crate::kernel::render::Pages;
 use crate::scheduler::Pulse;
@@ -61,6 +63,8 @@ pub struct Web {
     pub open_house: bool,
     /// How often one address may try to come in.
     pub gate: Gate,
+    /// Where the rules of this office are edited and tried out.
+    pub workshop: Workshop,
     /// The largest form, in bytes.
     pub largest: usize,
 }
@@ -112,6 +116,17 @@ impl Web {
             .route("/accounts", get(accounts::list))
             .route("/accounts/change", post(accounts::change))
             .route("/audit", get(accounts::audit))
+            .route("/rules", get(workshop::list))
+            .route("/rules/new", get(workshop::file::blank))
+            .route("/rules/files/{*path}", get(workshop::file::show).post(workshop::file::change))
+            .route("/rules/stories", get(workshop::trial::stories))
+            .route("/rules/diagram", get(workshop::trial::diagram))
+            .route("/rules/diagram.svg", get(workshop::trial::drawing))
+            .route("/rules/forecast", get(workshop::trial::forecast))
+            .route("/rules/history", get(workshop::plan::history))
+            .route("/rules/diff", get(workshop::plan::diff))
+            .route("/rules/plans", post(workshop::plan::make))
+            .route("/rules/plans/{plan}", get(workshop::plan::show).post(workshop::plan::publish))
             .route("/assets/{name}", get(assets::asset))
             .fallback(|| async { Trouble::not_found() })
             .method_not_allowed_fallback(|| async { Trouble::no_method() })

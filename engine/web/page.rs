@@ -88,6 +88,7 @@ const WAYS: &[(&str, Room)] = &[
     ("outbox", Room::Outbox),
     ("system", Room::System),
     ("webhooks", Room::System),
+    ("rules", Room::Rules),
     ("accounts", Room::Accounts),
     ("audit", Room::Audit),
 ];

@@ -86,7 +86,12 @@ impl Trouble {
         Trouble { status, says: Says::Refused(Box::new(no)) }
     }
 
-    fn sentence(&self, lang: Lang) -> String {
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened, in words.
+    pub fn sentence(&self, lang: Lang) -> String {
         match &self.says {
             Says::Own(code, values) => {
                 let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -11,6 +11,7 @@ mod mails;
 mod offers;
 mod pair;
 mod record;
+pub mod told;
 mod why;
 
 pub use carry::{Choices, Past, kept_sets, note, with_past};

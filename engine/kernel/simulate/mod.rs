@@ -10,5 +10,6 @@ mod never;
 mod people;
 pub mod replay;
 pub mod run;
+pub mod stories;
 mod tables;
 pub mod world;

@@ -2,6 +2,7 @@
 
 pub mod due;
 pub mod pages;
+pub mod problem;
 pub mod spellings;
 pub mod width;
 

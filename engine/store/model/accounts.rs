@@ -227,7 +227,7 @@ impl Office {
         true
     }
 
-    fn told(&mut self, entries: &[Entry]) {
+    pub(super) fn told(&mut self, entries: &[Entry]) {
         self.audit.extend(entries.iter().map(|entry| (entry.id.clone(), entry.clone())));
     }
 }

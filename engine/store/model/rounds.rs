@@ -3,6 +3,7 @@
 use super::state::{ItemRow, Office, SlotRow};
 use crate::kernel::model::Name;
 use crate::kernel::time::Instant;
+use crate::store::audit::Entry;
 use crate::store::items::HISTORIC;
 use crate::store::publishing::{Digest, OpenItem, Proposal, PublishEnd, Published, Publishing};
 use crate::store::rulesets::StoredRules;
@@ -86,7 +87,10 @@ impl Office {
         self.published.clone()
     }
 
-    pub fn propose(&mut self, plan: &str, record: &str, at: Instant) -> Proposal {
+    pub fn propose(&mut self, plan: &str, record: &str, at: Instant, entry: Entry) -> Proposal {
+        if !self.proposals.contains_key(plan) {
+            self.told(&[entry]);
+        }
         self.proposals.entry(plan.to_string()).or_insert_with(|| Proposal { at, record: record.to_string() }).clone()
     }
 
@@ -125,6 +129,7 @@ impl Office {
         self.put_rules(&publishing.hash, &publishing.files, &publishing.record, publishing.at);
         self.schedule_only(&publishing.sweeps, publishing.at);
         self.proposals.clear();
+        self.told(&publishing.audit);
         PublishEnd::Done(self.revision)
     }
 
