@@ -114,6 +114,8 @@ pub struct WebSettings {
     pub lock_minutes: u32,
     /// So long an invitation is good.
     pub invitation_days: u32,
+    /// So long a link of a mail, by which something may be done without a password, is good.
+    pub mail_link_hours: u32,
 }
 
 impl WebSettings {
@@ -139,6 +141,7 @@ impl WebSettings {
             // What was tried with logins that do not exist is kept as long.
             ("web.lock_minutes", self.lock_minutes, 1..=120, "write 1 to 120 minutes"),
             ("web.invitation_days", self.invitation_days, 1..=60, "write 1 to 60 days"),
+            ("web.mail_link_hours", self.mail_link_hours, 1..=720, "write 1 to 720 hours"),
         ];
         for (name, value, range, wants) in numbers {
             if !range.contains(&value) {
@@ -171,6 +174,7 @@ impl Default for WebSettings {
             lock_after: 5,
             lock_minutes: 15,
             invitation_days: 7,
+            mail_link_hours: 72,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One process that does everything: it builds mailer, routes and loops round an app, and ends them together.
 
 use crate::api::{Api, BodyLimits, accept};
-use crate::app::send::{Brake, Post};
+use crate::app::send::{Brake, MailLinks, Post};
 use crate::app::{Integrity, Offices, random_text};
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
@@ -291,6 +291,8 @@ fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(
     post.domain.clone_from(&mail.domain);
     post.unrecorded = settings.unrecorded;
     post.brake = (mail.volume_factor > 0).then_some(Brake { factor: mail.volume_factor, at_least: mail.volume_at_least });
+    post.links =
+        settings.web.origin.clone().map(|origin| MailLinks { origin, good_for: TimeDelta::hours(settings.web.mail_link_hours.into()) });
     Ok((Arc::new(post), leaving))
 }
 

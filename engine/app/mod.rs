@@ -18,7 +18,7 @@ mod foresee;
 mod forms;
 pub mod import;
 mod letters;
-mod links;
+pub mod links;
 pub mod list;
 pub mod look;
 mod offices;

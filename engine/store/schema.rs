@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_publish.sql"),
     include_str!("migrations/0010_brake.sql"),
     include_str!("migrations/0011_accounts.sql"),
+    include_str!("migrations/0013_mail_links.sql"),
 ];
 
 /// The version that this program reads and writes.

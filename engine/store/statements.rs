@@ -294,7 +294,9 @@ statements! {
     SESSION_END = "delete from session where id = $1 returning jurisdiction, person";
     SESSIONS_END = "delete from session where jurisdiction = $j and person = $1";
     SESSIONS_FORGET = "delete from session where jurisdiction = $j and (started_at <= $1 or seen_at <= $2)";
-    LINK_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at) values ($j, $1, $2, $3, $4, $5, $6)";
+    LINKS_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at)
+        select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, cast(value ->> 4 as bigint), cast(value ->> 5 as bigint) from json_each($1)";
+    LINK_KNOWN = "select jurisdiction, person, about, expires_at, used_at from link where id = $1 and purpose = $2";
     LINK_GET = "select jurisdiction, person, about, expires_at from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
     LINK_USE = "update link set used_at = $3 where id = $1 and purpose = $2 and used_at is null and expires_at > $3
         returning jurisdiction, person, about, expires_at";

@@ -11,6 +11,7 @@ mod deadline;
 mod form;
 mod item;
 mod ledger;
+mod mail_link;
 mod outbox;
 mod page;
 mod reports;
@@ -57,6 +58,7 @@ impl Web {
             .route("/sign-in/as", post(session::sign_in_as))
             .route("/sign-out", post(session::sign_out))
             .route("/welcome/{token}", get(session::invited).post(session::accept))
+            .route("/j/{token}", get(mail_link::show).post(mail_link::act))
             .route("/todo", get(todo::todo))
             .route("/items/{item}", get(item::show))
             .route("/items/{item}/do/{action}", get(act::form).post(act::act))

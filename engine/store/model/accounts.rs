@@ -5,7 +5,7 @@ use super::state::{AccountEntry, AttemptEntry, LinkEntry, Office, State};
 use crate::kernel::time::Instant;
 use crate::store::accounts::{Accepting, Account, AccountRow, Hashed, INVITATION, Inviting, Tries, Try, digest};
 use crate::store::audit::Entry;
-use crate::store::links::{Link, NewLink, Wanted};
+use crate::store::links::{Link, NewLink, Wanted, forgotten};
 use crate::store::sessions::{Entering, NewSession, StoredSession};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl At<'_> {
 
     pub fn accounts(&self) -> Vec<AccountRow> {
         let row = |(person, account): (&String, &AccountEntry)| {
-            let open = |link: &&LinkEntry| link.is_of(self.here, person) && link.purpose == INVITATION && !link.used;
+            let open = |link: &&LinkEntry| link.is_of(self.here, person) && link.purpose == INVITATION && link.used_at.is_none();
             AccountRow {
                 person: person.clone(),
                 login: account.login.clone(),
@@ -99,8 +99,8 @@ impl At<'_> {
         let here = self.here.clone();
         let NewLink { id, person, purpose, about, made_at, expires_at } = new.clone();
         let links = &mut self.all_mut().links;
-        links.retain(|_, link| link.jurisdiction != here || link.expires_at > made_at);
-        links.insert(id, LinkEntry { jurisdiction: here, person, purpose, about, expires_at, used: false });
+        links.retain(|_, link| link.jurisdiction != here || link.expires_at > forgotten(made_at));
+        links.insert(id, LinkEntry { jurisdiction: here, person, purpose, about, expires_at, used_at: None });
     }
 
     pub fn audit(&mut self, entries: &[Entry]) {
@@ -133,7 +133,7 @@ impl LinkEntry {
     }
 
     fn is_good(&self, purpose: &str, now: Instant) -> bool {
-        self.purpose == purpose && !self.used && self.expires_at > now
+        self.purpose == purpose && self.used_at.is_none() && self.expires_at > now
     }
 
     fn shown(&self) -> Link {
@@ -176,7 +176,7 @@ impl State {
         let Accepting { link, password, at, session, entries } = accepting;
         let good = self.links.get_mut(link).filter(|link| link.is_good(INVITATION, *at));
         let Some(link) = good else { return false };
-        link.used = true;
+        link.used_at = Some(*at);
         let Link { jurisdiction: here, person, .. } = link.shown();
         if !self.put_password(&here, &person, password, *at) {
             return false;
@@ -226,7 +226,8 @@ impl State {
     }
 
     fn drop_links(&mut self, here: &str, person: &str, purpose: Option<&str>) {
-        let goes = |link: &LinkEntry| link.is_of(here, person) && purpose.is_none_or(|purpose| link.purpose == purpose) && !link.used;
+        let goes =
+            |link: &LinkEntry| link.is_of(here, person) && purpose.is_none_or(|purpose| link.purpose == purpose) && link.used_at.is_none();
         self.links.retain(|_, link| !goes(link));
     }
 
@@ -234,9 +235,13 @@ impl State {
         self.links.get(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now)).map(LinkEntry::shown)
     }
 
+    pub fn link_known(&self, id: &str, purpose: &str) -> Option<(Link, Option<Instant>)> {
+        self.links.get(id).filter(|link| link.purpose == purpose).map(|link| (link.shown(), link.used_at))
+    }
+
     pub fn use_link(&mut self, wanted: Wanted<'_>, entry: Entry) -> Option<Link> {
         let link = self.links.get_mut(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now))?;
-        link.used = true;
+        link.used_at = Some(wanted.now);
         let link = link.shown();
         self.office(&link.jurisdiction).told(&[Entry { person: Some(link.person.clone()), ..entry }]);
         Some(link)

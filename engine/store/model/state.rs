@@ -91,7 +91,7 @@ pub(in crate::store) struct LinkEntry {
     pub purpose: String,
     pub about: String,
     pub expires_at: Instant,
-    pub used: bool,
+    pub used_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
