@@ -81,6 +81,8 @@ pub struct MailSettings {
     pub smtp_password_file: Option<PathBuf>,
     /// Mails are written here as `.eml` files instead.
     pub folder: Option<PathBuf>,
+    /// A Maildir to which the office's mail server delivers what comes back: reports of delivery, and answers.
+    pub incoming_folder: Option<PathBuf>,
     pub from: String,
     pub reply_to: Option<String>,
     /// The right side of Message-IDs.
@@ -210,6 +212,7 @@ impl Default for MailSettings {
             smtp_url: None,
             smtp_password_file: None,
             folder: None,
+            incoming_folder: None,
             from: "duban@localhost.localdomain".into(),
             reply_to: None,
             domain: "duban.localdomain".into(),
@@ -276,6 +279,7 @@ impl Settings {
         set(&mut self.rules, "DUBAN_RULES");
         set(&mut self.templates, "DUBAN_TEMPLATES");
         set(&mut self.mail.folder, "DUBAN_MAIL_FOLDER");
+        set(&mut self.mail.incoming_folder, "DUBAN_MAIL_INCOMING_FOLDER");
         set(&mut self.mail.smtp_password_file, "DUBAN_SMTP_PASSWORD_FILE");
         let text = |slot: &mut String, name: &str| {
             if let Some(value) = variable(name) {

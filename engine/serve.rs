@@ -132,6 +132,9 @@ pub async fn serve(
     tasks.spawn(named("accept loop", accepting));
     tasks.spawn(named("scheduler", scheduler::run_engine(offices.clone(), pulse.clone(), stop.clone())));
     tasks.spawn(named("news", scheduler::run_news(offices.clone(), pulse.clone(), stop.clone())));
+    if let Some(folder) = settings.mail.incoming_folder.clone() {
+        tasks.spawn(named("inbox", scheduler::run_inbox(offices.clone(), folder, pulse.clone(), stop.clone())));
+    }
     tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse, stop.clone())));
     let (store, stopping) = (offices.store.clone(), stop.clone());
     tasks.spawn(named("storage", async move {

@@ -17,6 +17,7 @@ mod export;
 mod foresee;
 mod forms;
 pub mod import;
+pub mod incoming;
 mod letters;
 pub mod links;
 pub mod list;

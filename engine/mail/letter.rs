@@ -24,11 +24,12 @@ pub fn read_back(bytes: &str) -> (Vec<(&'static str, String)>, String) {
     (headers, without_tokens(&message.body_text(0).unwrap_or_default()))
 }
 
-/// Tokens of links are so many hexadecimal digits behind this.
+/// Tokens of links are hexadecimal digits behind this; so many are one, or a good part of one that a mail program has broken off.
 const BEFORE_TOKEN: &str = "/j/";
-const TOKEN: usize = 64;
+const TOKEN: usize = 16;
 
-fn without_tokens(text: &str) -> String {
+/// A text without the tokens of links, whole or cut.
+pub(super) fn without_tokens(text: &str) -> String {
     let mut pieces = text.split(BEFORE_TOKEN);
     let mut out = pieces.next().unwrap_or_default().to_string();
     for piece in pieces {

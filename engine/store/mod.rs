@@ -11,6 +11,7 @@ pub mod everywhere;
 pub mod facts;
 pub mod fill;
 pub mod health;
+pub mod incoming;
 pub mod items;
 pub mod links;
 pub mod lock;

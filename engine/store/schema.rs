@@ -5,7 +5,7 @@ use super::{StoreError, statements};
 use crate::kernel::time::Instant;
 
 /// All migrations in order; the last one's place is the schema's version.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_jurisdictions.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_brake.sql"),
     include_str!("migrations/0011_accounts.sql"),
     include_str!("migrations/0013_mail_links.sql"),
+    include_str!("migrations/0014_incoming.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -302,6 +302,17 @@ statements! {
         returning jurisdiction, person, about, expires_at";
     LINKS_DROP = "delete from link where jurisdiction = $j and person = $1 and (cast($2 as text) is null or purpose = $2) and used_at is null";
     LINKS_FORGET = "delete from link where jurisdiction = $j and expires_at <= $1";
+    // What came back about mails.
+    MAIL_OF_ANY = "select jurisdiction, id from mail where id in (select value ->> 0 from json_each($1)) order by jurisdiction, id limit 1";
+    INCOMING_PUT = "insert into incoming (jurisdiction, id, mail, kind, at, sender, status, words) values ($j, $1, $2, $3, $4, $5, $6, $7)
+        on conflict (jurisdiction, id) do nothing";
+    INCOMING_OF = "select id, mail, kind, at, sender, status, words, settled_at, settled_by from incoming
+        where jurisdiction = $j and mail in (select value ->> 0 from json_each($1)) order by at, id";
+    INCOMING_OPEN = "select i.mail, m.person, m.address, i.at, i.status, i.words from incoming i
+        join mail m on m.jurisdiction = $j and m.id = i.mail
+        where i.jurisdiction = $j and i.kind = 'failed' and i.settled_at is null order by i.at, i.id limit $1";
+    INCOMING_SETTLE = "update incoming set settled_at = $2, settled_by = $3 where jurisdiction = $j and kind = 'failed' and settled_at is null
+        and mail in (select id from mail where jurisdiction = $j and address = $1)";
     AUDIT_PUT = "insert into audit (jurisdiction, id, at, person, what, about, source) values ($1, $2, $3, $4, $5, $6, $7)";
     /// The latest first.
     AUDIT_LIST = "select id, at, person, what, about, source from audit where jurisdiction = $j and (cast($1 as text) is null or id < $1)

@@ -8,6 +8,7 @@ use crate::kernel::time::Instant;
 use crate::store::Counts;
 use crate::store::accounts::Hashed;
 use crate::store::audit::Entry;
+use crate::store::incoming::Incoming;
 use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
@@ -67,6 +68,8 @@ pub(in crate::store) struct Office {
     pub proposals: BTreeMap<String, Proposal>,
     /// By person.
     pub accounts: BTreeMap<String, AccountEntry>,
+    /// By id.
+    pub incoming: BTreeMap<String, Incoming>,
     /// By id.
     pub audit: BTreeMap<String, Entry>,
     /// Of the rule set in use; 0 before there is one.
