@@ -1,6 +1,7 @@
 //! The pages over loopback, as a browser without scripts uses them: signing in, seeing one's work, doing it; and what becomes of forms
 //! that are not ours, of what was typed, and of text that would like to be markup.
 
+mod incoming;
 mod mail_links;
 
 use crate::support::world::{World, all, app_under, command, moment, rules};
