@@ -65,7 +65,7 @@ fn links(text: &str) -> Vec<String> {
 /// The links of the mail about an item, by what they do: to answer, and to ask back.
 async fn about(app: &Arc<App>, number: &str) -> [String; 2] {
     let mails = mails(app, "carl").await;
-    let (text, _) = mails.iter().find(|(text, _)| text.contains(&format!("{number} is late"))).expect("a mail about it");
+    let (text, _) = mails.iter().find(|(text, _)| text.contains(&format!("Request {number} "))).expect("a mail about it");
     links(text).try_into().expect("two links")
 }
 
