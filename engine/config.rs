@@ -85,6 +85,8 @@ pub struct MailSettings {
     pub smtp_password_file: Option<PathBuf>,
     /// Mails are written here as `.eml` files instead.
     pub folder: Option<PathBuf>,
+    /// A Maildir to which the office's mail server delivers what comes back: reports of delivery, and answers.
+    pub incoming_folder: Option<PathBuf>,
     pub from: String,
     pub reply_to: Option<String>,
     /// The right side of Message-IDs.
@@ -145,6 +147,8 @@ pub struct WebSettings {
     pub address_tries: u32,
     /// Addresses of proxies in front of the server whose `x-forwarded-for` says where a request comes from. Without any, nobody's does.
     pub trusted_proxies: Vec<IpAddr>,
+    /// So long a link of a mail, by which something may be done without a password, is good.
+    pub mail_link_hours: u32,
 }
 
 impl WebSettings {
@@ -177,6 +181,7 @@ impl WebSettings {
             ("web.lock_minutes", self.lock_minutes, 1..=120, "write 1 to 120 minutes"),
             ("web.address_tries", self.address_tries, 1..=100_000, "write 1 to 100000 tries"),
             ("web.invitation_days", self.invitation_days, 1..=60, "write 1 to 60 days"),
+            ("web.mail_link_hours", self.mail_link_hours, 1..=720, "write 1 to 720 hours"),
         ];
         for (name, value, range, wants) in numbers {
             if !range.contains(&value) {
@@ -212,6 +217,7 @@ impl Default for WebSettings {
             second_step: Vec::new(),
             address_tries: 100,
             trusted_proxies: Vec::new(),
+            mail_link_hours: 72,
         }
     }
 }
@@ -248,6 +254,7 @@ impl Default for MailSettings {
             smtp_url: None,
             smtp_password_file: None,
             folder: None,
+            incoming_folder: None,
             from: "duban@localhost.localdomain".into(),
             reply_to: None,
             domain: "duban.localdomain".into(),
@@ -314,6 +321,7 @@ impl Settings {
         set(&mut self.rules, "DUBAN_RULES");
         set(&mut self.templates, "DUBAN_TEMPLATES");
         set(&mut self.mail.folder, "DUBAN_MAIL_FOLDER");
+        set(&mut self.mail.incoming_folder, "DUBAN_MAIL_INCOMING_FOLDER");
         set(&mut self.mail.smtp_password_file, "DUBAN_SMTP_PASSWORD_FILE");
         let text = |slot: &mut String, name: &str| {
             if let Some(value) = variable(name) {

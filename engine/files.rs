@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 
 /// The embedded frames of mails by name.
-pub const MAIL_FRAMES: [(&str, &str); 8] = [
+pub const MAIL_FRAMES: [(&str, &str); 10] = [
     ("notice.txt", include_str!("../templates/mail/notice.txt")),
     ("notice.html", include_str!("../templates/mail/notice.html")),
     ("digest.txt", include_str!("../templates/mail/digest.txt")),
@@ -18,6 +18,8 @@ pub const MAIL_FRAMES: [(&str, &str); 8] = [
     ("footer.html", include_str!("../templates/mail/footer.html")),
     ("head.html", include_str!("../templates/mail/head.html")),
     ("blocks.html", include_str!("../templates/mail/blocks.html")),
+    ("links.txt", include_str!("../templates/mail/links.txt")),
+    ("links.html", include_str!("../templates/mail/links.html")),
 ];
 
 /// The embedded frame of a printed report.

@@ -8,9 +8,11 @@ use crate::app::webhooks::{Line, Told};
 use crate::app::{App, Finding, Integrity, Offices, SLOT_LEASE};
 use crate::clock::Clock;
 use crate::kernel::time::Instant;
+use crate::mail::Maildir;
 use crate::store::StoreError;
 use chrono::TimeDelta;
 use serde::Serialize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -64,11 +66,15 @@ pub struct State {
     pub next: Option<Instant>,
     /// The same of mails.
     pub last_mail: Option<Instant>,
+    /// When it was last read what came back about mails.
+    pub last_inbox: Option<Instant>,
     /// What is wrong now.
     pub fault: Option<String>,
     pub mail_fault: Option<String>,
     /// Of telling other programs.
     pub call_fault: Option<String>,
+    /// The mailbox cannot be read; nothing else waits for it.
+    pub inbox_fault: Option<String>,
     /// Nothing fires until the clock is confirmed.
     pub held: Option<Jump>,
     /// Whether the database is what its facts say.
@@ -488,6 +494,34 @@ pub async fn run_webhooks(offices: Arc<Offices>, line: Arc<Line>, pulse: Arc<Pul
                 tracing::error!(%error, faults, "telling other programs failed");
                 pulse.lock().call_fault = Some(error.to_string());
                 rest(&offices, &Notify::new(), &stop, None, wait_after(faults)).await;
+            }
+        }
+    }
+}
+
+/// Reads what comes back about mails until it is stopped. A mailbox that cannot be read is told of, and tried again.
+pub async fn run_inbox(offices: Arc<Offices>, folder: PathBuf, pulse: Arc<Pulse>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let read = match Maildir::open(&folder) {
+            Ok(folder) => offices.read_maildir(&folder).await,
+            Err(error) => Err(error.into()),
+        };
+        let more = match read {
+            Ok(taken) => {
+                let mut state = pulse.lock();
+                (state.last_inbox, state.inbox_fault) = (Some(offices.now()), None);
+                taken.messages() > 0
+            }
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "what came back about mails cannot be read");
+                pulse.lock().inbox_fault = Some(error.to_string());
+                false
+            }
+        };
+        if !more {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = stop.cancelled() => {}
             }
         }
     }

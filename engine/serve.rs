@@ -1,7 +1,7 @@
 //! One process that does everything: it builds mailer, routes and loops round an app, and ends them together.
 
 use crate::api::{Api, BodyLimits, accept};
-use crate::app::send::{Brake, Post};
+use crate::app::send::{Brake, MailLinks, Post};
 use crate::app::webhooks::{Declared, Line, NotDeclared};
 use crate::app::workshop::Workshop;
 use crate::app::{AccountNo, Integrity, OfficeError, Offices, random_text};
@@ -145,6 +145,9 @@ pub async fn serve(
     tasks.spawn(named("accept loop", accepting));
     tasks.spawn(named("scheduler", scheduler::run_engine(offices.clone(), pulse.clone(), stop.clone())));
     tasks.spawn(named("news", scheduler::run_news(offices.clone(), pulse.clone(), stop.clone())));
+    if let Some(folder) = settings.mail.incoming_folder.clone() {
+        tasks.spawn(named("inbox", scheduler::run_inbox(offices.clone(), folder, pulse.clone(), stop.clone())));
+    }
     tasks.spawn(named("mailer", scheduler::run_mail(offices.clone(), post, pulse.clone(), stop.clone())));
     tasks.spawn(named("webhooks", scheduler::run_webhooks(offices.clone(), line, pulse, stop.clone())));
     let (store, stopping) = (offices.store.clone(), stop.clone());
@@ -334,6 +337,8 @@ fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(
     post.domain.clone_from(&mail.domain);
     post.unrecorded = settings.unrecorded;
     post.brake = (mail.volume_factor > 0).then_some(Brake { factor: mail.volume_factor, at_least: mail.volume_at_least });
+    post.links =
+        settings.web.origin.clone().map(|origin| MailLinks { origin, good_for: TimeDelta::hours(settings.web.mail_link_hours.into()) });
     Ok((Arc::new(post), leaving))
 }
 

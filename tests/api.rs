@@ -364,7 +364,10 @@ async fn the_outbox_is_the_offices_and_to_each_their_own() {
     let (store, now) = (&server.app.store, server.app.now());
     let notices = store.notices_ready(1).await.unwrap().into_iter().map(|notice| notice.key).collect();
     let (person, address) = ("ann".into(), "ann@example.com".into());
-    store.compose(vec![NewMail { id: "<m@example.com>".into(), person, address, bytes: "x".into(), notices }], now).await.unwrap();
+    store
+        .compose(vec![NewMail { id: "<m@example.com>".into(), person, address, bytes: "x".into(), notices, links: Vec::new() }], now)
+        .await
+        .unwrap();
     let claimed = store.everywhere().claim_mails(now, now, "test", 1).await.unwrap().remove(0);
     let (jurisdiction, id, fence, reply) = (claimed.jurisdiction, claimed.id, claimed.fence, "recipient: 550 nobody".into());
     store.everywhere().finish_mails(vec![Outcome { jurisdiction, id, fence, end: MailEnd::Refused, reply }], now).await.unwrap();
@@ -473,6 +476,7 @@ async fn the_outbox_and_its_mails_are_read_page_by_page_while_more_comes_in() {
         address: "ann@example.com".into(),
         bytes: "Subject: x\r\n\r\ny\r\n".into(),
         notices: notice.into_iter().collect(),
+        links: Vec::new(),
     };
     let ready = server.get("/outbox?status=ready&limit=100", OFFICE).await.json();
     let keys = ready["notices"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_string());

@@ -24,6 +24,7 @@ mod brake;
 mod crowd;
 mod cuts;
 mod faults;
+mod incoming;
 mod jurisdictions;
 mod mails;
 mod outage;

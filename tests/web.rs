@@ -1,6 +1,9 @@
 //! The pages over loopback, as a browser without scripts uses them: signing in, seeing one's work, doing it; and what becomes of forms
 //! that are not ours, of what was typed, and of text that would like to be markup.
 
+mod incoming;
+mod mail_links;
+
 use crate::support::world::{World, all, app_under, command, moment, rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
@@ -414,9 +417,11 @@ async fn a_form_that_is_not_ours_does_nothing() {
     // The routes that do something are all of them.
     let declared = include_str!("../engine/web/mod.rs");
     let posts = declared.lines().filter(|line| line.contains("post(")).count();
-    assert_eq!(posts, UNSAFE.len() + 1, "a new address that does something belongs on the list (/welcome has no session yet)");
-    let welcome = house.ask("POST", "/welcome/x", &["origin: https://evil.example"], &form(&[("password", PASSWORD)])).await;
-    assert_eq!(welcome.status, 403);
+    assert_eq!(posts, UNSAFE.len() + 2, "a new address that does something belongs on the list (/welcome and /j have no session)");
+    for path in ["/welcome/x", "/j/x"] {
+        let strange = house.ask("POST", path, &["origin: https://evil.example"], &form(&[("password", PASSWORD)])).await;
+        assert_eq!(strange.status, 403, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -4,17 +4,21 @@
 //! frames of the installation.
 
 use super::desk::Held;
+use super::links::{MailLink, new_token};
 use super::send::{Brake, Post};
 use super::{App, LoadError, Offices, contained};
 use crate::kernel::calendar::window::day_of;
+use crate::kernel::decide;
 use crate::kernel::decide::mailing::{self, Envelope};
+use crate::kernel::model::Name;
 use crate::kernel::model::decision::Notice;
-use crate::kernel::render::{LetterError, Wording};
+use crate::kernel::render::{LetterError, Link, Wording};
 use crate::kernel::rules::{RuleSet, Rules};
 use crate::kernel::time::Instant;
 use crate::kernel::words::Lang;
 use crate::mail::{self, Address, Composed, Sender, Transport};
 use crate::store::brake::{Excess, Measure, Passed};
+use crate::store::links::NewLink;
 use crate::store::outbox::{NewMail, NoticeEnd};
 use crate::store::{LOCAL, StoreError};
 use indexmap::IndexMap;
@@ -121,9 +125,11 @@ impl App {
         }
 
         let rules = self.rules();
+        let doable = self.doable(post, &rules, &owed, &items).await?;
+        let desk = Desk { app: self, post, rules: &rules, items: &items, doable: &doable, now };
         let mut mails = Vec::new();
         for envelope in mailing::envelopes(&owed) {
-            let (mail, parked) = self.write(post, &rules, &owed, &envelope, &items, now);
+            let (mail, parked) = desk.write(&owed, &envelope);
             if let Some(mail) = &mail {
                 for notice in envelope.notices.iter().map(|place| &owed[*place]).filter(|notice| mail.notices.contains(&notice.key)) {
                     tracing::info!(item = %notice.item, fact = notice.seq, notice = %notice.notice, mail = %mail.id, "a notice is mailed");
@@ -181,6 +187,44 @@ impl App {
         Ok((owed, ended, items))
     }
 
+    /// What the readers of notices may do from their mails: what their rules say, while it is theirs to do. A copy carries nothing, nor does
+    /// the mail of somebody whose account is shut off.
+    async fn doable(
+        &self,
+        post: &Post,
+        rules: &RuleSet,
+        notices: &[Notice],
+        items: &Items,
+    ) -> Result<HashMap<String, Vec<Doable>>, StoreError> {
+        let mut out = HashMap::new();
+        let declared = |notice: &Notice| {
+            let declared = rules.workflows.get(&notice.workflow)?.setting.workflow.notices.get(&notice.notice)?;
+            Some(&declared.links).filter(|links| !links.is_empty() && !declared.list && notice.copy_of.is_empty())
+        };
+        let with_links: Vec<(&Notice, &Vec<Name>)> = notices.iter().filter_map(|notice| Some((notice, declared(notice)?))).collect();
+        if post.links.is_none() || with_links.is_empty() {
+            return Ok(out);
+        }
+        let accounts = self.store.accounts().await?;
+        let is_shut = |person: &Name| accounts.iter().any(|account| *account.person == **person && account.disabled_at.is_some());
+        for (notice, links) in with_links {
+            let Some(Ok(held)) = items.get(&*notice.item) else { continue };
+            let (rules, item) = (&held.rules, &held.item);
+            let kind = notice.branch.and_then(|no| item.branch(no)).map(|branch| &*branch.kind);
+            let one = |name: &Name| {
+                let (on_branch, action) = rules.setting.workflow.linked(kind, name)?;
+                let branch = notice.branch.filter(|_| on_branch);
+                decide::way(rules, item, name, action, branch, &notice.person)?;
+                Some(Doable { action: name.clone(), branch, title: action.title.clone() })
+            };
+            let doable: Vec<Doable> = links.iter().filter_map(one).collect();
+            if !doable.is_empty() && !is_shut(&notice.person) {
+                out.insert(notice.key.clone(), doable);
+            }
+        }
+        Ok(out)
+    }
+
     /// Whether at least one notice of a mail that waited is still owed.
     pub(super) async fn anything_owed(&self, mail: &str) -> Result<bool, StoreError> {
         let notices = self.store.notices_in(mail).await?;
@@ -211,31 +255,34 @@ impl From<End> for NoticeEnd {
     }
 }
 
-impl App {
+/// What mails are written with.
+struct Desk<'a> {
+    post: &'a Post,
+    app: &'a App,
+    rules: &'a RuleSet,
+    items: &'a Items,
+    /// By the keys of notices.
+    doable: &'a HashMap<String, Vec<Doable>>,
+    now: Instant,
+}
+
+impl Desk<'_> {
     /// Writes one mail. Notices whose wording fails are left out and parked; with nothing left there is no mail.
-    fn write(
-        &self,
-        post: &Post,
-        rules: &RuleSet,
-        notices: &[Notice],
-        envelope: &Envelope,
-        items: &Items,
-        now: Instant,
-    ) -> (Option<NewMail>, Vec<(String, String)>) {
+    fn write(&self, notices: &[Notice], envelope: &Envelope) -> (Option<NewMail>, Vec<(String, String)>) {
         let mut carried: Vec<&Notice> = envelope.notices.iter().map(|place| &notices[*place]).collect();
         let mut parked = Vec::new();
         while !carried.is_empty() {
             // A fault of the engine or of a library costs this mail, not the process.
-            let written = contained(|| self.compose(post, rules, &carried, items, now))
-                .unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
+            let written = contained(|| self.compose(&carried)).unwrap_or_else(|error| Err(Unwritten::All(format!("engine: {error}"))));
             match written {
-                Ok(composed) => {
+                Ok((composed, links)) => {
                     let mail = NewMail {
                         id: composed.id,
                         person: carried[0].person.to_string(),
                         address: composed.to.to_string(),
                         bytes: composed.bytes,
                         notices: carried.iter().map(|notice| notice.key.clone()).collect(),
+                        links,
                     };
                     return (Some(mail), parked);
                 }
@@ -246,13 +293,16 @@ impl App {
         (None, parked)
     }
 
-    fn compose(&self, post: &Post, rules: &RuleSet, carried: &[&Notice], items: &Items, now: Instant) -> Result<Composed, Unwritten> {
-        let store = &self.store;
+    fn compose(&self, carried: &[&Notice]) -> Result<(Composed, Vec<NewLink>), Unwritten> {
+        let Desk { post, rules, now, .. } = *self;
+        let store = &self.app.store;
         let all = |reason: String| Unwritten::All(reason);
         let first = carried[0];
         let mut wordings = Vec::with_capacity(carried.len());
-        for (place, notice) in carried.iter().enumerate() {
-            wordings.push(wording(rules, notice).map_err(|reason| Unwritten::One(place, reason))?);
+        let made: Vec<Vec<Made>> = carried.iter().map(|notice| self.links(notice)).collect();
+        let shown: Vec<Vec<Link>> = made.iter().map(|made| made.iter().map(|made| made.shown.clone()).collect()).collect();
+        for (place, (notice, links)) in carried.iter().zip(&shown).enumerate() {
+            wordings.push(wording(rules, notice, links).map_err(|reason| Unwritten::One(place, reason))?);
         }
         let workflow = workflow(rules, first).map_err(|reason| Unwritten::One(0, reason))?;
         let setting = &workflow.setting;
@@ -284,9 +334,9 @@ impl App {
             LetterError::Subject(place, _) | LetterError::Body(place, _) => Unwritten::One(place, format!("wording: {error}")),
             LetterError::Frame(_) | LetterError::Nothing => all(format!("frame: {error}")),
         })?;
-        let dated = carried.iter().filter_map(|notice| Some((*notice, items.get(&*notice.item)?.as_ref().ok()?)));
+        let dated = carried.iter().filter_map(|notice| Some((*notice, self.items.get(&*notice.item)?.as_ref().ok()?)));
         // A mail without its calendar is better than none.
-        let agenda = self.beside(dated, &post.domain, now, lang).unwrap_or_else(|error| {
+        let agenda = self.app.beside(dated, &post.domain, now, lang).unwrap_or_else(|error| {
             tracing::warn!(item = %first.item, %error, "the calendar beside a mail was left out");
             None
         });
@@ -304,8 +354,39 @@ impl App {
             agenda: agenda.as_deref(),
             at: now,
         };
-        mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))
+        let composed = mail::compose(&sender, &message).map_err(|error| all(format!("message: {error}")))?;
+        Ok((composed, made.into_iter().flatten().map(|made| made.kept).collect()))
     }
+
+    /// Links for what the reader of a notice may do from its mail. Each token is new, and stands nowhere but in these bytes.
+    fn links(&self, notice: &Notice) -> Vec<Made> {
+        let (Some(links), Some(doable)) = (&self.post.links, self.doable.get(&notice.key)) else { return Vec::new() };
+        let lasts_until = self.now + links.good_for;
+        let zone = workflow(self.rules, notice).map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+        let until = lasts_until.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+        let one = |doable: &Doable| {
+            let token = new_token();
+            let about =
+                MailLink { item: notice.item.clone(), branch: doable.branch, action: doable.action.clone(), notice: notice.key.clone() };
+            let shown = Link { title: doable.title.clone(), url: format!("{}/j/{token}", links.origin), until: until.clone() };
+            Made { shown, kept: about.link(&token, &notice.person, self.now, lasts_until) }
+        };
+        doable.iter().map(one).collect()
+    }
+}
+
+/// A link as the mail shows it, and as it is kept.
+struct Made {
+    shown: Link,
+    kept: NewLink,
+}
+
+/// What the reader of a notice may do from its mail.
+struct Doable {
+    action: Name,
+    /// On which branch.
+    branch: Option<u32>,
+    title: String,
 }
 
 /// Why a mail could not be written.
@@ -316,12 +397,12 @@ enum Unwritten {
 }
 
 /// The words of a notice in the rule set in use.
-fn wording<'a>(rules: &'a RuleSet, notice: &'a Notice) -> Result<Wording<'a>, String> {
+fn wording<'a>(rules: &'a RuleSet, notice: &'a Notice, links: &'a [Link]) -> Result<Wording<'a>, String> {
     let declared = workflow(rules, notice)?.setting.workflow.notices.get(&notice.notice);
     let declared = declared.ok_or_else(|| format!("wording: the rule set in use has no notice `{}`", notice.notice))?;
     let body = rules.templates.get(&declared.template);
     let body = body.ok_or_else(|| format!("wording: the rule set in use has no template `{}`", declared.template))?;
-    Ok(Wording { subject: &declared.subject, body, values: &notice.values, list: declared.list })
+    Ok(Wording { subject: &declared.subject, body, values: &notice.values, list: declared.list, links })
 }
 
 fn workflow<'a>(rules: &'a RuleSet, notice: &Notice) -> Result<&'a Arc<Rules>, String> {

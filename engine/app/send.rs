@@ -49,6 +49,8 @@ pub struct Post {
     pub unrecorded: usize,
     /// Without one, any number of mails leaves.
     pub brake: Option<Brake>,
+    /// Without it, nothing can be done from a mail.
+    pub links: Option<MailLinks>,
     /// A number from 0 to 1 that spreads the waits.
     pub chance: fn() -> f64,
     /// Who claims: this process.
@@ -65,6 +67,14 @@ pub struct Brake {
     pub factor: u64,
     /// So many always do.
     pub at_least: u64,
+}
+
+/// Where the links of mails lead, and how long they are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailLinks {
+    /// Where people reach the pages, such as `https://duban.example.gov.cn`.
+    pub origin: String,
+    pub good_for: TimeDelta,
 }
 
 /// The server or our settings are at fault, so nothing is tried before a moment.
@@ -101,6 +111,7 @@ impl Post {
             guard,
             unrecorded,
             brake: None,
+            links: None,
             chance,
             name,
             recorded: Notify::new(),

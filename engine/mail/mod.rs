@@ -7,7 +7,9 @@ pub mod backoff;
 mod compose;
 mod folder;
 pub mod guard;
+pub mod incoming;
 mod letter;
+mod maildir;
 mod memory;
 pub mod smtp;
 
@@ -17,6 +19,7 @@ pub use address::{Address, AddressError};
 pub use compose::{ComposeError, Composed, Message, Sender, compose, reference};
 pub use folder::Folder;
 pub use letter::read_back;
+pub use maildir::Maildir;
 pub use memory::{KeptMail, Memory};
 pub use smtp::Smtp;
 

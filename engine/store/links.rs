@@ -1,15 +1,20 @@
 //! Links by which a person may do one thing, once, until a moment. The store knows the SHA-256 of a link's token, not the token.
 
 use super::audit::{self, Entry};
+use super::batch;
 use super::dialect::{Connection, on};
 use super::everywhere::Everywhere;
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, instant, statements};
 use crate::kernel::time::Instant;
+use chrono::TimeDelta;
 use std::sync::Arc;
 
+/// So long after a link is too late it is still known that there was one, and whether it was used.
+const KEPT: TimeDelta = TimeDelta::days(90);
+
 /// A link that is to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLink {
     /// SHA-256 of its token in hexadecimal.
     pub id: String,
@@ -61,6 +66,18 @@ impl Everywhere<'_> {
         row.map(link).transpose()
     }
 
+    /// A link of this purpose whatever became of it, and when it was used; it is known for a while after it is over.
+    pub async fn link_known(&self, id: &str, purpose: &str) -> Result<Option<(Link, Option<Instant>)>, StoreError> {
+        if let Some(model) = self.store().model().await? {
+            return Ok(model.all().link_known(id, purpose));
+        }
+        type Row = (String, String, String, i64, Option<i64>);
+        let row: Option<Row> = on!(self.store().readers()?, pool, sql => sqlx::query_as(sql(statements::LINK_KNOWN))
+            .bind(id).bind(purpose).fetch_optional(pool).await)?;
+        let Some((jurisdiction, person, about, expires_at, used_at)) = row else { return Ok(None) };
+        Ok(Some((link((jurisdiction, person, about, expires_at))?, used_at.map(instant).transpose()?)))
+    }
+
     /// Uses a link up. Of any number who try at once, one gets it. `entry` is what is told of it afterwards, but for whom it is about.
     pub async fn use_link(&self, wanted: Wanted<'_>, entry: Entry) -> Result<Option<Link>, StoreError> {
         if let Some(mut model) = self.store().model_to_write().await? {
@@ -89,13 +106,31 @@ impl Write for Make {
     }
 }
 
-/// Makes a link; those of the office that are too late are forgotten.
+/// Makes a link.
 pub(super) async fn put(connection: &mut Connection, here: &str, new: &NewLink) -> Result<(), sqlx::Error> {
-    let NewLink { id, person, purpose, about, made_at, expires_at } = new;
-    let made_at = made_at.timestamp_millis();
-    on!(&mut *connection, c, sql => sqlx::query(sql(statements::LINKS_FORGET)).bind(made_at).bind(here).execute(&mut *c).await.map(|_| ()))?;
-    on!(connection, c, sql => sqlx::query(sql(statements::LINK_PUT)).bind(id).bind(person).bind(purpose).bind(about).bind(made_at)
-        .bind(expires_at.timestamp_millis()).bind(here).execute(&mut *c).await.map(|_| ()))
+    put_all(connection, here, std::slice::from_ref(new)).await
+}
+
+/// Makes links; those of the office that have long been too late are forgotten.
+pub(super) async fn put_all<L: std::borrow::Borrow<NewLink>>(
+    connection: &mut Connection,
+    here: &str,
+    new: &[L],
+) -> Result<(), sqlx::Error> {
+    let new = new.iter().map(std::borrow::Borrow::borrow);
+    let Some(now) = new.clone().map(|link| link.made_at).max() else { return Ok(()) };
+    let rows: Vec<_> = new
+        .map(|NewLink { id, person, purpose, about, made_at, expires_at }| {
+            (id, person, purpose, about, made_at.timestamp_millis(), expires_at.timestamp_millis())
+        })
+        .collect();
+    on!(&mut *connection, c, sql => sqlx::query(sql(statements::LINKS_FORGET)).bind(forgotten(now).timestamp_millis()).bind(here).execute(&mut *c).await.map(|_| ()))?;
+    on!(connection, c, sql => sqlx::query(sql(statements::LINKS_PUT)).bind(batch(&rows)).bind(here).execute(&mut *c).await.map(|_| ()))
+}
+
+/// Links that were good until then, or earlier, are not known any more.
+pub(super) fn forgotten(now: Instant) -> Instant {
+    now - KEPT
 }
 
 /// Takes from a person what has not been used: of one purpose, or of any.

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fill;
 mod filters;
 pub mod health;
+pub mod incoming;
 pub mod items;
 pub mod links;
 pub mod lock;

@@ -98,6 +98,12 @@ const TABLES: &[Table] = &[
         numbers: &["attempts", "next_try", "fence", "created_at", "ended_at", "first_try"],
     },
     Table {
+        name: "incoming",
+        key: &["jurisdiction", "id"],
+        rest: &["mail", "kind", "at", "sender", "status", "words", "settled_at", "settled_by"],
+        numbers: &["at", "settled_at"],
+    },
+    Table {
         name: "command",
         key: &["jurisdiction", "actor", "id"],
         rest: &["request_hash", "answer", "item", "done_at"],

@@ -5,6 +5,7 @@
 
 use super::brake::{self, Excess, Measure, Passed, RELEASED};
 use super::dialect::{Connection, on};
+use super::links::{self, NewLink};
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements};
 use crate::kernel::model::decision::Notice;
@@ -23,6 +24,8 @@ pub struct NewMail {
     pub bytes: String,
     /// Keys of the notices it carries.
     pub notices: Vec<String>,
+    /// Links whose tokens stand in it: they are made if it is stored, and only then.
+    pub links: Vec<NewLink>,
 }
 
 /// Why a notice is parked whose mail would bear the Message-ID of another.
@@ -379,6 +382,8 @@ impl Write for Compose {
             let mailed: Vec<_> = mails.iter().flat_map(|mail| mail.notices.iter().map(move |key| (key, &mail.id))).collect();
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::MAIL_PUT)).bind(batch(&rows)).bind(here).execute(&mut *c).await.map(|_| ()))?;
             on!(&mut *connection, c, sql => sqlx::query(sql(statements::NOTICE_MAILED)).bind(batch(&mailed)).bind(here).execute(&mut *c).await.map(|_| ()))?;
+            let made: Vec<&NewLink> = mails.iter().flat_map(|mail| &mail.links).collect();
+            links::put_all(connection, here, &made).await?;
         }
         if !doubled.is_empty() {
             on!(connection, c, sql => sqlx::query(sql(statements::NOTICE_END))

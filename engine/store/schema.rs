@@ -18,6 +18,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_brake.sql"),
     include_str!("migrations/0011_accounts.sql"),
     include_str!("migrations/0012_hands.sql"),
+    include_str!("migrations/0013_mail_links.sql"),
+    include_str!("migrations/0014_incoming.sql"),
     include_str!("migrations/0015_second_step.sql"),
     AUDIT_CHAIN,
     include_str!("migrations/0017_tokens.sql"),

@@ -319,13 +319,26 @@ statements! {
     SESSION_END = "delete from session where id = $1 returning jurisdiction, person";
     SESSIONS_END = "delete from session where jurisdiction = $j and person = $1 and (cast($2 as text) is null or id <> $2)";
     SESSIONS_FORGET = "delete from session where jurisdiction = $j and (started_at <= $1 or seen_at <= $2)";
-    LINK_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at) values ($j, $1, $2, $3, $4, $5, $6)";
+    LINKS_PUT = "insert into link (jurisdiction, id, person, purpose, about, made_at, expires_at)
+        select $j, value ->> 0, value ->> 1, value ->> 2, value ->> 3, cast(value ->> 4 as bigint), cast(value ->> 5 as bigint) from json_each($1)";
+    LINK_KNOWN = "select jurisdiction, person, about, expires_at, used_at from link where id = $1 and purpose = $2";
     LINK_GET = "select jurisdiction, person, about, expires_at from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
     LINK_OPEN = "select jurisdiction, id from link where id = $1 and purpose = $2 and used_at is null and expires_at > $3";
     LINK_USE = "update link set used_at = $3 where id = $1 and purpose = $2 and used_at is null and expires_at > $3
         returning jurisdiction, person, about, expires_at";
     LINKS_DROP = "delete from link where jurisdiction = $j and person = $1 and (cast($2 as text) is null or purpose = $2) and used_at is null";
     LINKS_FORGET = "delete from link where jurisdiction = $j and expires_at <= $1";
+    // What came back about mails.
+    MAIL_OF_ANY = "select jurisdiction, id from mail where id in (select value ->> 0 from json_each($1)) order by jurisdiction, id limit 1";
+    INCOMING_PUT = "insert into incoming (jurisdiction, id, mail, kind, at, sender, status, words) values ($j, $1, $2, $3, $4, $5, $6, $7)
+        on conflict (jurisdiction, id) do nothing";
+    INCOMING_OF = "select id, mail, kind, at, sender, status, words, settled_at, settled_by from incoming
+        where jurisdiction = $j and mail in (select value ->> 0 from json_each($1)) order by at, id";
+    INCOMING_OPEN = "select i.mail, m.person, m.address, i.at, i.status, i.words from incoming i
+        join mail m on m.jurisdiction = $j and m.id = i.mail
+        where i.jurisdiction = $j and i.kind = 'failed' and i.settled_at is null order by i.at, i.id limit $1";
+    INCOMING_SETTLE = "update incoming set settled_at = $2, settled_by = $3 where jurisdiction = $j and kind = 'failed' and settled_at is null
+        and mail in (select id from mail where jurisdiction = $j and address = $1)";
     SECOND_GET = "select s.secret, s.pending, s.last_step, s.set_at,
             (select count(*) from recovery_code c where c.jurisdiction = $j and c.person = $1 and c.used_at is null)
         from second_step s where s.jurisdiction = $j and s.person = $1";

@@ -178,22 +178,27 @@ fn fill(web: &Web, visitor: &Visitor, form: &Form, Around { to, closed, checks, 
     let heading = if no.is_some() { visitor.say("web.form.not_taken_of", &[("title", &title)]) } else { title };
     let mut response = visitor.page(web, "act.html", &heading, page)?;
     if let Some(no) = no {
-        *response.status_mut() = match no.code {
-            RefusalCode::MissingInput | RefusalCode::BadInput | RefusalCode::UnknownInput | RefusalCode::BadDate => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            RefusalCode::WrongRole | RefusalCode::SamePerson => StatusCode::FORBIDDEN,
-            _ => StatusCode::CONFLICT,
-        };
+        *response.status_mut() = status_of(no);
     }
     Ok(response)
+}
+
+/// The status of a form that came back.
+pub fn status_of(no: &Refusal) -> StatusCode {
+    match no.code {
+        RefusalCode::MissingInput | RefusalCode::BadInput | RefusalCode::UnknownInput | RefusalCode::BadDate => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        RefusalCode::WrongRole | RefusalCode::SamePerson => StatusCode::FORBIDDEN,
+        _ => StatusCode::CONFLICT,
+    }
 }
 
 /// The control for the day on which it was done.
 const ON: &str = "on";
 
 /// The control that a refusal is about.
-fn control_of(no: &Refusal) -> Option<String> {
+pub fn control_of(no: &Refusal) -> Option<String> {
     match no.code {
         RefusalCode::MissingInput | RefusalCode::BadInput => {
             no.values.iter().find(|(name, _)| name == "input").map(|(_, input)| input.clone())

@@ -4,7 +4,7 @@ use super::Web;
 use super::session::Visitor;
 use super::todo::{action_path, action_title, number};
 use super::trouble::Trouble;
-use super::{deadline, page};
+use super::{deadline, outbox, page};
 use crate::app::look::{Look, Offered, ShownField};
 use crate::app::outbox::became;
 use crate::kernel::access::Room;
@@ -16,6 +16,7 @@ use crate::kernel::model::fact::{Cause, Fact, Outcome};
 use crate::kernel::model::value::Type;
 use crate::kernel::rules::EvalError;
 use crate::kernel::words::refusal;
+use crate::store::incoming::Incoming;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -40,11 +41,16 @@ pub async fn show(
     Query(query): Query<ShowQuery>,
 ) -> Result<Response, Trouble> {
     let look = visitor.app.look(&id, Some(visitor.person.clone())).await?.ok_or_else(|| Trouble::unknown_item(&id))?;
-    let (title, page) = view(&look, &visitor, query.did)?;
+    let mails: Vec<String> = look.notices.iter().filter_map(|notice| notice.mail.clone()).collect();
+    let returned = match mails.is_empty() {
+        true => Vec::new(),
+        false => visitor.app.store.incoming_of(&mails).await?,
+    };
+    let (title, page) = view(&look, &returned, &visitor, query.did)?;
     visitor.page(&web, "item.html", &title, page)
 }
 
-fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Json), Trouble> {
+fn view(look: &Look, returned: &[Incoming], visitor: &Visitor, did: Option<u64>) -> Result<(String, Json), Trouble> {
     let (rules, item, lang) = (&look.rules, &look.item, visitor.lang());
     let workflow = &rules.setting.workflow;
     let fields = look.fields(lang)?;
@@ -89,6 +95,8 @@ fn view(look: &Look, visitor: &Visitor, did: Option<u64>) -> Result<(String, Jso
             "title": declared.map_or(notice.notice.as_str(), |declared| &declared.title),
             "to": rules.setting.directory.persons.get(notice.person.as_str()).map_or(notice.person.as_str(), |person| &person.title),
             "became": became(notice, zone, lang),
+            "returned": returned.iter().filter(|message| message.kind != "reply" && notice.mail.as_ref() == Some(&message.mail)).map(|message| outbox::returned(message, zone, lang)).collect::<Vec<_>>(),
+            "answers": returned.iter().filter(|message| message.kind == "reply" && notice.mail.as_ref() == Some(&message.mail)).count(),
             "at": notice.mail_ended_at.unwrap_or(notice.not_before).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
         })
     });

@@ -17,6 +17,7 @@ mod filters;
 mod form;
 mod item;
 mod ledger;
+mod mail_link;
 mod me;
 mod outbox;
 mod page;
@@ -81,6 +82,7 @@ impl Web {
             .route("/sign-in/second", get(second::form).post(second::pass))
             .route("/sign-out", post(door::sign_out))
             .route("/welcome/{token}", get(welcome::invited).post(welcome::accept))
+            .route("/j/{token}", get(mail_link::show).post(mail_link::act))
             .route("/me", get(me::page))
             .route("/me/password", post(me::password))
             .route("/me/second", post(me::second))

@@ -9,8 +9,9 @@ use crate::app::{Batch, excess_values};
 use crate::kernel::access::Room;
 use crate::kernel::decide::capture;
 use crate::kernel::rules::{RuleSet, Rules};
-use crate::kernel::words::Lang;
+use crate::kernel::words::{Lang, say};
 use crate::store::brake::Excess;
+use crate::store::incoming::Incoming;
 use crate::store::outbox::{NoticeStatus, STATUSES};
 use crate::store::outbox_desk::{OutboxFilter, OutboxPlace};
 use axum::extract::{Path, Query, State};
@@ -18,12 +19,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Rows of a page.
 const ROWS: usize = 50;
 /// A reason is a sentence.
 const LONGEST_REASON: usize = 500;
+/// So many reports of mails that did not arrive are looked at.
+const MOST_UNDELIVERED: u32 = 500;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -69,7 +73,9 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
             tabs.push(json!({ "to": address(status, ""), "title": status_word(status, lang), "count": count, "here": filter.status.as_deref() == Some(status) }));
         }
     }
+    let undelivered = undelivered(&visitor).await?;
     let page = json!({
+        "undelivered": undelivered,
         "tabs": tabs,
         "rows": rows,
         "next": next.map(|next| address(&asked.status, &next)),
@@ -80,6 +86,43 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
         "form": visitor.form,
     });
     visitor.page(&web, "outbox.html", &visitor.say("web.way.outbox", &[]), page)
+}
+
+/// Addresses at which mails did not arrive, each once, until somebody has seen to them.
+pub async fn undelivered(visitor: &Visitor) -> Result<Vec<Json>, Trouble> {
+    let rules = visitor.app.rules();
+    let zone = visitor.zone();
+    let mut rows: Vec<Json> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for open in visitor.app.store.undelivered(MOST_UNDELIVERED).await? {
+        if seen.insert(open.address.clone()) {
+            rows.push(json!({
+                "address": open.address,
+                "person": rules.directory.person_title(&open.person),
+                "at": open.at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
+                "status": open.status,
+                "why": open.words.lines().next().unwrap_or_default(),
+                "mail": format!("/outbox/mails/{}", page::encoded(&open.mail)),
+            }));
+        }
+    }
+    Ok(rows)
+}
+
+/// What came back about mails, as pages show it.
+pub fn returned(message: &Incoming, zone: chrono_tz::Tz, lang: Lang) -> Json {
+    let at = message.at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    let settled = message.settled_at.map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string());
+    json!({
+        "kind": message.kind,
+        "title": say(lang, &format!("web.returned.{}", message.kind), &[]),
+        "at": at,
+        "sender": message.sender,
+        "status": message.status,
+        "words": message.words,
+        "why": message.words.lines().next().unwrap_or_default(),
+        "settled": settled,
+    })
 }
 
 fn row(rules: &RuleSet, item: &str, notice: &NoticeStatus, lang: Lang) -> Option<Json> {
@@ -125,6 +168,11 @@ pub async fn told(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): Q
 /// Lets go of what waits, or cancels it with a reason.
 pub async fn change(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
     visitor.enter(Room::Outbox).await?;
+    if sheet.text("do") == Some("settle") {
+        let address = sheet.text("address").ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;
+        let settled = visitor.app.store.settle_undelivered(address, visitor.app.now(), &visitor.person).await?;
+        return Ok(Redirect::to(&format!("/outbox?changed={settled}")).into_response());
+    }
     let cancel = match sheet.text("do") {
         Some("release") => None,
         Some("cancel") => {
@@ -150,7 +198,9 @@ pub async fn mail(State(web): State<Arc<Web>>, visitor: Visitor, Path(id): Path<
     let (status, bytes) = visitor.app.store.mail(&id).await?.ok_or_else(Trouble::not_found)?;
     let (headers, text) = crate::mail::read_back(&bytes);
     let zone = visitor.app.rules().workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone);
+    let came_back = visitor.app.store.incoming_of(std::slice::from_ref(&id)).await?;
     let page = json!({
+        "returned": came_back.iter().map(|message| returned(message, zone, visitor.lang())).collect::<Vec<Json>>(),
         "headers": headers.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<Json>>(),
         "text": text,
         "status": status_word(&status.status, visitor.lang()),

@@ -35,6 +35,10 @@ pub async fn show(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
     });
     let rules = visitor.app.rules();
     let page = json!({
+        "undelivered": super::outbox::undelivered(&visitor).await?,
+        "form": if visitor.may_enter(Room::Outbox) { Some(&visitor.form) } else { None },
+        "last_inbox": state.last_inbox.map(moment),
+        "inbox_fault": state.inbox_fault,
         "troubles": troubles,
         "last_tick": state.last_tick.map(moment),
         "next": state.next.map(moment),

@@ -70,7 +70,9 @@ fn write_mails() -> std::io::Result<f64> {
     let started = Instant::now();
     for number in 0..SIZE.0 {
         let subject = "【办理提醒】第{{ item.number }}号建议请于{{ due.this.date | date_short }}前答复（{{ item.title }}）";
-        let letter = frames.letter(Lang::Zh, &[Wording { subject, body, values: &values, list: false }]).map_err(std::io::Error::other)?;
+        let letter = frames
+            .letter(Lang::Zh, &[Wording { subject, body, values: &values, list: false, links: &[] }])
+            .map_err(std::io::Error::other)?;
         let message = Message {
             key: &format!("2024-087/reply/1/soon/{number}"),
             name: "张三",

@@ -37,7 +37,11 @@ fn frames() -> Frames {
 
 fn reminder(values: &Value) -> Wording<'_> {
     Wording {
-        subject: "【办理提醒】第{{ item.number }}号建议请于{{ due.this.date | date_short }}前答复", body: BODY, values, list: false
+        subject: "【办理提醒】第{{ item.number }}号建议请于{{ due.this.date | date_short }}前答复",
+        body: BODY,
+        values,
+        list: false,
+        links: &[],
     }
 }
 
@@ -113,7 +117,10 @@ fn a_long_digest_is_the_list_of_its_subjects() {
 #[test]
 fn the_entries_of_a_list_share_one_subject_and_one_frame() {
     let (first, second) = (values("064", 2), values("102", 9));
-    let entry = |values| Wording { subject: "本周清单", body: "  第{{ item.number }}号　{{ due.this.date }}\n", values, list: true };
+    let entry =
+        |values| Wording {
+            subject: "本周清单", body: "  第{{ item.number }}号　{{ due.this.date }}\n", values, list: true, links: &[]
+        };
     let letter = frames().letter(Lang::Zh, &[entry(&first), entry(&second)]).unwrap();
     assert_eq!(letter.subject, "本周清单");
     assert!(letter.text.starts_with("  第064号　2026-06-30\n  第102号　2026-06-30\n"), "{}", letter.text);
@@ -123,7 +130,7 @@ fn the_entries_of_a_list_share_one_subject_and_one_frame() {
 #[test]
 fn a_letter_needs_no_deadline_no_contact_and_no_role() {
     let values = json!({ "item": { "number": "087" }, "today": "2026-06-23" });
-    let wording = Wording { subject: "第{{ item.number }}号", body: "已办结。", values: &values, list: false };
+    let wording = Wording { subject: "第{{ item.number }}号", body: "已办结。", values: &values, list: false, links: &[] };
     let letter = frames().letter(Lang::Zh, &[wording]).unwrap();
     assert_eq!(letter.text, "已办结。\n\n                              2026年6月23日（星期二）\n\n————\n本邮件由系统发出。\n");
 }
@@ -133,8 +140,13 @@ fn the_frame_speaks_the_readers_language_and_names_the_main_addressee_of_a_copy(
     let mut values = values("087", 7);
     values["copy_of"] = json!(["Li", "Wang"]);
     values["letter"]["reply_to"] = json!("office@example.org");
-    let wording =
-        Wording { subject: "No. {{ item.number }}", body: "Please reply by {{ due.this.date | date }}.", values: &values, list: false };
+    let wording = Wording {
+        subject: "No. {{ item.number }}",
+        body: "Please reply by {{ due.this.date | date }}.",
+        values: &values,
+        list: false,
+        links: &[],
+    };
     let text = frames().letter(Lang::En, &[wording]).unwrap().text;
     assert!(text.contains("A copy for you; the addressee is Li, Wang."), "{text}");
     assert!(text.contains("A reply to this mail reaches"), "{text}");

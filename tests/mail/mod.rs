@@ -1,6 +1,7 @@
 //! Mail: what is composed, what becomes of it at a server that misbehaves, and what an independent server makes of it.
 
 mod compose;
+mod incoming;
 mod matrix;
 mod peer;
 mod relay;

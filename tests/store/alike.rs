@@ -284,7 +284,14 @@ async fn done(store: &mut Store, ground: &Ground, step: &Step, now: Instant) -> 
         }
         Step::Compose(mails, most) => {
             let bytes = "Subject: x\r\n\r\ny\r\n";
-            let mail = |(id, notices)| NewMail { id, person: "li".into(), address: "li@example.com".into(), bytes: bytes.into(), notices };
+            let mail = |(id, notices)| NewMail {
+                id,
+                person: "li".into(),
+                address: "li@example.com".into(),
+                bytes: bytes.into(),
+                notices,
+                links: Vec::new(),
+            };
             let measure = most.map(|most| Measure { factor: 1, at_least: most, foreseen: 0 });
             format!("{:?}", store.compose_within(mails.into_iter().map(mail).collect(), now, measure).await)
         }

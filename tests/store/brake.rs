@@ -35,6 +35,7 @@ async fn composed(store: &Store, keys: &[String], now: Instant, measure: Measure
         address: "li@example.com".into(),
         bytes: "Subject: x\r\n\r\ny\r\n".into(),
         notices: vec![key.clone()],
+        links: Vec::new(),
     };
     let passed = store.compose_within(keys.iter().map(mail).collect(), now, Some(measure)).await.expect("writes");
     assert_eq!(passed.stored.len(), keys.len());

@@ -59,6 +59,7 @@ async fn live(store: &Store) {
         address: "li@example.com".into(),
         bytes: "Subject: x\r\n\r\ny\r\n".into(),
         notices: vec!["n1".into()],
+        links: Vec::new(),
     };
     assert_eq!(store.compose(vec![mail], at(60)).await.expect("writes"), [true]);
     let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };
@@ -284,6 +285,7 @@ fn no_statement_forgets_whose_rows_it_touches() {
             "account",
             "session",
             "link",
+            "incoming",
             "audit",
             "audit_head",
             "second_step",

@@ -23,6 +23,7 @@ fn mail(id: &str, notices: &[&str]) -> NewMail {
         address: "li@example.com".into(),
         bytes: "Subject: x\r\n\r\ny\r\n".into(),
         notices: notices.iter().map(|key| key.to_string()).collect(),
+        links: Vec::new(),
     }
 }
 

@@ -162,6 +162,7 @@ async fn mails_and_slots_are_taken_by_one(ground: Ground) {
                 address: "li@example.com".into(),
                 bytes: "Subject: x\r\n\r\ny\r\n".into(),
                 notices: notices.to_vec(),
+                links: Vec::new(),
             });
             let mails: Vec<NewMail> = mails.collect();
             let stored = store.compose(mails.clone(), at(60)).await.expect("writes");

@@ -39,6 +39,7 @@ async fn old(ground: &Ground) {
         address: "li@example.com".into(),
         bytes: "Subject: x\r\n\r\ny\r\n".into(),
         notices: vec!["n1".into()],
+        links: Vec::new(),
     };
     store.compose(vec![mail], at(60)).await.expect("is written");
     let slot = Slot { sweep: "suggestion/daily".into(), slot: "2026-03-02T16:00".into(), at: at(0) };

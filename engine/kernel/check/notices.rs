@@ -1,5 +1,5 @@
 //! What people are told: every notice is sent by something and reaches somebody, and its wording reads only what is there
-//! (E405, W601 to E607, E611, W612). Forms and the sentences of refusals are read here too.
+//! (E405, W601 to E607, E611, W612 to W614). Forms and the sentences of refusals are read here too.
 
 use super::at::{Checked, list, nearest};
 use super::placeholders::{Place, Seen};
@@ -61,6 +61,7 @@ impl<'a> Look<'_, 'a> {
         if places.is_empty() {
             self.problems.push(at.problem("W601", &format!("notices.{name}@")).with("notice", name));
         }
+        self.links(name, notice, &places);
         let system = |recipient: &Recipient| &*recipient.role == "system" && recipient.or.is_none();
         if notice.to.iter().all(system) {
             self.problems.push(at.problem("E604", &path("to@")).with("notice", name));
@@ -93,6 +94,41 @@ impl<'a> Look<'_, 'a> {
                 }
                 let place = problem::Place { file, line: 1, column: 1, length: 1 };
                 self.wording(text, &place, Some(text), &places);
+            }
+        }
+    }
+
+    /// E613, W614: what may be done from the mail is an action wherever this is told, and somebody who gets the mail does it.
+    fn links(&mut self, name: &'a Name, notice: &'a Notice, places: &[Place<'a>]) {
+        let at = self.at;
+        for (index, link) in notice.links.iter().enumerate() {
+            let path = format!("notices.{name}.links[{index}]");
+            let of_kind = |variant| at.problem("E613", &path).variant(variant).with("notice", name).with("name", link);
+            if notice.list {
+                self.problems.push(of_kind("list"));
+                continue;
+            }
+            let nowhere = [Place::default()];
+            let places = if places.is_empty() { &nowhere[..] } else { places };
+            for place in places {
+                let branch = place.branch.map(|kind| &**kind);
+                let Some((_, action)) = at.workflow.linked(branch, link) else {
+                    let own = at.workflow.actions_of(branch).into_iter().flat_map(|actions| actions.keys());
+                    let known = own.chain(branch.map(|_| at.workflow.actions.keys()).into_iter().flatten());
+                    let problem = at.unknown("E613", &path, link, known.map(|name| &**name));
+                    self.problems.push(problem.with("notice", name));
+                    break;
+                };
+                if action.creates || action.by.iter().all(|by| &*by.role == "system") {
+                    self.problems.push(of_kind(if action.creates { "creates" } else { "system" }));
+                    break;
+                }
+                let does = |role: &Name| action.by.iter().any(|by| by.role == *role);
+                let gets = |recipient: &Recipient| does(&recipient.role) || recipient.or.as_ref().is_some_and(does);
+                if !notice.to.iter().any(gets) {
+                    self.problems.push(at.problem("W614", &path).with("notice", name).with("name", link));
+                    break;
+                }
             }
         }
     }

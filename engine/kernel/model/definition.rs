@@ -587,6 +587,8 @@ pub struct Notice {
     pub bundle: bool,
     /// One mail per person over all the items that a sweep finds.
     pub list: bool,
+    /// Actions that its addressee may do from the mail, without a password: of the branch that it is about, or of the item.
+    pub links: Vec<Name>,
     /// The dotted names that its subject and its template read; what nobody reads is not captured. Filled in when the rule set is loaded.
     pub reads: Reads,
 }
@@ -799,6 +801,13 @@ impl Workflow {
             None => Some(&self.actions),
             Some(kind) => self.branches.get(kind).map(|branch| &branch.actions),
         }
+    }
+
+    /// The action that a link of a mail means: the branch's own by that name, else the item's. Whether it is done on the branch stands beside it.
+    pub fn linked(&self, branch: Option<&str>, name: &str) -> Option<(bool, &Action)> {
+        let of = |branch: Option<&str>| self.actions_of(branch).and_then(|actions| actions.get(name));
+        let own = branch.and_then(|kind| of(Some(kind)));
+        own.map(|action| (true, action)).or_else(|| of(None).map(|action| (false, action)))
     }
 
     /// The state in which an item begins.

@@ -117,7 +117,7 @@ pub const TABLE: [&str; 2] = ["title", "rows"];
 pub const PARAM: [&str; 3] = ["from", "value", "source"];
 pub const FUNCTION: [&str; 4] = ["title", "file", "takes", "gives"];
 
-pub const NOTICE: [&str; 9] = ["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list"];
+pub const NOTICE: [&str; 10] = ["title", "kind", "to", "cc", "subject", "template", "one_mail_per", "bundle", "list", "links"];
 pub const RECIPIENT: [&str; 2] = ["role", "or"];
 pub const SWEEP: [&str; 10] = ["title", "cron", "over", "for_each", "when", "do", "creates", "tell", "if_missed", "limit"];
 /// What a sweep makes for each unit or person.

@@ -24,6 +24,7 @@ pub fn notice(reader: &mut Reader, name: &Name, node: &Node) -> Option<Notice> {
         one_mail_per: row.get("one_mail_per").and_then(|node| reader.name(node)),
         bundle: row.get("bundle").and_then(|node| reader.word(node, &[("per_person_per_day", true)])).unwrap_or(false),
         list: reader.yes(row, "list"),
+        links: reader.names_at(row, "links"),
         reads: Reads::default(),
     })
 }

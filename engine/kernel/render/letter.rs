@@ -7,6 +7,7 @@ use super::{RenderError, filters, line_in, render_error, strict_environment, tex
 use crate::kernel::words::{self, Lang};
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, State};
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 /// The frames that every set of frames has.
@@ -35,6 +36,18 @@ pub struct Wording<'a> {
     pub values: &'a Json,
     /// An entry of a list (`list: true`): its body is one entry, and its subject that of the whole mail.
     pub list: bool,
+    /// What its reader may do from the mail.
+    pub links: &'a [Link],
+}
+
+/// A way from a mail to a thing that its reader may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// What is done there.
+    pub title: String,
+    pub url: String,
+    /// As people read it: until when it is good.
+    pub until: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +83,7 @@ struct Filled<'a> {
     subject: String,
     body: String,
     values: &'a Json,
+    links: &'a [Link],
 }
 
 impl Frames {
@@ -101,12 +115,17 @@ impl Frames {
                 subject: line_in(lang, wording.subject, wording.values).map_err(|error| LetterError::Subject(index, error))?,
                 body: text_in(lang, wording.body, wording.values).map_err(|error| LetterError::Body(index, error))?,
                 values: wording.values,
+                links: wording.links,
             });
         }
         filled.sort_by_key(|notice| std::cmp::Reverse(urgency(notice.values)));
         let [first, rest @ ..] = &filled[..] else { return Err(LetterError::Nothing) };
         let mut about = about(lang, first.values);
         about.insert("reference".into(), reference.into());
+        // They are all good equally long.
+        let until = filled.iter().flat_map(|notice| notice.links).map(|link| link.until.as_str()).next();
+        about.insert("links_until".into(), json!(until));
+        about.insert("links".into(), json!(if rest.is_empty() { first.links } else { &[] }));
         if wordings.iter().all(|wording| wording.list) {
             let body = filled.iter().map(|notice| notice.body.trim_end()).collect::<Vec<_>>().join("\n");
             Ok(self.framed("notice", about, first.subject.clone(), &body)?)
@@ -211,6 +230,7 @@ fn entry(lang: Lang, index: usize, notice: &Filled) -> Json {
         "status": status(lang, notice.values),
         "body": body,
         "blocks": blocks::blocks(body),
+        "links": notice.links,
     })
 }
 

@@ -12,7 +12,7 @@ mod scan;
 
 pub use blocks::{Block, Fact, Line, Run, blocks};
 pub use filters::NOT_SHOWN;
-pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Wording};
+pub use letter::{FRAMES, FrameError, Frames, Letter, LetterError, Link, Wording};
 pub use pages::Pages;
 pub use reading::NameRead;
 pub use scan::{Printed, printed};

@@ -119,3 +119,10 @@ pub fn values(lang: Lang, refusal: &Refusal) -> Vec<(String, String)> {
     let comma = say(lang, "mail.comma", &[]);
     refusal.values.iter().map(|(name, value)| (name.clone(), value.replace(LIST, &comma))).collect()
 }
+
+/// Whether a subject begins as those of automatic answers do, in either language.
+pub fn is_automatic_subject(subject: &str) -> bool {
+    let subject = subject.trim().to_lowercase();
+    let begins = |lang: Lang| say(lang, "mail.automatic_subjects", &[]).split('|').any(|word| subject.starts_with(&word.to_lowercase()));
+    begins(Lang::Zh) || begins(Lang::En)
+}

@@ -5,7 +5,7 @@ use super::state::{AccountEntry, AttemptEntry, LinkEntry, Office, State};
 use crate::kernel::time::Instant;
 use crate::store::accounts::{Accepting, Account, AccountRow, Begins, Hashed, INVITATION, Inviting, Tries, Try, digest, second_tries};
 use crate::store::audit::Entry;
-use crate::store::links::{Link, NewLink, Wanted};
+use crate::store::links::{Link, NewLink, Wanted, forgotten};
 use crate::store::second::{Enrolling, HALF, Halving, Passing, SecondStep, Secret, Shown};
 use crate::store::sessions::{Entering, NewSession, SessionRow, StoredSession};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl At<'_> {
 
     pub fn accounts(&self) -> Vec<AccountRow> {
         let row = |(person, account): (&String, &AccountEntry)| {
-            let open = |link: &&LinkEntry| link.is_of(self.here, person) && link.purpose == INVITATION && !link.used;
+            let open = |link: &&LinkEntry| link.is_of(self.here, person) && link.purpose == INVITATION && link.used_at.is_none();
             AccountRow {
                 person: person.clone(),
                 login: account.login.clone(),
@@ -191,7 +191,7 @@ impl At<'_> {
             return false;
         }
         if let Some(link) = self.all_mut().links.get_mut(half) {
-            link.used = true;
+            link.used_at = Some(session.at);
         }
         for login in tries {
             self.all_mut().attempts.remove(&digest(login));
@@ -245,7 +245,7 @@ impl LinkEntry {
     }
 
     fn is_good(&self, purpose: &str, now: Instant) -> bool {
-        self.purpose == purpose && !self.used && self.expires_at > now
+        self.purpose == purpose && self.used_at.is_none() && self.expires_at > now
     }
 
     fn shown(&self) -> Link {
@@ -288,7 +288,7 @@ impl State {
         let Accepting { link, password, at, begins, entries } = accepting;
         let good = self.links.get_mut(link).filter(|link| link.is_good(INVITATION, *at));
         let Some(link) = good else { return false };
-        link.used = true;
+        link.used_at = Some(*at);
         let Link { jurisdiction: here, person, .. } = link.shown();
         if !self.put_password(&here, &person, password, *at) {
             return false;
@@ -357,12 +357,13 @@ impl State {
 
     fn put_link(&mut self, here: &Arc<str>, new: &NewLink) {
         let NewLink { id, person, purpose, about, made_at, expires_at } = new.clone();
-        self.links.retain(|_, link| link.jurisdiction != *here || link.expires_at > made_at);
-        self.links.insert(id, LinkEntry { jurisdiction: here.clone(), person, purpose, about, expires_at, used: false });
+        self.links.retain(|_, link| link.jurisdiction != *here || link.expires_at > forgotten(made_at));
+        self.links.insert(id, LinkEntry { jurisdiction: here.clone(), person, purpose, about, expires_at, used_at: None });
     }
 
     fn drop_links(&mut self, here: &str, person: &str, purpose: Option<&str>) {
-        let goes = |link: &LinkEntry| link.is_of(here, person) && purpose.is_none_or(|purpose| link.purpose == purpose) && !link.used;
+        let goes =
+            |link: &LinkEntry| link.is_of(here, person) && purpose.is_none_or(|purpose| link.purpose == purpose) && link.used_at.is_none();
         self.links.retain(|_, link| !goes(link));
     }
 
@@ -370,9 +371,13 @@ impl State {
         self.links.get(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now)).map(LinkEntry::shown)
     }
 
+    pub fn link_known(&self, id: &str, purpose: &str) -> Option<(Link, Option<Instant>)> {
+        self.links.get(id).filter(|link| link.purpose == purpose).map(|link| (link.shown(), link.used_at))
+    }
+
     pub fn use_link(&mut self, wanted: Wanted<'_>, entry: Entry) -> Option<Link> {
         let link = self.links.get_mut(wanted.id).filter(|link| link.is_good(wanted.purpose, wanted.now))?;
-        link.used = true;
+        link.used_at = Some(wanted.now);
         let link = link.shown();
         self.office(&link.jurisdiction).told(&[Entry { person: Some(link.person.clone()), ..entry }]);
         Some(link)

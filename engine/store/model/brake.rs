@@ -65,7 +65,9 @@ impl At<'_> {
                 (row.mails, row.released) = (row.mails + counted, row.released + whole.len() as u64 - counted);
             }
         }
-        for (NewMail { id, person, address, bytes, notices }, _) in whole {
+        let mut made = Vec::new();
+        for (NewMail { id, person, address, bytes, notices, links }, _) in whole {
+            made.extend(links);
             office.change(&notices, |_| true, |row| (row.standing, row.mail) = (Standing::Mailed, Some(id.clone())));
             let (status, attempts, fence, reply) = ("ready", 0, 0, None);
             let (next_try, created_at, first_try, ended_at) = (now, now, None, None);
@@ -73,6 +75,7 @@ impl At<'_> {
             office.mails.insert(id, row);
         }
         office.end_notices(&doubled, NoticeEnd::Parked, DOUBLED);
+        made.iter().for_each(|link| self.make_link(link));
         Passed { stored, excess }
     }
 

@@ -7,6 +7,7 @@
 mod accounts;
 mod brake;
 mod everywhere;
+mod incoming;
 mod items;
 mod outbox;
 mod rounds;

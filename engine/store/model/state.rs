@@ -9,6 +9,7 @@ use crate::kernel::time::Instant;
 use crate::store::Counts;
 use crate::store::accounts::Hashed;
 use crate::store::audit::Entry;
+use crate::store::incoming::Incoming;
 use crate::store::publishing::{Proposal, Published};
 use crate::store::rulesets::StoredRules;
 use crate::store::save::Caches;
@@ -83,6 +84,8 @@ pub(in crate::store) struct Office {
     /// By SHA-256: whose, and whether it was used.
     pub codes: BTreeMap<String, (String, bool)>,
     /// By id.
+    pub incoming: BTreeMap<String, Incoming>,
+    /// By id.
     pub audit: BTreeMap<String, Entry>,
     /// What somebody keeps under a name, by person and name.
     pub filters: BTreeMap<(String, String), String>,
@@ -120,7 +123,7 @@ pub(in crate::store) struct LinkEntry {
     pub purpose: String,
     pub about: String,
     pub expires_at: Instant,
-    pub used: bool,
+    pub used_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]

@@ -69,6 +69,15 @@ pub fn notices(speaker: &Speaker, rows: &mut Vec<Row>) {
         }
         clauses.on("bundle", notice.bundle);
         clauses.on("list", notice.list);
+        if !notice.links.is_empty() {
+            let anywhere = |name: &Name| speaker.workflow.branches.values().find_map(|branch| branch.actions.get(name));
+            let of_item = |name: &Name| speaker.workflow.actions.get(name);
+            let title = |name: &Name| {
+                of_item(name).or_else(|| anywhere(name)).map_or_else(|| name.to_string(), |action| speaker.action_title(action))
+            };
+            let titles = notice.links.iter().map(title);
+            clauses.add("links", notice.links.join(", "), speaker.list(titles));
+        }
         clauses.wording("subject", "", &notice.subject);
         clauses.wording("template", "", &notice.template);
         rows.push(clauses.row(Kind::Notice, None, name, &notice.title));

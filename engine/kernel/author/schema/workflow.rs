@@ -367,6 +367,7 @@ impl<'w> Names<'w> {
             "one_mail_per" => one_of(&self.branches),
             "bundle" => one_of(["per_person_per_day"]),
             "list" => yes(),
+            "links" => list(one_of(&self.actions)),
             _ => text(),
         })
     }
