@@ -77,7 +77,7 @@ pub async fn publish(State(api): State<Arc<Api>>, request: Request) -> Answered<
     let Some(rules) = rules.map(Arc::new) else {
         return Ok(Json(PublishAnswer::No(NotPublished { why: "bad_rules".into(), values: Vec::new() })));
     };
-    let answer = match app.publish(&wish.plan, &rules, &wish.who).await {
+    let answer = match app.publish_to_end(&wish.plan, &rules, &wish.who).await {
         Ok(done) => PublishAnswer::Done(done),
         Err(PublishError::No(no)) => PublishAnswer::No(no),
         Err(PublishError::Store(error)) => return Err(ActError::Store(error).into()),

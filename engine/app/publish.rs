@@ -99,6 +99,13 @@ fn no(why: &str, values: &[(&str, &str)]) -> PublishError {
 }
 
 impl App {
+    /// [`App::publish`], brought to its end whoever still waits for the answer: what is written is also taken up here.
+    pub async fn publish_to_end(self: &Arc<App>, plan: &Plan, new: &Arc<RuleSet>, who: &Publisher) -> Result<Published, PublishError> {
+        let (app, plan, new, who) = (self.clone(), plan.clone(), new.clone(), who.clone());
+        let publishing = tokio::spawn(async move { app.publish(&plan, &new, &who).await });
+        publishing.await.map_err(|error| StoreError::NotDone(error.to_string()))?
+    }
+
     /// Puts a rule set into use as its plan says. What has changed since the plan was made is looked at again: if more would happen than it
     /// shows, nothing is done.
     /// Where the rules in use ask for a second person, it is noted as proposed first.

@@ -25,7 +25,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// So many plans stay at hand until they are published.
 const PLANS: usize = 16;
@@ -39,13 +39,13 @@ const LONGEST: Duration = Duration::from_secs(180);
 pub struct Workshop {
     folder: Option<PathBuf>,
     /// One save at a time: what was read before it is still so when it is written.
-    saving: tokio::sync::Mutex<()>,
+    saving: Arc<tokio::sync::Mutex<()>>,
     /// The one made last stands last.
     plans: Mutex<IndexMap<String, Arc<Planned>>>,
     /// Plans, stories and forecasts, which take all processors.
-    heavy: Semaphore,
+    heavy: Arc<Semaphore>,
     /// Checks of a folder.
-    light: Semaphore,
+    light: Arc<Semaphore>,
 }
 
 /// A plan that was made here or proposed somewhere, with both rule sets.
@@ -60,12 +60,19 @@ pub struct Planned {
 }
 
 /// The folder as it stands, with a draft in the place of one of its files.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checked {
     pub files: IndexMap<String, String>,
     /// Nothing while something is wrong with it.
     pub rules: Option<Arc<RuleSet>>,
     pub problems: Vec<Problem>,
+}
+
+impl Checked {
+    fn sound(&self) -> Result<Arc<RuleSet>, WorkshopNo> {
+        let errors = || self.problems.iter().filter(|problem| problem.is_error()).count();
+        self.rules.clone().ok_or_else(|| WorkshopNo::Broken(errors()))
+    }
 }
 
 /// Where a rule set comes from.
@@ -114,10 +121,10 @@ impl Workshop {
     pub fn new(folder: Option<PathBuf>) -> Workshop {
         Workshop {
             folder,
-            saving: tokio::sync::Mutex::default(),
+            saving: Arc::default(),
             plans: Mutex::default(),
-            heavy: Semaphore::new(1),
-            light: Semaphore::new(2),
+            heavy: Arc::new(Semaphore::new(1)),
+            light: Arc::new(Semaphore::new(2)),
         }
     }
 
@@ -132,15 +139,14 @@ impl Workshop {
     /// A file of the folder; nothing where there is none.
     pub async fn file(&self, path: &str) -> Result<Option<Standing>, WorkshopNo> {
         let (folder, path) = (self.folder()?.to_path_buf(), path.to_string());
-        Ok(aside(move || working_copy::standing(&folder, &path)).await??)
+        Ok(aside(turn(&self.light).await?, move || working_copy::standing(&folder, &path)).await??)
     }
 
     /// Everything that is wrong with the folder, with a draft in the place of a file.
     pub async fn check(&self, today: Date, draft: Option<(&str, &str)>) -> Result<Checked, WorkshopNo> {
         let folder = self.folder()?.to_path_buf();
         let draft = draft.map(|(path, text)| (path.to_string(), text.to_string()));
-        let _turn = turn(&self.light).await?;
-        aside(move || {
+        aside(turn(&self.light).await?, move || {
             let mut files = files::rule_set(&folder)?;
             let mut problems = Vec::new();
             if let Some((path, text)) = draft {
@@ -161,16 +167,23 @@ impl Workshop {
     /// Saves a file that held `known` when the person opened it, or was not there.
     pub async fn save(&self, app: &App, by: &Name, path: &str, known: Option<&str>, text: &str) -> Result<Saved, WorkshopNo> {
         let folder = self.folder()?.to_path_buf();
-        let _alone = self.saving.lock().await;
-        let (name, before, text) = (path.to_string(), known.map(str::to_string), text.to_string());
-        let replaced = aside(move || working_copy::replace(&folder, &name, before.as_deref(), &text)).await??;
-        let now = match replaced {
-            Replaced::Other(standing) => return Ok(Saved::Conflict(standing)),
-            Replaced::Done(now) => now,
-        };
-        let about = json!({ "file": path, "before": known, "after": now });
-        app.store.audit(vec![Entry::new(app.now(), Some(by), "rules_saved", about.to_string(), None)]).await?;
-        Ok(Saved::Done)
+        let (turn, alone) = (turn(&self.light).await?, self.saving.clone().lock_owned().await);
+        let (store, by, path, before, text) =
+            (app.store.clone(), by.clone(), path.to_string(), known.map(str::to_string), text.to_string());
+        let now = app.now();
+        // Once the file is there the trail says so, whoever still waits for the answer.
+        let saving = tokio::spawn(async move {
+            let _alone = alone;
+            let (name, known) = (path.clone(), before.clone());
+            let after = match aside(turn, move || working_copy::replace(&folder, &name, known.as_deref(), &text)).await?? {
+                Replaced::Other(standing) => return Ok(Saved::Conflict(standing)),
+                Replaced::Done(after) => after,
+            };
+            let about = json!({ "file": path, "before": before, "after": after });
+            store.audit(vec![Entry::new(now, Some(&by), "rules_saved", about.to_string(), None)]).await?;
+            Ok(Saved::Done)
+        });
+        saving.await.map_err(|error| StoreError::NotDone(error.to_string()))?
     }
 
     /// A rule set that passes the checks.
@@ -179,20 +192,17 @@ impl Workshop {
             Source::InUse => Ok(app.rules()),
             Source::Folder => {
                 let today = day_of(app.now(), zone(&app.rules()));
-                let checked = self.check(today, None).await?;
-                let errors = checked.problems.iter().filter(|problem| problem.is_error()).count();
-                checked.rules.ok_or(WorkshopNo::Broken(errors))
+                self.check(today, None).await?.sound()
             }
             Source::Stored(hash) => {
                 let stored = app.store.rules(hash).await?.ok_or(WorkshopNo::Unknown)?;
-                let _turn = turn(&self.light).await?;
-                aside(move || read_stored(&stored).map_err(|_| WorkshopNo::Unknown)).await?
+                aside(turn(&self.light).await?, move || read_stored(&stored).map_err(|_| WorkshopNo::Unknown)).await?
             }
         }
     }
 
     /// What would come of putting a rule set into use now, kept until somebody publishes it; by the sum that names it.
-    pub async fn plan(&self, app: &App, source: &Source, allow_overdue: u64, lang: Lang) -> Result<String, WorkshopNo> {
+    pub async fn plan(&self, app: &Arc<App>, source: &Source, allow_overdue: u64, lang: Lang) -> Result<String, WorkshopNo> {
         let new = self.rules(app, source).await?;
         let old = app.rules();
         let (folder, failing) = match source {
@@ -200,10 +210,10 @@ impl Workshop {
             _ => (None, Vec::new()),
         };
         let wishes = PlanWishes { allow_overdue, back: folder.is_none(), folder, failing, ..PlanWishes::default() };
-        let _turn = turn(&self.heavy).await?;
-        let plan = in_time(app.plan(&new, &wishes, &|_| {})).await??;
+        let (planner, meant) = (app.clone(), new.clone());
+        let plan = in_time(turn(&self.heavy).await?, async move { planner.plan(&meant, &wishes, &|_| {}).await }).await??;
         let (before, after) = (old.clone(), new.clone());
-        let differences = aside(move || differences(&before, &after)).await?;
+        let differences = self.aside(move || differences(&before, &after)).await?;
         let sum = plan.checksum.clone();
         let mut plans = self.plans();
         plans.insert(sum.clone(), Arc::new(Planned { plan, old, new, differences, proposed_by: None }));
@@ -228,8 +238,7 @@ impl Workshop {
             }
             None => self.rules(app, &Source::Stored(plan.old.hash.clone())).await?,
         };
-        let _turn = turn(&self.light).await?;
-        aside(move || {
+        aside(turn(&self.light).await?, move || {
             let new = check::load(&proposal.files).0.map(Arc::new).ok_or(WorkshopNo::NoPlan)?;
             let differences = differences(&old, &new);
             Ok(Arc::new(Planned { plan, old, new, differences, proposed_by: proposal.by }))
@@ -239,7 +248,7 @@ impl Workshop {
 
     /// Makes a plan come true. What was edited in the folder since it was made is not put into use; what was proposed is approved as it was
     /// proposed.
-    pub async fn publish(&self, app: &App, sum: &str, by: &Name, approve: bool) -> Result<Published, WorkshopNo> {
+    pub async fn publish(&self, app: &Arc<App>, sum: &str, by: &Name, approve: bool) -> Result<Published, WorkshopNo> {
         let planned = self.planned(app, sum).await?;
         if let (Some(folder), false) = (&planned.plan.folder, approve) {
             let now = self.rules(app, &Source::Folder).await;
@@ -250,8 +259,7 @@ impl Workshop {
         }
         let who = Publisher { by: Some(by.clone()), via: Some("web".into()), approve };
         let _turn = turn(&self.heavy).await?;
-        // Once begun it is brought to its end, whoever still waits for the answer.
-        let published = app.publish(&planned.plan, &planned.new, &who).await.map_err(|error| match error {
+        let published = app.publish_to_end(&planned.plan, &planned.new, &who).await.map_err(|error| match error {
             PublishError::No(no) => WorkshopNo::NotPublished(no),
             PublishError::Store(error) => error.into(),
         })?;
@@ -263,26 +271,32 @@ impl Workshop {
 
     /// Plays the stories beside a rule set, or those whose name holds a text.
     pub async fn stories(&self, app: &App, source: &Source, only: Option<&str>, lang: Lang) -> Result<Report, WorkshopNo> {
-        let rules = self.rules(app, source).await?;
-        let files = match source {
-            Source::Folder => files::rule_set(self.folder()?)?,
-            _ => rules.files.clone(),
+        let (rules, files) = match source {
+            Source::Folder => {
+                let checked = self.check(day_of(app.now(), zone(&app.rules())), None).await?;
+                (checked.sound()?, checked.files)
+            }
+            _ => {
+                let rules = self.rules(app, source).await?;
+                let files = rules.files.clone();
+                (rules, files)
+            }
         };
         let only = only.map(str::to_string);
-        let _turn = turn(&self.heavy).await?;
-        in_time(aside(move || stories(&rules, &files, only.as_deref(), lang))).await?
+        let playing = move |turn| aside(turn, move || stories(&rules, &files, only.as_deref(), lang));
+        tokio::time::timeout(LONGEST, playing(turn(&self.heavy).await?)).await.map_err(|_| WorkshopNo::Late)?
     }
 
     /// What leaves until the end of a day if nobody does anything.
-    pub async fn foresee(&self, app: &App, under: &RuleSet, until: Date) -> Result<Foreseen, WorkshopNo> {
-        let _turn = turn(&self.heavy).await?;
-        Ok(in_time(app.foresee(under, app.now(), until, |_, _| {})).await??)
+    pub async fn foresee(&self, app: &Arc<App>, under: &Arc<RuleSet>, until: Date) -> Result<Foreseen, WorkshopNo> {
+        let (app, under) = (app.clone(), under.clone());
+        let turn = turn(&self.heavy).await?;
+        Ok(in_time(turn, async move { app.foresee(&under, app.now(), until, |_, _| {}).await }).await??)
     }
 
     /// Draws or compares, aside from the threads that answer.
     pub async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, WorkshopNo> {
-        let _turn = turn(&self.light).await?;
-        aside(work).await
+        aside(turn(&self.light).await?, work).await
     }
 
     fn plans(&self) -> MutexGuard<'_, IndexMap<String, Arc<Planned>>> {
@@ -294,17 +308,28 @@ fn zone(rules: &RuleSet) -> chrono_tz::Tz {
     rules.workflows.values().next().map_or(chrono_tz::UTC, |rules| rules.setting.workflow.timezone)
 }
 
-async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>, WorkshopNo> {
-    match tokio::time::timeout(TURN, of.acquire()).await {
+async fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, WorkshopNo> {
+    match tokio::time::timeout(TURN, of.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),
         _ => Err(WorkshopNo::Busy),
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, WorkshopNo> {
-    tokio::time::timeout(LONGEST, work).await.map_err(|_| WorkshopNo::Late)
+/// Waits for work for some time. Its turn lasts as long as it does, also when nobody waits any more.
+async fn in_time<T: Send + 'static>(turn: OwnedSemaphorePermit, work: impl Future<Output = T> + Send + 'static) -> Result<T, WorkshopNo> {
+    let working = tokio::spawn(async move {
+        let _turn = turn;
+        work.await
+    });
+    let done = tokio::time::timeout(LONGEST, working).await.map_err(|_| WorkshopNo::Late)?;
+    done.map_err(|error| StoreError::NotDone(error.to_string()).into())
 }
 
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WorkshopNo> {
+/// Work aside from the threads that answer. Its turn lasts as long as it does.
+async fn aside<T: Send + 'static>(turn: OwnedSemaphorePermit, work: impl FnOnce() -> T + Send + 'static) -> Result<T, WorkshopNo> {
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::NotDone(error.to_string()).into())
 }

@@ -1,7 +1,7 @@
 //! One file of the rules: looked at, checked as it is typed, and saved, unless somebody else has changed it meanwhile.
 
 use super::{bench, file_page, told};
-use crate::app::workshop::{Saved, WorkshopNo};
+use crate::app::workshop::{Checked, Saved, WorkshopNo};
 use crate::files::working_copy::{EditError, Standing, is_rule_file};
 use crate::kernel::access::Room;
 use crate::web::Web;
@@ -89,12 +89,11 @@ pub async fn change(State(web): State<Arc<Web>>, Path(path): Path<String>, Sent(
             Ok(Saved::Done) => Ok(Redirect::to(&format!("{}?did=1", file_page(&path))).into_response()),
             Ok(Saved::Conflict(standing)) => collided(&web, &visitor, draft, standing.as_ref()).await,
             // Whatever keeps it from being written, what was typed is not lost.
-            Err(no @ WorkshopNo::Edit(_)) => {
+            Err(no) => {
                 let no = Trouble::from(no);
                 let shown = Shown { says: Some(no.sentence(visitor.lang())), bad: true, ..draft };
                 fill(&web, &visitor, shown, no.status()).await
             }
-            Err(no) => Err(no.into()),
         },
         _ => Err(Trouble::of(StatusCode::BAD_REQUEST, "no_form")),
     }
@@ -110,9 +109,19 @@ async fn collided(web: &Web, visitor: &Visitor, draft: Shown<'_>, standing: Opti
     fill(web, visitor, shown, StatusCode::CONFLICT).await
 }
 
-async fn fill(web: &Web, visitor: &Visitor, shown: Shown<'_>, status: StatusCode) -> Result<Response, Trouble> {
+async fn fill(web: &Web, visitor: &Visitor, mut shown: Shown<'_>, mut status: StatusCode) -> Result<Response, Trouble> {
     let bench = bench(web, visitor);
-    let checked = bench.check(visitor.today(), shown.unsaved.then_some((shown.path, shown.text))).await?;
+    let checked = match bench.check(visitor.today(), shown.unsaved.then_some((shown.path, shown.text))).await {
+        Ok(checked) => checked,
+        // Nor when it cannot even be checked.
+        Err(no) if shown.unsaved => {
+            let no = Trouble::from(no);
+            (shown.says, shown.bad) = (Some(no.sentence(visitor.lang())), true);
+            status = no.status();
+            Checked::default()
+        }
+        Err(no) => return Err(no.into()),
+    };
     let marked: HashMap<u32, &str> = checked
         .problems
         .iter()
