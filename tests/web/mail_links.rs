@@ -163,7 +163,7 @@ async fn no_mail_carries_what_is_anothers() {
     assert!(!carls.is_empty());
     for (text, html) in &carls {
         let links = links(text);
-        assert!(!links.is_empty() && links.len() % 2 == 0, "{text}");
+        assert!(!links.is_empty() && links.len().is_multiple_of(2), "{text}");
         assert_eq!(links.iter().collect::<BTreeSet<_>>(), self::links(html).iter().collect(), "both parts say the same");
         assert!(text.contains("Do not forward") || text.contains("请不要转发"), "{text}");
         for link in links {
