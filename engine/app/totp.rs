@@ -61,7 +61,7 @@ pub fn step_of(secret: &Secret, typed: &str, now: Instant, last: i64) -> Option<
     let now = step_at(now);
     // All are made, so that the time it takes tells nothing.
     let made: Vec<(i64, Option<String>)> = (now - AROUND..=now + AROUND).map(|step| (step, code(secret, step))).collect();
-    made.into_iter().filter(|(step, made)| *step > last && made.as_deref() == Some(typed)).map(|(step, _)| step).last()
+    made.into_iter().filter(|(step, made)| *step > last && made.as_deref() == Some(typed)).map(|(step, _)| step).next_back()
 }
 
 /// What a device reads from a picture: the secret, and whose it is where.

@@ -326,7 +326,7 @@ fn show_blank(
 ) -> Result<Response, Trouble> {
     let form = Form { rules, item: None, task: None, kind: None, name: &action.records_as, action, by: Some(by), lang: visitor.lang() };
     let to = format!("/new/{}/{}", page::encoded(workflow), page::encoded(name));
-    let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null });
+    let about = json!({ "item": null, "number": null, "title": rules.setting.workflow.title, "branch": null, "news": [], "rev": null, "absent": null });
     fill(web, visitor, &form, Around { to: &to, closed: None, checks: &[], about, back })
 }
 
