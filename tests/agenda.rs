@@ -171,7 +171,7 @@ async fn an_extended_deadline_is_the_same_entry_and_one_that_ended_is_called_off
         "request.yaml" => text
             .replace("  count_month:", "  lengthen:\n    title: lengthen\n    by: [clerk]\n    from: [open]\n  look:\n    title: look\n    by: [clerk]\n    from: [open]\n  count_month:")
             .replace("    length: 5 working days\n", "    length: 5 working days\n    extended_to: { lengthen: 10 working days }\n")
-            .replace("\nnotices:", "  first_look:\n    title: first look\n    starts_on: [submit]\n    ends_on: [look]\n    length: 1 working day\n    no_ladder: true\n\nnotices:"),
+            .replace("\nnotices:", "  first_look:\n    title: first look\n    starts_on: [submit]\n    ends_on: [look]\n    length: 1 working day\n    ladder:\n      - { rung: look_late, at: 1 working day after, tell: [late] }\n\nnotices:"),
         _ => text,
     }
     });
@@ -201,8 +201,8 @@ async fn an_extended_deadline_is_the_same_entry_and_one_that_ended_is_called_off
 #[tokio::test]
 async fn a_title_that_not_everybody_sees_stands_in_no_calendar() {
     let folder = tempfile::tempdir().unwrap();
-    let hide = "title:  { title: title, type: text, required: true, visible_to: [citizen] }";
-    let rules = rules(|_, text| text.replace("title:  { title: title, type: text, required: true }", hide));
+    let hide = "title:  { title: title, type: text, required: true, visible_to: [citizen, clerk] }";
+    let rules = rules(|_, text| text.replace("title:  { title: title, type: text, required: true }", hide).replace("{{ item.title }}", ""));
     let app = app_under(folder.path(), "2026-03-02 09:00", rules).await.unwrap();
     let world = World { app, folder };
     world.submit("1").await;

@@ -815,7 +815,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 28);
+    assert_eq!(count, 29);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 
@@ -945,7 +945,8 @@ async fn a_token_that_a_person_made_opens_what_it_is_for_and_no_more_than_its_pe
     }
     // What Carl may not do, a token of his does not do either, and it acts for nobody else.
     let all: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Calendar).collect();
-    let carls = make("carl", &all).await.token;
+    let made = make("carl", &all).await;
+    let carls = made.token;
     server.post("/items/a2/actions/submit", &carls, json!({ "input": { "title": "x" } })).await.problem(403, "wrong_role");
     server.post("/items/a1/actions/weigh", &carls, json!({ "input": { "weight": 3 }, "by": "hu" })).await.problem(403, "not_yours");
     server.get("/exports/letters", &carls).await.problem(403, "office_only");
@@ -954,8 +955,8 @@ async fn a_token_that_a_person_made_opens_what_it_is_for_and_no_more_than_its_pe
     let trail = server.app.audit_trail(None, 1000).await.unwrap();
     assert!(trail.iter().any(|row| row.what == "scope_missing" && row.about["scope"] == "act"));
     let rows = server.app.store.tokens(Some("carl")).await.unwrap();
-    assert!(rows[0].used_at.is_some());
-    let id = rows[0].id.clone();
+    assert!(rows.iter().find(|row| row.id == made.id).unwrap().used_at.is_some());
+    let id = made.id;
     server.app.look_after_tokens(&TokenWish { what: TokenWished::Revoke { id, person: None }, by: By::default() }).await.unwrap();
     server.get("/items", &carls).await.problem(401, "bad_token");
     let gone = make("ann", &[Scope::Read]).await.token;
@@ -998,4 +999,26 @@ async fn webhooks_are_made_stopped_and_removed_by_programs_of_whoever_looks_afte
         assert_eq!(answer.json()["changed"], changed, "{what}");
     }
     change(&id, "remove").await.problem(404, "no_webhook");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_told_the_most_urgent_first() {
+    let server = Server::start(World::open("2026-03-02 09:00").await).await;
+    for item in ["a1", "a2"] {
+        server.submitted(item).await;
+    }
+    let mine = server.get("/duties?limit=1", "carl").await.json();
+    let duty = &mine["duties"][0];
+    assert_eq!(
+        (&mine["person"], &mine["more"], &duty["item"], &duty["due_on"]),
+        (&json!("carl"), &json!(1), &json!("a1"), &json!("2026-03-09"))
+    );
+    assert_eq!(
+        (&duty["role"], &duty["action"], &duty["action_title"], &duty["late"]),
+        (&json!("clerk"), &json!("weigh"), &json!("weigh"), &json!(false))
+    );
+    assert_eq!(server.get("/duties", "ann").await.json()["duties"], json!([]));
+    assert_eq!(server.get("/duties?as=carl", OFFICE).await.json()["duties"].as_array().unwrap().len(), 2);
+    server.get("/duties", OFFICE).await.problem(400, "who");
+    server.get("/duties?as=carl", "ann").await.problem(403, "not_yours");
 }

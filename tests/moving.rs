@@ -4,8 +4,9 @@ use crate::cli::Desk;
 use crate::support::ground::Ground;
 use crate::support::world::{all, app_on, command, moment, submit};
 use duban::app::App;
-use duban::app::accounts::Policy;
+use duban::app::accounts::{By, Policy};
 use duban::app::send::Post;
+use duban::app::tokens::{Scope, TokenWish, TokenWished};
 use duban::store::moving::{MoveError, carry};
 use duban::store::{Opening, Store, StoreError};
 use std::sync::Arc;
@@ -33,6 +34,12 @@ async fn office(ground: &Ground) -> Arc<App> {
         office.invite(&Policy::default(), &"ann".into(), Some(&login)).await.unwrap();
         office.set_password(&Policy::default(), &"ann".into(), PASSWORD).await.unwrap();
     }
+    // What is told, and by which programs somebody asks, comes along.
+    let (url, events) = ("https://example.org/hook", ["*".to_string(), "request/submit".into()]);
+    east.make_webhook(&By { person: Some("hu".into()), ..By::default() }, url, &events).await.unwrap();
+    east.act(&submit("r2")).await.unwrap();
+    let make = TokenWished::Make { person: "ann".into(), name: "统计".into(), scopes: vec![Scope::Read], days: 30 };
+    app.look_after_tokens(&TokenWish { what: make, by: By::default() }).await.unwrap();
     east.invite(&Policy::default(), &"carl".into(), None).await.unwrap();
     east.disable_account(&"carl".into()).await.unwrap();
     app
@@ -48,6 +55,7 @@ async fn shown(store: &Store) -> String {
         all.push(format!("{:?} {:?}", store.everywhere().next_moments(moment("2026-03-05 10:00"), &[]).await, store.rules_in_use().await));
         all.push(format!("{:?} {:?}", store.counter("request/number").await, store.answered("ann", "r1 submit ann").await));
         all.push(format!("{:?} {:?}", store.accounts().await, store.audit_trail(None, 1000).await));
+        all.push(format!("{:?} {:?} {:?}", store.tokens(None).await, store.webhooks().await, store.deliveries(None, 1000).await));
         all.push(format!("{:?} {:?}", store.last_slot("request/monthly").await, store.high_water().await));
     }
     all.push(store.instance().to_string());
@@ -65,7 +73,7 @@ async fn an_office_moves_there_and_back_and_goes_on() {
     let now = moment("2026-03-05 11:00");
     let carried = carry(&old.place(), &server.place(), now, |_, _| {}).await.unwrap();
     let rows = |name: &str| carried.iter().find(|(table, _)| *table == name).unwrap().1;
-    assert_eq!((rows("item"), rows("counter"), rows("rule_set")), (601, 2, 2));
+    assert_eq!((rows("item"), rows("counter"), rows("rule_set")), (602, 2, 2));
     let store = Store::open(server.place(), Opening::default(), now).await.unwrap();
     assert_eq!(shown(&store).await, before);
     store.close().await;
@@ -82,7 +90,7 @@ async fn an_office_moves_there_and_back_and_goes_on() {
 
     // It goes on where it is, and moves back with what it did there.
     let app = app_on(server.place(), "2026-03-10 12:00", None).await;
-    assert_eq!(all(&app).wake_due(1000).await.unwrap().facts, 600, "the other office's too");
+    assert_eq!(all(&app).wake_due(1000).await.unwrap().facts, 601, "the other office's too");
     app.act(&submit("last")).await.unwrap();
     let offices = all(&app);
     assert!(offices.session(&Policy::default(), &inside.token).await.unwrap().is_none(), "people sign in anew");

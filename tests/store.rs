@@ -756,6 +756,9 @@ async fn questions_of_the_scheduler_never_scan_what_is_open() {
         "MAIL_RENEW",
         "FACTS_OF_MANY",
         "VOLUME_BEHIND",
+        "DELIVERY_CLAIM",
+        "DELIVERY_NEXT",
+        "DELIVERIES_FORGET",
     ] {
         let (_, statement) = all.iter().find(|(each, _)| *each == name).expect(name);
         let plan = sqlx::AssertSqlSafe(format!("explain query plan {}", duban::store::numbered(statement)));

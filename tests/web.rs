@@ -912,6 +912,8 @@ async fn a_calendar_program_reads_ones_deadlines_by_an_address_of_its_own() {
     let address = made.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("an address").replace("&#x2f;", "/");
     let path = address.strip_prefix("http://duban").expect("where the page was asked for").to_string();
     assert!(path.starts_with("/calendar/duban_") && path.ends_with(".ics"), "{path}");
+    let read = carl.send("/tokens/change", &[("name", "program"), ("scope", "read"), ("days", "10")]).await;
+    let read = read.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a token").to_string();
     let fed = house.ask("GET", &path, &[], "").await;
     assert_eq!((fed.status, fed.header("content-type")), (200, Some("text/calendar; charset=utf-8")), "{}", fed.body);
     assert!(fed.body.contains("SUMMARY:answer: A bench\r\n") && fed.body.contains("X-WR-CALNAME:Deadlines of Carl"), "{}", fed.body);
@@ -930,8 +932,6 @@ async fn a_calendar_program_reads_ones_deadlines_by_an_address_of_its_own() {
     for strange in [format!("/calendar/{token}"), "/calendar/x.ics".into(), "/calendar/.ics".into(), format!("/calendar/{token}x.ics")] {
         assert_eq!(house.ask("GET", &strange, &[], "").await.status, 404, "{strange}");
     }
-    let read = carl.send("/tokens/change", &[("name", "program"), ("scope", "read"), ("days", "10")]).await;
-    let read = read.body.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a token").to_string();
     assert!(offices.token_holder(&read).await.unwrap().is_some());
     assert_eq!(house.ask("GET", &format!("/calendar/{read}.ics"), &[], "").await.status, 404, "a token of another kind");
     house.app.disable_account(&"carl".into()).await.unwrap();

@@ -18,6 +18,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_util::sync::CancellationToken;
 
 /// Nothing here takes so long on any machine.
@@ -272,6 +277,41 @@ async fn nobody_is_followed_elsewhere_and_silence_ends() {
     let silent = Program::start(|_| None).await;
     let asked = tokio::time::timeout(BOUND, caller.post(&silent.url, &[], "{}")).await.unwrap();
     assert_eq!(asked, Err(Fault::Late));
+}
+
+/// A server that speaks TLS under the certificate of the fixtures, once.
+async fn encrypted() -> String {
+    let pem = |name: &str| std::fs::read(format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let chain = CertificateDer::pem_slice_iter(&pem("localhost.pem")).map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_slice(&pem("localhost.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(mut stream) = acceptor.accept(stream).await else { return };
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(OK.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encrypted_call_goes_to_whom_it_is_meant_for_and_to_nobody_else() {
+    let allowed = || vec!["127.0.0.1".parse::<Net>().unwrap(), "::1".parse().unwrap()];
+    let mut roots = RootCertStore::empty();
+    let pem = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/localhost.pem")).unwrap();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let trusting = Caller::trusting(allowed(), roots).unwrap();
+    let url = encrypted().await;
+    assert_eq!(trusting.post(&url, &[], "{}").await.map(|answer| answer.0), Ok(204));
+    let url = encrypted().await.replace("localhost", "127.0.0.1");
+    let stranger = Caller::new(allowed()).unwrap();
+    assert!(matches!(stranger.post(&url, &[], "{}").await, Err(Fault::Tls(_))), "nobody vouches for it");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ pub mod caller;
 mod cause;
 pub mod client;
 mod doers;
+mod duties;
 mod escalation;
 mod explain;
 mod exports;
@@ -96,6 +97,7 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(items::list))
         .routes(routes!(items::show))
         .routes(routes!(items::actions))
+        .routes(routes!(duties::list))
         .routes(routes!(similar::of_item))
         .routes(routes!(forms::show))
         .routes(routes!(explain::action, act::one))

@@ -122,6 +122,10 @@ pub async fn check_up(store: &Store, only: Option<&str>, now: Instant) -> Result
     let others = Waiting { count: health.parked.count.saturating_sub(restored.map_or(0, |_| health.restored.count)), ..health.parked };
     checks.extend(held("outbox", "parked", Some(&others)).map(|check| check.of(&worst.parked)));
     checks.extend(held("outbox", "unknown", health.mails.get("unknown")));
+    let untold = store.everywhere().parked_deliveries(only).await?;
+    if let Waiting { count: count @ 1.., oldest: Some(since) } = untold {
+        checks.push(Check::new("webhooks", "parked", Level::Warning).with("count", count).with("since", text(since)));
+    }
     for check in checks.iter_mut().filter(|check| check.found == "old" && check.check == "outbox") {
         check.offices.clone_from(&worst.unsent);
     }

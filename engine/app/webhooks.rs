@@ -113,7 +113,8 @@ impl App {
         let Declared { url, events, secret } = declared;
         let parsed = url::Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some());
         let plain = |url: &url::Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        if !parsed.is_some_and(|url| plain(&url)) || url.chars().count() > LONGEST_URL {
+        let is_strange = |c: char| c.is_control() || c.is_whitespace();
+        if !parsed.is_some_and(|url| plain(&url)) || url.contains(is_strange) || url.chars().count() > LONGEST_URL {
             return Err(no("bad_url", "url", url));
         }
         if events.is_empty() || events.len() > MOST_EVENTS {

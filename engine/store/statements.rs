@@ -414,6 +414,8 @@ statements! {
     DELIVERIES = "select webhook, item, seq, kind, event, status, attempts, next_try, reply, created_at, ended_at from delivery
         where jurisdiction = $j and (cast($1 as text) is null or status = $1) order by created_at desc, item desc, seq desc, kind, webhook limit $2";
     DELIVERY_COUNT = "select webhook, status, count(*) from delivery where jurisdiction = $j group by webhook, status order by webhook, status";
+    /// Of one jurisdiction, or of all.
+    DELIVERY_PARKED = "select count(*), min(created_at) from delivery where status = 'parked' and (cast($1 as text) is null or jurisdiction = $1)";
     DELIVERY_NEXT = "select min(next_try) from delivery where next_try is not null";
     DELIVERIES_FORGET = "delete from delivery where ended_at is not null and ended_at < $1";
     DELIVERIES_TAKE_BACK = "update delivery set status = 'ready', next_try = $1 where status = 'claimed' and next_try is not null";

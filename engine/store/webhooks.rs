@@ -4,6 +4,7 @@
 use super::audit::{self, Entry};
 use super::dialect::{Connection, on};
 use super::everywhere::Everywhere;
+use super::health::Waiting;
 use super::writer::{Lane, Write};
 use super::{Store, StoreError, batch, instant, statements};
 use crate::kernel::model::event::Event;
@@ -205,6 +206,16 @@ impl Everywhere<'_> {
         let (next,): (Option<i64>,) =
             on!(self.store().readers()?, pool, sql => sqlx::query_as(sql(statements::DELIVERY_NEXT)).fetch_one(pool).await)?;
         next.map(instant).transpose()
+    }
+
+    /// What waits for a person, of one jurisdiction or of all.
+    pub async fn parked_deliveries(&self, only: Option<&str>) -> Result<Waiting, StoreError> {
+        if let Some(model) = self.store().model().await? {
+            return Ok(model.all().parked_deliveries(only));
+        }
+        let (count, oldest): (i64, Option<i64>) = on!(self.store().readers()?, pool, sql => sqlx::query_as(sql(statements::DELIVERY_PARKED))
+            .bind(only).fetch_one(pool).await)?;
+        Ok(Waiting { count: count as u64, oldest: oldest.map(instant).transpose()? })
     }
 
     /// What ended before is forgotten; the facts stay.

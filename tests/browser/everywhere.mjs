@@ -99,6 +99,7 @@ async function pagesOf(page, steps, name) {
     const [paper] = await hrefs('a[href*="/forms/"]');
     if (paper) paths.push(["a paper", paper]);
   }
+  paths.push(["tokens", "/tokens"]);
   await page.goto("/reports");
   const report = page.locator(".reports form:not(:has(input[required]))").first();
   if (await report.count()) paths.push(["a report", `${await report.getAttribute("action")}?format=html`]);

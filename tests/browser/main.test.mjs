@@ -6,3 +6,4 @@ import "./keyboard.mjs";
 import "./refused.mjs";
 import "./paper.mjs";
 import "./english.mjs";
+import "./programs.mjs";

@@ -156,6 +156,9 @@ async fn who_does_not_answer_waits_and_a_person_lets_go(ground: Ground) {
     assert_eq!(store.everywhere().finish_deliveries(parked, at(10)).await.expect("writes"), [true, true]);
     let webhook = claimed.key.webhook.as_str();
     let one = Some(claimed.key.clone());
+    let parked = async |only: Option<&str>| store.everywhere().parked_deliveries(only).await.expect("reads");
+    assert_eq!((parked(None).await.count, parked(Some("west")).await.count), (2, 0));
+    assert_eq!(parked(Some(LOCAL)).await.oldest, Some(at(0)));
     assert_eq!(store.let_go_deliveries(webhook, one, false, at(20)).await.expect("writes"), 1);
     assert_eq!(store.let_go_deliveries(webhook, None, true, at(20)).await.expect("writes"), 2, "what waits, and what is parked");
     let rows = store.deliveries(Some("cancelled"), 9).await.expect("reads");

@@ -37,4 +37,5 @@ create table delivery (
 );
 create index delivery_next on delivery (next_try, jurisdiction, webhook, item, seq, kind) where next_try is not null;
 create index delivery_recorded on delivery (jurisdiction, created_at, item, seq);
+create index delivery_parked on delivery (jurisdiction, created_at) where status = 'parked';
 create index delivery_ended on delivery (ended_at) where ended_at is not null;

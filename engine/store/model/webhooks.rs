@@ -5,6 +5,7 @@ use super::state::{DeliveryEntry, Office, State};
 use crate::kernel::model::event::{EVERYTHING, Event};
 use crate::kernel::time::Instant;
 use crate::store::audit::Entry;
+use crate::store::health::Waiting;
 use crate::store::webhooks::{Claimed, Counts, DeliveryRow, End, Key, Outcome, Webhook};
 use std::cmp::Reverse;
 
@@ -171,6 +172,17 @@ impl State {
 
     pub fn next_delivery(&self) -> Option<Instant> {
         self.offices.values().flat_map(|office| office.deliveries.values()).filter_map(|row| row.next_try).min()
+    }
+
+    pub fn parked_deliveries(&self, only: Option<&str>) -> Waiting {
+        let offices = self.offices.iter().filter(|(here, _)| only.is_none_or(|only| only == &***here));
+        let parked = offices.flat_map(|(_, office)| office.deliveries.values()).filter(|row| row.status == "parked");
+        let (mut count, mut oldest) = (0, None);
+        for row in parked {
+            count += 1;
+            oldest = Some(oldest.map_or(row.created_at, |known: Instant| known.min(row.created_at)));
+        }
+        Waiting { count, oldest }
     }
 
     pub fn forget_deliveries(&mut self, before: Instant) {
