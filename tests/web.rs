@@ -847,7 +847,7 @@ async fn whoever_has_a_page_of_their_own_sees_it_first() {
     assert_eq!(carl.get("/desks/request/none").await.status, 404);
     // What is late is told to whoever stands above, who sees what was told before and what was done.
     house.app.clock.set(moment("2026-03-11 10:00"));
-    while house.app.wake_due(100).await.unwrap().facts > 0 {}
+    while all(&house.app).wake_due(100).await.unwrap().facts > 0 {}
     let told = hu.get("/desks/request/front").await.text();
     assert!(told.contains("3 items are open: 3 late"), "{told}");
     assert!(told.contains("Told so far: ") && told.contains("Last done there: "), "{told}");
