@@ -71,6 +71,8 @@ pub struct Escalation {
     pub due: Option<DueExplained>,
     /// The rungs of the same clock before, with the notices that they told, the latest first.
     pub before: Vec<(Date, Vec<Name>)>,
+    /// The clock has ended since, or what it ran on.
+    pub over: bool,
     /// What a person of the item, or of that branch, did last.
     pub last: Option<Fact>,
     /// What is open to whoever was told, on that branch.
@@ -164,7 +166,7 @@ impl App {
         Ok(out)
     }
 
-    /// The escalations of which a person was told, the latest first, each of a clock once.
+    /// The escalations of which a person was told, the latest first, of an item or a branch the last.
     pub async fn escalations(&self, person: &Name) -> Result<Vec<Escalation>, LoadError> {
         let filter = OutboxFilter { person: Some(person.to_string()), ..OutboxFilter::default() };
         let mut told = self.store.notices(&filter, NOTICES).await?;
@@ -180,12 +182,12 @@ impl App {
                 Cause::Rung { key, .. } => Some((key.deadline.clone(), key.branch, key.cycle)),
                 _ => None,
             };
-            let same = (item.clone(), clock.clone(), fact.branch);
-            if seen.contains(&same) {
+            let task = clock.as_ref().map_or(fact.branch, |(_, branch, _)| *branch);
+            // What was told last of an item, or of a branch, says how it stands; the rest is told below it.
+            if seen.contains(&(item.clone(), task)) {
                 continue;
             }
-            seen.push(same);
-            let task = clock.as_ref().map_or(fact.branch, |(_, branch, _)| *branch);
+            seen.push((item.clone(), task));
             let of_clock = |other: &&Fact| match (&other.cause, &clock) {
                 (Cause::Rung { key, skipped: None, .. }, Some((deadline, branch, cycle))) => {
                     key.deadline == *deadline && key.branch == *branch && key.cycle == *cycle && !other.told.is_empty()
@@ -195,16 +197,22 @@ impl App {
             let before = of.facts.iter().rev().filter(of_clock);
             let dues = due::explain(&of.rules, &of.item, None);
             let is_its = |due: &&DueExplained| {
-                clock.as_ref().is_some_and(|(deadline, branch, _)| due.deadline == *deadline && due.branch_number == *branch)
+                let of = |(deadline, branch, cycle): &(Name, Option<u32>, u32)| {
+                    due.deadline == *deadline && due.branch_number == *branch && due.cycle == *cycle
+                };
+                clock.as_ref().is_some_and(of)
             };
             let offers = decide::offers(&of.rules, &of.item, person, of.item.today)?;
             let open = offers.into_iter().filter(|offer| offer.task == task && offer.refusal.is_none());
             let by_somebody = |fact: &&Fact| matches!(fact.cause, Cause::Command { .. }) && (task.is_none() || fact.branch == task);
+            let due = dues.iter().rfind(is_its).cloned();
+            let ended = task.and_then(|no| of.item.branch(no)).map_or(of.item.ended, |branch| branch.ended);
             out.push(Escalation {
                 of: of.clone(),
+                over: due.as_ref().map_or(ended, |due| due.ended.is_some()),
                 title: row.title.clone(),
                 task,
-                due: dues.iter().rfind(is_its).cloned(),
+                due,
                 before: before.map(|fact| (fact.effective_on, fact.told.iter().map(|(notice, _)| notice.clone()).collect())).collect(),
                 last: of.facts.iter().rfind(by_somebody).cloned(),
                 open: open.map(|offer| offer.action).collect(),

@@ -119,6 +119,11 @@ impl App {
         only(self.count(rules, vec![Tally::new(rules, name, &[day])], None, |_, _| {}).await?)
     }
 
+    /// Reports of one workflow as of a day, in one way through its items.
+    pub async fn tables(&self, rules: &Arc<Rules>, names: &[Name], day: Date) -> Result<Vec<Table>, ReportError> {
+        self.count(rules, names.iter().map(|name| Tally::new(rules, name, &[day])).collect(), None, |_, _| {}).await
+    }
+
     /// Counts what reports of one workflow and the same days say.
     async fn count(
         &self,

@@ -3,6 +3,7 @@
 use super::session::Visitor;
 use super::trouble::Trouble;
 use super::{Web, desk_parts, page};
+use crate::app::desks::OwnDesk;
 use crate::kernel::access::Room;
 use axum::extract::{Path, State};
 use axum::response::{Redirect, Response};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 pub async fn home(visitor: Visitor) -> Redirect {
     let first = visitor.desks().into_iter().find(|desk| desk.first);
     match first {
-        Some(desk) => Redirect::to(&format!("/desks/{}/{}", page::encoded(&desk.rules.setting.workflow.name), page::encoded(&desk.name))),
+        Some(desk) => Redirect::to(&address(&desk)),
         None => Redirect::to("/todo"),
     }
 }
@@ -29,11 +30,13 @@ pub async fn show(
     if !open {
         return Err(visitor.shut_out().await);
     }
-    let mut parts: Vec<Json> = Vec::with_capacity(desk.parts.len());
-    for (place, part) in desk.parts.iter().enumerate() {
-        let mut shown = desk_parts::fill(&web, &visitor, &rules, &part.show, place).await?;
-        shown["title"] = json!(part.title);
-        parts.push(shown);
-    }
-    visitor.page(&web, "desk.html", &desk.title, json!({ "parts": parts, "of": rules.setting.workflow.title }))
+    let parts = desk_parts::fill(&web, &visitor, &rules, &desk.parts).await?;
+    // One of them stands in the bar on top; here are all.
+    let tabs: Vec<Json> = visitor.desks().iter().map(|own| json!({ "to": address(own), "title": own.title, "here": *own.name == *name && *own.rules.setting.workflow.name == *workflow })).collect();
+    visitor.page(&web, "desk.html", &desk.title, json!({ "parts": parts, "tabs": tabs }))
+}
+
+/// Where a page of a role is.
+pub fn address(desk: &OwnDesk) -> String {
+    format!("/desks/{}/{}", page::encoded(&desk.rules.setting.workflow.name), page::encoded(&desk.name))
 }

@@ -8,16 +8,16 @@ use super::{deadline, ledger, page};
 use crate::app::desks::{Asked, Escalation};
 use crate::app::duties::Duty;
 use crate::app::outbox::sums;
-use crate::app::{Level, Made, ReportError, Wanted, check_up};
+use crate::app::{Level, ReportError, check_up};
 use crate::kernel::access::Reader;
 use crate::kernel::decide::capture;
 use crate::kernel::explain::due::DueExplained;
 use crate::kernel::model::Name;
-use crate::kernel::model::definition::DeskShow;
+use crate::kernel::model::definition::{DeskPart, DeskShow};
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::item::Item;
 use crate::kernel::model::value::Value;
-use crate::kernel::report::page as report_page;
+use crate::kernel::report::{Table, page as report_page};
 use crate::kernel::rules::Rules;
 use crate::kernel::words::say;
 use crate::store::items::{Filter, Listed};
@@ -35,18 +35,39 @@ const SOON: u64 = 7;
 /// Mails that could not be handed over.
 const IN_TROUBLE: [&str; 3] = ["refused", "expired", "unknown"];
 
-pub async fn fill(web: &Web, visitor: &Visitor, rules: &Arc<Rules>, show: &DeskShow, place: usize) -> Result<Json, Trouble> {
-    match show {
-        DeskShow::Numbers => numbers(visitor).await,
-        DeskShow::Duties => duties(visitor).await,
-        DeskShow::Requests => requests(visitor, rules).await,
-        DeskShow::Coming => coming(visitor).await,
-        DeskShow::Health => health(web, visitor).await,
-        DeskShow::Told => told(visitor).await,
-        DeskShow::Waiting { states, unit, action } => waiting(visitor, rules, states, unit.as_ref(), action.as_ref()).await,
-        DeskShow::Report { report, rows } => reported(visitor, report, *rows, place).await,
-        DeskShow::Round { branch } => round(visitor, rules, branch).await,
+/// All parts of a page. Its reports are counted together, in one way through the items.
+pub async fn fill(web: &Web, visitor: &Visitor, rules: &Arc<Rules>, parts: &[DeskPart]) -> Result<Vec<Json>, Trouble> {
+    let named = parts.iter().filter_map(|part| match &part.show {
+        DeskShow::Report { report, .. } => Some(report.clone()),
+        _ => None,
+    });
+    let named: Vec<Name> = named.collect();
+    let mut tables = match named.is_empty() {
+        true => Vec::new(),
+        false => visitor.app.tables(rules, &named, visitor.today()).await.map_err(|error| match error {
+            ReportError::Store(error) => error.into(),
+            ReportError::Eval(error) => error.into(),
+            error => Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "report_fails").with("what", error),
+        })?,
     }
+    .into_iter();
+    let mut out = Vec::with_capacity(parts.len());
+    for (place, part) in parts.iter().enumerate() {
+        let mut shown = match &part.show {
+            DeskShow::Numbers => numbers(visitor).await?,
+            DeskShow::Duties => duties(visitor).await?,
+            DeskShow::Requests => requests(visitor, rules).await?,
+            DeskShow::Coming => coming(visitor).await?,
+            DeskShow::Health => health(web, visitor).await?,
+            DeskShow::Told => told(visitor).await?,
+            DeskShow::Waiting { states, unit, action } => waiting(visitor, rules, states, unit.as_ref(), action.as_ref()).await?,
+            DeskShow::Report { rows, .. } => reported(tables.next().ok_or_else(Trouble::not_found)?, *rows, place, visitor),
+            DeskShow::Round { branch } => round(visitor, rules, branch).await?,
+        };
+        shown["title"] = json!(part.title);
+        out.push(shown);
+    }
+    Ok(out)
 }
 
 async fn numbers(visitor: &Visitor) -> Result<Json, Trouble> {
@@ -202,7 +223,6 @@ async fn told(visitor: &Visitor) -> Result<Json, Trouble> {
         let open = one.open.iter().map(
             |action| json!({ "to": action_path(&item.id, action, one.task), "title": action_title(rules, kind, action, visitor.lang()) }),
         );
-        let over = one.due.as_ref().is_some_and(|due| due.ended.is_some());
         json!({
             "about": about(rules, item, &one.title),
             "notice": workflow.notices.get(one.notice.notice.as_str()).map_or(one.notice.notice.as_str(), |notice| notice.title.as_str()),
@@ -210,7 +230,7 @@ async fn told(visitor: &Visitor) -> Result<Json, Trouble> {
             "branch": branch_name(rules, item, one.task),
             "what": one.due.as_ref().map(|due| due.title.clone()),
             "light": light(one.due.as_ref(), item, visitor),
-            "over": over,
+            "over": one.over,
             "told": told.collect::<Vec<_>>(),
             "last": one.last.as_ref().filter(|fact| sees(one, fact, visitor)).map(|fact| said(rules, item, fact, visitor)),
             "open": open.collect::<Vec<_>>(),
@@ -294,22 +314,16 @@ async fn waiting(
     }))
 }
 
-async fn reported(visitor: &Visitor, report: &Name, rows: usize, place: usize) -> Result<Json, Trouble> {
-    let wanted = Wanted { report: report.to_string(), of: None, days: vec![visitor.today()], known_by: None };
-    let made = visitor.app.report(&wanted, |_, _| {}).await.map_err(|error| match error {
-        ReportError::Store(error) => error.into(),
-        ReportError::Eval(error) => error.into(),
-        error => Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "report_fails").with("what", error),
-    })?;
-    let Made::Table(mut table) = made else { return Err(Trouble::not_found()) };
+/// The first rows of a report that was counted.
+fn reported(mut table: Table, rows: usize, place: usize, visitor: &Visitor) -> Json {
     let all = table.rows.len();
     table.rows.truncate(rows);
     let mut shown = report_page::part(&table, place, visitor.lang());
     shown["kind"] = json!("report");
     shown["chart"] = Json::Null;
     shown["more"] = json!(all.saturating_sub(rows));
-    shown["to"] = json!(format!("/reports/{}", page::encoded(report)));
-    Ok(shown)
+    shown["to"] = json!(format!("/reports/{}", page::encoded(&table.report)));
+    shown
 }
 
 async fn round(visitor: &Visitor, rules: &Arc<Rules>, branch: &Name) -> Result<Json, Trouble> {

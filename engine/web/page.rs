@@ -2,7 +2,7 @@
 
 use super::session::Visitor;
 use super::trouble::Trouble;
-use super::{Web, assets};
+use super::{Web, assets, desk};
 use crate::kernel::access::Room;
 use crate::kernel::render::RenderError;
 use crate::kernel::words::{Lang, say};
@@ -98,9 +98,12 @@ pub fn fill(web: &Web, glance: &Glance, visitor: Option<&Visitor>, name: &str, t
     let lang = if glance.lang == Lang::En { "en" } else { "zh-CN" };
     let ways: Vec<Json> = visitor.map_or_else(Vec::new, |visitor| {
         let open = WAYS.iter().filter(|(_, room)| visitor.may_enter(*room));
-        let desks = visitor.desks().into_iter().map(|desk| {
-            let to = format!("/desks/{}/{}", encoded(&desk.rules.setting.workflow.name), encoded(&desk.name));
-            json!({ "here": glance.path == to, "to": to, "title": desk.title })
+        // The page that they see first, or the first of theirs, which leads to the others.
+        let own = visitor.desks();
+        let desk = own.iter().find(|desk| desk.first).or(own.first());
+        let desks = desk.into_iter().map(|desk| {
+            let to = desk::address(desk);
+            json!({ "here": glance.path.starts_with("/desks/"), "to": to, "title": desk.title })
         });
         desks.chain(open.map(|(way, _)| json!({ "to": format!("/{way}"), "title": say(glance.lang, &format!("web.way.{way}"), &[]), "here": glance.path == format!("/{way}") })))
             .collect()

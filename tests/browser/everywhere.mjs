@@ -84,6 +84,12 @@ async function pagesOf(page, steps, name) {
   await page.goto("/todo");
   const hrefs = (selector) => page.locator(selector).evaluateAll((all) => all.map((one) => one.getAttribute("href")));
   const paths = (await hrefs("header.top nav a")).map((way) => ["the bar on top", way]);
+  const desk = paths.find(([, way]) => way.startsWith("/desks/"));
+  if (desk) {
+    await page.goto(desk[1]);
+    paths.push(...(await hrefs("main .tabs a")).filter((way) => way !== desk[1]).map((way) => ["a page of my roles", way]));
+    await page.goto("/todo");
+  }
   const [item] = await hrefs(".duties .what a");
   if (item) paths.push(["an item", item]);
   if (steps.has(name)) paths.push(["a step that waits", steps.get(name)]);

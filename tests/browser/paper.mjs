@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { ITEM, OFFICER, signIn, visitor } from "./house.mjs";
+import { ITEM, OFFICER, guests, signIn, visitor } from "./house.mjs";
 
 /** Millimetres, upright and on its side. */
 const A4 = "210×297";
@@ -42,9 +42,11 @@ test("the ledger has its heading on every sheet, and nothing to press", async (t
 
 test("the morning sheet prints on one A4", async (t) => {
   const page = await visitor(t);
-  await signIn(page, OFFICER);
+  const office = (await guests(page)).find(({ roles }) => /代表工委/.test(roles));
+  await signIn(page, office.name);
   await page.goto("/");
-  const sheets = await printed(t, new URL(page.url()).pathname);
+  assert.match(page.url(), /\/desks\//, "the office comes in at its own page");
+  const sheets = await printed(t, new URL(page.url()).pathname, office.name);
   assert.deepEqual(sheets.map(({ size }) => size), [A4]);
 });
 
@@ -59,9 +61,9 @@ test("a paper of the rules prints on one A4", async (t) => {
 });
 
 /** A page as it leaves the printer: each sheet with its size and its text. */
-async function printed(t, path) {
+async function printed(t, path, name = OFFICER) {
   const page = await visitor(t);
-  await signIn(page, OFFICER);
+  await signIn(page, name);
   await page.goto(path);
   const pdf = await page.pdf({ preferCSSPageSize: true });
   const run = (program, ...options) => execFileSync(program, options, { input: pdf, encoding: "utf8" });
