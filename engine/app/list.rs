@@ -168,7 +168,9 @@ fn has_value(stored: &serde_json::Value, value: &str) -> bool {
     match stored {
         serde_json::Value::String(text) => text == value,
         serde_json::Value::Null => value == "false",
-        other => other.to_string() == value,
+        serde_json::Value::Bool(yes) => value == if *yes { "true" } else { "false" },
+        serde_json::Value::Number(number) => number.as_i64().is_some_and(|number| value.parse() == Ok(number)),
+        _ => false,
     }
 }
 
