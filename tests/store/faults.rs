@@ -6,7 +6,7 @@ use super::*;
 async fn a_full_disk_fails_the_group_and_nothing_more() {
     let ground = Ground::file();
     let path = ground.path();
-    let opening = Opening { new_instance: "office".into(), page_limit: Some(80), throwaway: false };
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(140), throwaway: false };
     let store = Store::open(&path, opening, at(0)).await.expect("opens");
     store.set_meta("note", "before").await.expect("writes");
     let mut stored = 0;
@@ -39,7 +39,7 @@ async fn a_full_disk_fails_the_group_and_nothing_more() {
 #[tokio::test]
 async fn a_group_that_meets_a_full_disk_leaves_nothing_half() {
     let ground = Ground::file();
-    let opening = Opening { new_instance: "office".into(), page_limit: Some(80), throwaway: false };
+    let opening = Opening { new_instance: "office".into(), page_limit: Some(140), throwaway: false };
     let store = Store::open(ground.path(), opening, at(0)).await.expect("opens");
     let save = |item: usize, length: usize| {
         let caches = Caches { search: "x".repeat(length), ..Caches::default() };
