@@ -249,7 +249,8 @@ fn no_statement_forgets_whose_rows_it_touches() {
             continue;
         }
         // What the scheduler finds says whose it is, or takes it from the batch.
-        let everywhere = ["WAKE_DUE", "WAKE_TAKE", "NOTICE_DUE", "MAIL_CLAIM", "MAIL_FINISH", "MAIL_RENEW", "SLOT_TAKE", "SCHEDULE_DUE"];
+        let everywhere =
+            ["WAKE_DUE", "WAKE_TAKE", "NOTICE_DUE", "MAIL_CLAIM", "MAIL_FINISH", "MAIL_RENEW", "SLOT_TAKE", "SCHEDULE_DUE", "MAIL_OF_ANY"];
         if everywhere.contains(name) {
             assert!(statement.contains("select jurisdiction, ") || statement.contains("jurisdiction = j.value ->> 0"), "{name}");
             continue;
@@ -258,7 +259,7 @@ fn no_statement_forgets_whose_rows_it_touches() {
             continue;
         }
         // A login or a token, which nobody else has, leads to whose it is; and tries are counted before anybody knows that.
-        if ["ACCOUNT_OF_LOGIN", "SESSION_GET", "SESSION_END", "LINK_GET", "LINK_USE"].contains(name) {
+        if ["ACCOUNT_OF_LOGIN", "SESSION_GET", "SESSION_END", "LINK_GET", "LINK_KNOWN", "LINK_USE"].contains(name) {
             assert!(statement.contains("jurisdiction, ") && statement.contains(" = $1"), "{name}");
             continue;
         }
