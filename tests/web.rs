@@ -745,7 +745,7 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     let declared = include_str!("../engine/web/mod.rs");
     let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
     let elsewhere =
-        ["/", "/sign-in", "/sign-in/second", "/welcome", "/calendar", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
+        ["/", "/sign-in", "/sign-in/second", "/welcome", "/calendar", "/j", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
     assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
 }
 
