@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHANGES: &str = "\nchanges:\n  - version: 2\n    because: people wait too long\n    open_items: { answer: recompute }\n";
-const STORY: &str = "test_of: request\ntests:\n  - name: an answer is due\n    steps:\n      - at: 2026-03-02 09:00\n        by: ann\n        do: submit\n        with: { title: A bench }\n        expect: { state: open }\n";
+const STORY: &str = "test_of: request\ntests:\n  - name: an answer is due\n    starts_empty: true\n    steps:\n      - at: 2026-03-02 09:00\n        by: ann\n        do: submit\n        with: { title: A bench }\n        expect: { state: open }\n";
 
 /// An office whose rules lie in a folder, as they are in use.
 struct Shop {
