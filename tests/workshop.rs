@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHANGES: &str = "\nchanges:\n  - version: 2\n    because: people wait too long\n    open_items: { answer: recompute }\n";
-const STORY: &str = "test_of: request\ntests:\n  - name: an answer is due\n    steps:\n      - at: 2026-03-02 09:00\n        as: ann\n        do: submit\n        with: { title: A bench }\n        expect: { state: open }\n";
+const STORY: &str = "test_of: request\ntests:\n  - name: an answer is due\n    starts_empty: true\n    steps:\n      - at: 2026-03-02 09:00\n        by: ann\n        do: submit\n        with: { title: A bench }\n        expect: { state: open }\n";
 
 /// An office whose rules lie in a folder, as they are in use.
 struct Shop {
@@ -264,6 +264,10 @@ async fn nothing_outside_of_the_folder_is_read_or_written() {
     assert_eq!(std::fs::read_to_string(&outside).unwrap(), "secret: 1\n");
     assert_eq!(std::fs::read_to_string(shop.rules.join(".hidden.yaml")).unwrap(), "hidden: 1\n");
     assert!(shop.trail().await.is_empty(), "nothing was saved");
+    #[cfg(unix)]
+    for link in ["linked.yaml", "up"] {
+        std::fs::remove_file(shop.rules.join(link)).unwrap();
+    }
     // What is no text is not opened, and so not spoilt.
     std::fs::write(shop.rules.join("bytes.txt"), [0xff, 0xfe, 0x00]).unwrap();
     assert_eq!(hu.get("/rules/files/bytes.txt").await.status, 409);
@@ -380,6 +384,11 @@ async fn earlier_rules_come_back_through_a_plan_and_versions_are_compared_by_mea
     let back = hu.send("/rules/plans", &[("of", &first)]).await.to().to_string();
     let seen = hu.get(&back).await.text();
     assert!(seen.contains("2026-03-05 → 2026-03-09"), "{seen}");
+    // What becomes of dates that move is chosen here: what was in use before cannot be edited to say it.
+    assert_eq!(hu.send(&back, &[("do", "publish")]).await.status, 409);
+    let page = hu.get(&back).await;
+    assert!(page.body.contains("name=\"dates.answer\" value=\"recompute\""), "{}", page.body);
+    let back = hu.send("/rules/plans", &[("of", &first), ("dates.answer", "recompute")]).await.to().to_string();
     assert_eq!(hu.send(&back, &[("do", "publish")]).await.to(), "/rules/history?did=3");
     assert_eq!(shop.due("1").await, "2026-03-09");
     assert!(hu.get("/rules/history").await.text().contains("went back, by 胡主任"));

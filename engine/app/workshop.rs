@@ -12,7 +12,7 @@ use crate::kernel::calendar::window::day_of;
 use crate::kernel::check;
 use crate::kernel::model::Name;
 use crate::kernel::model::problem::Problem;
-use crate::kernel::plan::Plan;
+use crate::kernel::plan::{Choices, Plan};
 use crate::kernel::read::story;
 use crate::kernel::rules::RuleSet;
 use crate::kernel::simulate::stories::{Report, stories};
@@ -202,14 +202,15 @@ impl Workshop {
     }
 
     /// What would come of putting a rule set into use now, kept until somebody publishes it; by the sum that names it.
-    pub async fn plan(&self, app: &Arc<App>, source: &Source, allow_overdue: u64, lang: Lang) -> Result<String, WorkshopNo> {
+    /// `choices` says what becomes of the dates of open items, beside what the version itself says.
+    pub async fn plan(&self, app: &Arc<App>, source: &Source, allow_overdue: u64, choices: Choices, lang: Lang) -> Result<String, WorkshopNo> {
         let new = self.rules(app, source).await?;
         let old = app.rules();
         let (folder, failing) = match source {
             Source::Folder => (Some(self.folder()?.display().to_string()), self.stories(app, source, None, lang).await?.failing()),
             _ => (None, Vec::new()),
         };
-        let wishes = PlanWishes { allow_overdue, back: folder.is_none(), folder, failing, ..PlanWishes::default() };
+        let wishes = PlanWishes { allow_overdue, choices, back: folder.is_none(), folder, failing, ..PlanWishes::default() };
         let (planner, meant) = (app.clone(), new.clone());
         let plan = in_time(turn(&self.heavy).await?, async move { planner.plan(&meant, &wishes, &|_| {}).await }).await??;
         let (before, after) = (old.clone(), new.clone());

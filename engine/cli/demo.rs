@@ -45,6 +45,8 @@ const SCRIPT: &str = "sample/demo.yaml";
 /// The database of a demo, by which its folder is known.
 const DATABASE: &str = "demo.db";
 const MAILS: &str = "mails";
+/// A copy of its rules, which the workshop of an open demo may edit; a folder beside it holds the shared calendars.
+const RULES: &str = "rules";
 
 pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
     let begun = Instant::now();
@@ -81,6 +83,9 @@ pub fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<i32> {
         Err(error) => return Err(error.into()),
     };
     clear(&args.folder, context.lang)?;
+    if args.serve {
+        files::working_copy::lay_out(&copy_of_rules(&args.folder), &texts)?;
+    }
     let shown = runtime.block_on(play(&script, rules, &database, &mails, context))?;
     if context.json {
         anstream::println!("{}", serde_json::to_string(&shown)?);
@@ -103,6 +108,11 @@ async fn open_house(args: &DemoArgs, database: &Path, mails: PathBuf, context: &
         ..context.settings.clone()
     };
     let store = Store::open(database, Opening { throwaway: true, ..Opening::default() }, Clock::Machine.now()).await?;
+    let rules = copy_of_rules(&args.folder);
+    if let Some(stored) = store.rules_in_use().await?.filter(|_| !rules.is_dir()) {
+        files::working_copy::lay_out(&rules, &stored.files)?;
+    }
+    let settings = Settings { rules: Some(rules), rules_of: None, ..settings };
     let ended = store.high_water().await?.unwrap_or_else(|| Clock::Machine.now());
     let offices = Offices::over(store, Clock::set_to(ended)).await?;
     observe::start(settings.log == "json");
@@ -145,6 +155,10 @@ async fn play(
     Ok(shown)
 }
 
+fn copy_of_rules(folder: &Path) -> PathBuf {
+    folder.join(RULES).join("set")
+}
+
 /// Empties the folder of an earlier demo. A folder with anything else in it is left alone.
 fn clear(folder: &Path, lang: Lang) -> anyhow::Result<()> {
     if folder.exists() {
@@ -157,6 +171,9 @@ fn clear(folder: &Path, lang: Lang) -> anyhow::Result<()> {
             if path.is_file() {
                 std::fs::remove_file(&path).with_context(|| format!("removing `{}`", path.display()))?;
             }
+        }
+        if folder.join(RULES).is_dir() {
+            std::fs::remove_dir_all(folder.join(RULES)).context("removing the rules of the demo before")?;
         }
         if folder.join(MAILS).is_dir() {
             std::fs::remove_dir_all(folder.join(MAILS)).context("removing the mails of the demo before")?;

@@ -91,7 +91,7 @@ pub fn standing(folder: &Path, path: &str) -> Result<Option<Standing>, EditError
 fn read(place: &Path, path: &str) -> Result<Option<Standing>, EditError> {
     let failed = |source| EditError::Io { path: path.to_string(), source };
     match fs::symlink_metadata(place) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(failed(error)),
         Ok(found) if !found.is_file() => return Err(EditError::Link(path.to_string())),
         Ok(found) if found.len() > LARGEST_RULE_FILE => {

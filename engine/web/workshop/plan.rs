@@ -8,9 +8,9 @@ use crate::files::working_copy::is_rule_file;
 use crate::kernel::access::Room;
 use crate::kernel::author::clauses::Kind;
 use crate::kernel::author::diff::{Difference, differences};
-use crate::kernel::model::definition::NoticeKind;
+use crate::kernel::model::definition::{NoticeKind, OpenItems};
 use crate::kernel::plan::told::{because, changes_to_write, headline, sentences};
-use crate::kernel::plan::{Group, Plan, Record, Row, Seen, What};
+use crate::kernel::plan::{Choices, Group, Plan, Record, Row, Seen, What};
 use crate::kernel::time::Instant;
 use crate::kernel::words::has;
 use crate::store::StoreError;
@@ -30,6 +30,9 @@ const ITEMS: usize = 50;
 /// Notices of which it is said how many more or fewer leave.
 const NOTICES: usize = 20;
 
+/// The fields that say what becomes of the dates of a deadline of open items, by its name.
+const CHOICE: &str = "dates.";
+
 /// Makes a plan of the folder's rules, or of rules that were in use before.
 pub async fn make(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
     visitor.enter(Room::Rules).await?;
@@ -37,7 +40,16 @@ pub async fn make(State(web): State<Arc<Web>>, Sent(visitor, sheet): Sent) -> Re
     let allowed = sheet.text("allow_overdue").unwrap_or("0");
     let wrong = || Trouble::of(StatusCode::UNPROCESSABLE_ENTITY, "rules_number").with("value", allowed);
     let allowed: u64 = allowed.parse().map_err(|_| wrong())?;
-    let sum = bench(&web, &visitor).plan(&visitor.app, &source(of), allowed, visitor.lang()).await?;
+    let choices = sheet.iter().filter_map(|(name, choice)| {
+        let choice = match choice {
+            "keep" => OpenItems::Keep,
+            "recompute" => OpenItems::Recompute,
+            _ => return None,
+        };
+        Some((name.strip_prefix(CHOICE)?.into(), choice))
+    });
+    let choices: Choices = choices.collect();
+    let sum = bench(&web, &visitor).plan(&visitor.app, &source(of), allowed, choices, visitor.lang()).await?;
     Ok(Redirect::to(&format!("/rules/plans/{sum}")).into_response())
 }
 
@@ -100,13 +112,37 @@ fn fill(web: &Web, visitor: &Visitor, planned: &Planned, says: Option<String>, b
         "groups": plan.groups.iter().map(|group| effect(visitor, planned, group)).collect::<Vec<_>>(),
         "mails": mails(visitor, planned), "findings": findings.collect::<Vec<_>>(), "written": written.collect::<Vec<_>>(),
         "diff_to": format!("/rules/diff?from={}&to={}", old.hash, if plan.folder.is_some() { "folder" } else { &*new.hash }),
-        "blocked": plan.is_blocked(), "two": two, "mine": mine,
+        "again": again(planned), "blocked": plan.is_blocked(), "two": two, "mine": mine,
         "proposed_by": proposed_by.as_ref().map(|person| visitor.app.rules().directory.person_title(person).to_string()),
     });
     let title = visitor.say("web.rules.plan", &[]);
     let mut response = visitor.page(web, "rules_plan.html", &title, page)?;
     *response.status_mut() = status;
     Ok(response)
+}
+
+/// What can be chosen where something stands in the way: what becomes of dates that move, and how many items may turn overdue. Rules that were
+/// in use before cannot be edited to say so themselves.
+fn again(planned: &Planned) -> Option<Json> {
+    let plan = &planned.plan;
+    let of = |code: &'static str| plan.findings.iter().filter(move |finding| finding.code == code);
+    let mut deadlines: Vec<&str> = of("E806").filter_map(|finding| finding.values.get("deadline")).map(String::as_str).collect();
+    deadlines.extend(plan.choices.keys().map(|name| &**name));
+    deadlines.sort_unstable();
+    deadlines.dedup();
+    let is_overdue = of("E807").next().is_some();
+    if deadlines.is_empty() && !is_overdue {
+        return None;
+    }
+    let rows = deadlines.iter().map(|name| {
+        let mut declared = planned.new.workflows.values().filter_map(|rules| rules.setting.workflow.deadlines.get(*name));
+        let title = declared.next().map_or(*name, |deadline| &deadline.title);
+        json!({ "name": format!("{CHOICE}{name}"), "title": title, "keeps": plan.choices.get(*name) == Some(&OpenItems::Keep) })
+    });
+    Some(json!({
+        "of": if plan.folder.is_some() { "folder" } else { &plan.new.hash },
+        "rows": rows.collect::<Vec<_>>(), "allowed": plan.allow_overdue, "overdue": plan.overdue(),
+    }))
 }
 
 fn head(visitor: &Visitor, plan: &Plan) -> String {
