@@ -1047,6 +1047,8 @@ async fn whoever_has_a_page_of_their_own_sees_it_first() {
     // What is late is told to whoever stands above, who sees what was told before and what was done.
     house.app.clock.set(moment("2026-03-11 10:00"));
     while all(&house.app).wake_due(100).await.unwrap().facts > 0 {}
+    // The session has ended meanwhile.
+    let hu = house.signed_in("hu").await;
     let told = hu.get("/desks/request/front").await.text();
     assert!(told.contains("3 items are open: 3 late"), "{told}");
     assert!(told.contains("Told so far: ") && told.contains("Last done there: "), "{told}");
@@ -1064,7 +1066,7 @@ async fn the_calendar_shows_what_is_due_on_which_day() {
     assert!(ann.get("/calendar?month=2026-03&whose=mine").await.text().contains("0 dates"), "nothing of it is Ann's to do");
     assert!(carl.get("/calendar?month=2026-03&whose=mine").await.text().contains("3 dates"));
     assert!(carl.get("/calendar?month=2026-10").await.body.contains("国庆"), "holidays are named");
-    for month in ["2026-13", "x", "2026-3-1", "%00"] {
+    for month in ["2026-13", "x", "2026-3-1", "%27"] {
         assert_eq!(carl.get(&format!("/calendar?month={month}")).await.status, 422, "{month}");
     }
 }
@@ -1107,7 +1109,8 @@ async fn anybody_reads_what_is_published_and_nothing_else_is_there() {
     assert!(house.ask("GET", "/public/1", &[], "").await.text().contains("Parks"));
     let (hidden, none) = (house.ask("GET", "/public/2", &[], "").await, house.ask("GET", "/public/99", &[], "").await);
     assert_eq!((hidden.status, none.status), (404, 404));
-    assert_eq!(hidden.body.replace("/public/2", ""), none.body.replace("/public/99", ""), "what is not published is not there");
+    let (hidden, none) = (hidden.body.replace("public&#x2f;2", ""), none.body.replace("public&#x2f;99", ""));
+    assert_eq!(hidden, none, "what is not published is not there");
     // What has left the published states is gone.
     house.app.act(&command("1", "answer", "carl", [])).await.unwrap();
     assert_eq!(house.ask("GET", "/public/1", &[], "").await.status, 404);

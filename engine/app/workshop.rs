@@ -203,7 +203,14 @@ impl Workshop {
 
     /// What would come of putting a rule set into use now, kept until somebody publishes it; by the sum that names it.
     /// `choices` says what becomes of the dates of open items, beside what the version itself says.
-    pub async fn plan(&self, app: &Arc<App>, source: &Source, allow_overdue: u64, choices: Choices, lang: Lang) -> Result<String, WorkshopNo> {
+    pub async fn plan(
+        &self,
+        app: &Arc<App>,
+        source: &Source,
+        allow_overdue: u64,
+        choices: Choices,
+        lang: Lang,
+    ) -> Result<String, WorkshopNo> {
         let new = self.rules(app, source).await?;
         let old = app.rules();
         let (folder, failing) = match source {

@@ -6,6 +6,7 @@
 
 use duban::api::accept::{Limits, accept};
 use duban::app::accounts::Policy;
+use duban::app::workshop::Workshop;
 use duban::app::{App, Offices};
 use duban::clock::Clock;
 use duban::files;
@@ -14,7 +15,7 @@ use duban::kernel::check;
 use duban::kernel::time::Instant;
 use duban::scheduler::{self, Pulse};
 use duban::store::{LOCAL, Opening, Place, Store};
-use duban::web::Web;
+use duban::web::{Gate, Web};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -72,6 +73,8 @@ async fn run(short: bool) -> Result<(), Error> {
         jurisdiction: LOCAL.into(),
         origin: None,
         open_house: true,
+        gate: Gate::default(),
+        workshop: Workshop::new(None),
         largest: 1 << 20,
     };
     let (listener, stop) = (tokio::net::TcpListener::bind("127.0.0.1:0").await?, CancellationToken::new());

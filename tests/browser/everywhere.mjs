@@ -113,7 +113,7 @@ async function pagesOf(page, steps, name) {
 }
 
 /** All that is wrong with a page, in the words of whoever has to mend it. */
-async function complaints(page, path, eyes, closely) {
+export async function complaints(page, path, eyes, closely) {
   await page.setViewportSize(WIDE);
   await page.emulateMedia({ colorScheme: "light" });
   eyes.since();

@@ -7,3 +7,4 @@ import "./refused.mjs";
 import "./paper.mjs";
 import "./english.mjs";
 import "./programs.mjs";
+import "./rules.mjs";

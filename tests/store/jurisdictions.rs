@@ -272,7 +272,9 @@ fn no_statement_forgets_whose_rows_it_touches() {
             continue;
         }
         // A login or a token, which nobody else has, leads to whose it is; and tries are counted before anybody knows that.
-        if ["ACCOUNT_OF_LOGIN", "SESSION_GET", "SESSION_END", "LINK_GET", "LINK_OPEN", "LINK_KNOWN", "LINK_USE", "TOKEN_SHOWN"].contains(name) {
+        if ["ACCOUNT_OF_LOGIN", "SESSION_GET", "SESSION_END", "LINK_GET", "LINK_OPEN", "LINK_KNOWN", "LINK_USE", "TOKEN_SHOWN"]
+            .contains(name)
+        {
             assert!(statement.contains("jurisdiction, ") && statement.contains(" = $1"), "{name}");
             continue;
         }

@@ -1,0 +1,77 @@
+// The rule workshop: an administrator changes a file without a script, sees what publishing would do, and everybody can read its pages.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { complaints } from "./everywhere.mjs";
+import { address, guests, signIn, visitor } from "./house.mjs";
+import { watch } from "./watch.mjs";
+
+const FILE = "/rules/files/suggestion/workflow.yaml";
+
+/** Whoever of the door's guests looks after the system. */
+async function administrator(page) {
+  const found = (await guests(page)).find(({ roles }) => /系统管理员/.test(roles));
+  assert.ok(found, "the door lists somebody who looks after the system");
+  return found.name;
+}
+
+test("without a script: a draft is checked, saved, planned, and what others changed is not overwritten", async (t) => {
+  const page = await visitor(t, { javaScriptEnabled: false });
+  await signIn(page, await administrator(page));
+  await page.goto("/rules");
+  await page.locator(".tree a").filter({ hasText: /workflow\.yaml$/ }).first().click();
+  const text = page.getByLabel("文字", { exact: true });
+  const before = await text.inputValue();
+  const file = page.url();
+
+  await text.fill(`${before}\nno_such_key: 1\n`);
+  await page.getByRole("button", { name: "检查，不保存" }).click();
+  assert.match(await page.locator("#problems").innerText(), /no_such_key/);
+  const place = page.locator("#problems a").first();
+  const line = (await place.getAttribute("href")).replace("#", "");
+  assert.match(await page.locator(`#${line}`).innerText(), /no_such_key/, "the way to the line leads there");
+  assert.match(await text.inputValue(), /no_such_key/, "what was typed is still there");
+
+  // Somebody at another desk is faster.
+  const other = await page.context().newPage();
+  await other.goto(file);
+  await other.getByLabel("文字", { exact: true }).fill(`${before}\n# 另一位管理员\n`);
+  await other.getByRole("button", { name: "保存到文件夹" }).click();
+  await other.getByText("已保存。").waitFor();
+  await text.fill(`${before}\n# 我的\n`);
+  await page.getByRole("button", { name: "保存到文件夹" }).click();
+  assert.match(await page.getByRole("alert").innerText(), /另一位管理员[\s\S]*我的/);
+  assert.match(await text.inputValue(), /# 我的/);
+  await page.getByRole("button", { name: "用我的文字覆盖" }).click();
+  await page.getByText("已保存。").waitFor();
+
+  await page.goto("/rules");
+  await page.getByRole("button", { name: /^试算/ }).click();
+  await page.waitForURL("**/rules/plans/*");
+  assert.match(await page.locator("main").innerText(), /日期变动\s*0/);
+  const eyes = await watch(page, address);
+  t.diagnostic(page.url());
+  const own = await visitor(t);
+  await signIn(own, await administrator(own));
+  const look = await watch(own, address);
+  for (const path of [new URL(page.url()).pathname]) assert.deepEqual(await complaints(own, path, look, true), []);
+  eyes.since();
+  await page.goto(file);
+  await text.fill(before);
+  await page.getByRole("button", { name: "保存到文件夹" }).click();
+  await page.getByText("已保存。").waitFor();
+});
+
+test("the pages of the workshop can be read by everybody", async (t) => {
+  const page = await visitor(t);
+  await signIn(page, await administrator(page));
+  const eyes = await watch(page, address);
+  // The editor's page is as heavy as its file, and is not weighed.
+  const paths = ["/rules", FILE, "/rules/new?path=tests%2Fnew.test.yaml", "/rules/stories", "/rules/diagram", "/rules/history", "/rules/diff?from=use&to=folder"];
+  for (const path of [...paths, "/rules/forecast"]) {
+    await t.test(path, async () => {
+      const found = await complaints(page, path, eyes, true);
+      assert.deepEqual(found.filter((one) => !(one.startsWith("weighs") && (path === FILE || path === "/rules/diagram"))), []);
+    });
+  }
+});
