@@ -104,7 +104,8 @@ fn branch_name(rules: &Rules, item: &Item, task: Option<u32>) -> Option<String> 
 }
 
 async fn duties(visitor: &Visitor) -> Result<Json, Trouble> {
-    let duties = visitor.app.duties(&visitor.person).await?;
+    // The most urgent of them; all of them stand on the page of their own.
+    let (duties, all) = visitor.app.some_duties(&visitor.person, None, 0, LONG as u32).await?;
     let mine: Vec<&Duty> = duties.iter().filter(|duty| duty.next.is_some()).collect();
     let rows = mine.iter().take(ROWS).map(|duty| {
         let kind = duty.task.and_then(|no| duty.item.branch(no)).map(|branch| &*branch.kind);
@@ -121,7 +122,10 @@ async fn duties(visitor: &Visitor) -> Result<Json, Trouble> {
             "next": next.into_iter().collect::<Vec<_>>(),
         })
     });
-    Ok(json!({ "kind": "rows", "rows": rows.collect::<Vec<_>>(), "more": mine.len().saturating_sub(ROWS), "all": "/todo" }))
+    let rows: Vec<Json> = rows.collect();
+    // Beyond those looked at, what waits for somebody else to move is among the others.
+    let more = if all > LONG as u64 { all.saturating_sub(rows.len() as u64) } else { mine.len().saturating_sub(ROWS) as u64 };
+    Ok(json!({ "kind": "rows", "rows": rows, "more": more, "all": "/todo" }))
 }
 
 async fn requests(visitor: &Visitor, rules: &Arc<Rules>) -> Result<Json, Trouble> {
