@@ -5,6 +5,7 @@ use crate::app::send::{Brake, MailLinks, Post};
 use crate::app::webhooks::{Declared, Line, NotDeclared};
 use crate::app::workshop::Workshop;
 use crate::app::{AccountNo, Integrity, OfficeError, Offices, random_text};
+use crate::attach::Limits as FileLimits;
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
 use crate::hook::{Caller, TlsError};
@@ -308,6 +309,7 @@ fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Resul
         open_house: settings.open_house,
         gate: settings.web.gate(),
         largest: settings.largest_body,
+        attachments: FileLimits { scan_folder: config::scratch(), ..settings.attachments.clone() },
     })
 }
 

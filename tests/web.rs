@@ -80,6 +80,7 @@ impl House {
             gate,
             workshop,
             largest: BodyLimits::default().bytes,
+            attachments: duban::attach::Limits::default(),
         };
         let policy = web.policy.clone();
         let persons = app.rules().directory.persons.keys().map(|person| (digest(person), (LOCAL.into(), person.clone()))).collect();
