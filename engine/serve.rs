@@ -298,6 +298,9 @@ pub fn mail_server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
 
 /// The pages for people.
 fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Result<Web, ServeError> {
+    for kind in settings.attachments.unknown_kinds() {
+        tracing::warn!(kind, "nobody here can tell whether a file is of this kind (`attachments.kinds`), so none is taken");
+    }
     Ok(Web {
         offices: offices.clone(),
         pulse: pulse.clone(),
