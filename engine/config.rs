@@ -37,6 +37,8 @@ pub struct Settings {
     pub mail: MailSettings,
     pub web: WebSettings,
     pub webhooks: WebhookSettings,
+    /// Files that people hand in.
+    pub attachments: crate::attach::Limits,
     /// Tokens of the API: SHA-256 in hexadecimal → person. Taken out here, a token opens nothing any more, also of a server that runs.
     pub tokens: BTreeMap<String, Holder>,
     /// Tokens of the office's own programs, which name the person for whom they act.
@@ -235,6 +237,7 @@ impl Default for Settings {
             mail: MailSettings::default(),
             web: WebSettings::default(),
             webhooks: WebhookSettings::default(),
+            attachments: Default::default(),
             tokens: Default::default(),
             office_tokens: Default::default(),
             largest_body: 2 << 20,
@@ -484,6 +487,11 @@ fn tokens(settings: &Settings) -> Tokens {
 /// Where whoever started us (systemd) wants to hear that we are ready.
 pub fn notify_socket() -> Option<std::ffi::OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
+}
+
+/// Where files lie that are soon gone.
+pub fn scratch() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// The file of this very program.

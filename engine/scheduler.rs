@@ -474,6 +474,7 @@ pub async fn run_webhooks(offices: Arc<Offices>, line: Arc<Line>, pulse: Arc<Pul
             let now = offices.now();
             if forgotten.is_none_or(|at| now - at > FORGET_EVERY) {
                 offices.forget_calls().await?;
+                offices.forget_uploads().await?;
                 forgotten = Some(now);
             }
             if told != Told::default() {

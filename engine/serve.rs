@@ -5,6 +5,7 @@ use crate::app::send::{Brake, MailLinks, Post};
 use crate::app::webhooks::{Declared, Line, NotDeclared};
 use crate::app::workshop::Workshop;
 use crate::app::{AccountNo, Integrity, OfficeError, Offices, random_text};
+use crate::attach::Limits as FileLimits;
 use crate::config::{self, MailSettings, Settings};
 use crate::files::{self, FilesError};
 use crate::hook::{Caller, TlsError};
@@ -297,6 +298,9 @@ pub fn mail_server(mail: &MailSettings) -> Result<Option<Server>, ServeError> {
 
 /// The pages for people.
 fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Result<Web, ServeError> {
+    for kind in settings.attachments.unknown_kinds() {
+        tracing::warn!(kind, "nobody here can tell whether a file is of this kind (`attachments.kinds`), so none is taken");
+    }
     Ok(Web {
         offices: offices.clone(),
         pulse: pulse.clone(),
@@ -308,6 +312,7 @@ fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Resul
         open_house: settings.open_house,
         gate: settings.web.gate(),
         largest: settings.largest_body,
+        attachments: FileLimits { scan_folder: config::scratch(), ..settings.attachments.clone() },
     })
 }
 

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 
 mod accounts;
 mod alike;
+mod attachments;
 mod brake;
 mod crowd;
 mod cuts;

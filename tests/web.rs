@@ -1,6 +1,7 @@
 //! The pages over loopback, as a browser without scripts uses them: signing in, seeing one's work, doing it; and what becomes of forms
 //! that are not ours, of what was typed, and of text that would like to be markup.
 
+mod attachments;
 mod incoming;
 mod mail_links;
 
@@ -80,6 +81,7 @@ impl House {
             gate,
             workshop,
             largest: BodyLimits::default().bytes,
+            attachments: duban::attach::Limits::default(),
         };
         let policy = web.policy.clone();
         let persons = app.rules().directory.persons.keys().map(|person| (digest(person), (LOCAL.into(), person.clone()))).collect();
@@ -744,8 +746,19 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     // The list of addresses is whole.
     let declared = include_str!("../engine/web/mod.rs");
     let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
-    let elsewhere =
-        ["/", "/sign-in", "/sign-in/second", "/welcome", "/calendar", "/j", "/items/{item}/forms", "/reports/{report}", "/assets"].len();
+    let elsewhere = [
+        "/",
+        "/sign-in",
+        "/sign-in/second",
+        "/welcome",
+        "/calendar",
+        "/j",
+        "/items/{item}/forms",
+        "/items/{item}/files",
+        "/reports/{report}",
+        "/assets",
+    ]
+    .len();
     assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
 }
 

@@ -172,6 +172,9 @@ impl App {
     }
 
     async fn try_act(&self, command: &Command, hash: &str) -> Result<Way, ActError> {
+        if let Some(no) = self.strange_file(command).await.map_err(ActError::Store)? {
+            return Err(ActError::Refused(Box::new(no)));
+        }
         for _ in 0..ATTEMPTS {
             let now = self.now();
             let base = self.at_hand(&command.item, now).await?;

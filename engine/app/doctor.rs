@@ -179,12 +179,17 @@ impl App {
                 if let Some(record) = &record {
                     self.note_beyond(&record.row, beyond);
                 }
+                let files = match &record {
+                    Some(record) => self.damaged_files(&record.facts).await?,
+                    None => Vec::new(),
+                };
                 // What does not look sound beside its neighbours is looked at by itself.
                 let found = record.map(|record| self.judge(&id, &record)).transpose()?;
-                let findings = match found {
+                let mut findings = match found {
                     Some(findings) if findings.is_empty() => findings,
                     _ => self.examine_at_rest(&id).await?,
                 };
+                findings.extend(files.into_iter().map(|what| Finding { item: id.clone(), what }));
                 integrity.items += 1;
                 integrity.damaged += u64::from(!findings.is_empty());
                 seen(&findings);

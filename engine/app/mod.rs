@@ -7,6 +7,7 @@ pub mod accounts;
 mod act;
 mod agenda;
 mod answer;
+pub mod attachments;
 pub mod caches;
 mod caused;
 mod checkup;

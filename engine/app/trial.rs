@@ -123,6 +123,9 @@ impl<'a> Trial<'a> {
         if let Some((known, answer)) = self.answered.get(&(command.by.to_string(), command.id.to_string())) {
             return repeated(&hash, known, answer);
         }
+        if let Some(no) = self.app.strange_file(command).await.map_err(ActError::Store)? {
+            return Err(ActError::Refused(Box::new(no)));
+        }
         let base = self.item(&command.item).await?;
         let decided = match self.app.rules_for(base.as_ref(), command) {
             Ok(rules) => self.decide(&rules, base.as_ref(), command).await?.map(|accepted| (rules, accepted)),

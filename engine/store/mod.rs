@@ -3,6 +3,7 @@
 //! It writes what others decided, whole or not at all, and answers after the commit. It decides nothing itself.
 
 pub mod accounts;
+pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod brake;

@@ -133,6 +133,13 @@ const TABLES: &[Table] = &[
     },
     Table { name: "saved_filter", key: &["jurisdiction", "person", "name"], rest: &["query"], numbers: &[] },
     Table {
+        name: "upload",
+        key: &["jurisdiction", "digest", "person", "name"],
+        rest: &["size", "media", "at", "kept_at"],
+        numbers: &["size", "at", "kept_at"],
+    },
+    Table { name: "upload_part", key: &["jurisdiction", "digest", "part"], rest: &["content"], numbers: &["part"] },
+    Table {
         name: "token",
         key: &["jurisdiction", "id"],
         rest: &["digest", "person", "name", "scopes", "made_at", "expires_at", "used_at", "revoked_at"],

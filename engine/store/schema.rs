@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0017_tokens.sql"),
     include_str!("migrations/0018_webhooks.sql"),
     include_str!("migrations/0019_desks.sql"),
+    include_str!("migrations/0020_attachments.sql"),
 ];
 
 /// After it has run, rows that are there are taken into the chain, which no statement of a database can.

@@ -377,6 +377,20 @@ statements! {
         and revoked_at is null returning person";
     TOKENS_END = "update token set revoked_at = $2 where jurisdiction = $j and person = $1 and revoked_at is null";
 
+    // Files that people handed in.
+    UPLOAD_PUT = "insert into upload (jurisdiction, digest, person, name, size, media, at) values ($j, $1, $2, $3, $4, $5, $6)
+        on conflict (jurisdiction, digest, person, name) do update set at = excluded.at";
+    UPLOAD_PART_PUT = "insert into upload_part (jurisdiction, digest, part, content) values ($j, $1, $2, $3)
+        on conflict (jurisdiction, digest, part) do nothing";
+    UPLOAD_NEEDED = "update upload set at = $6 where jurisdiction = $j and digest = $1 and person = $2 and name = $3 and size = $4 and media = $5
+        returning digest";
+    UPLOAD_PART = "select content from upload_part where jurisdiction = $j and digest = $1 and part = $2";
+    UPLOADS_KEEP = "update upload set kept_at = $2 where kept_at is null and at < $1 and exists (select 1 from fact f
+        where f.jurisdiction = upload.jurisdiction and f.json like ('%sha256:' || upload.digest || '%'))";
+    UPLOADS_FORGET = "delete from upload where kept_at is null and at < $1";
+    UPLOAD_PARTS_FORGET = "delete from upload_part where not exists (select 1 from upload u
+        where u.jurisdiction = upload_part.jurisdiction and u.digest = upload_part.digest)";
+
     // Other programs, and what they are told.
     WEBHOOK_PUT = "insert into webhook (jurisdiction, id, url, secret, made_by, made_at) values ($j, $1, $2, $3, $4, $5)
         on conflict (jurisdiction, id) do update set url = excluded.url, secret = excluded.secret";

@@ -1,10 +1,11 @@
 //! Doing something: the form of an action, and the action itself. What cannot be taken comes back with all that was typed.
 
 use super::Web;
+use super::attachments;
 use super::form::Form;
 use super::page;
-use super::session::{Sent, Sheet, Visitor};
-use super::sheet::AGAIN;
+use super::session::{Sheet, Visitor};
+use super::sheet::{AGAIN, SentWithFiles};
 use super::todo::{action_path, number};
 use super::trouble::Trouble;
 use crate::app::look::Look;
@@ -166,6 +167,8 @@ fn fill(web: &Web, visitor: &Visitor, form: &Form, Around { to, closed, checks, 
         "on": sheet.and_then(|sheet| sheet.text("on")).unwrap_or_default(),
         "today": visitor.today().to_string(),
         "controls": form.controls(sheet, &wrong),
+        "files": form.asks_files().then(|| visitor.say("web.form.files", &[("largest", &web.attachments.megabytes()), ("kinds", &web.attachments.endings())])),
+        "accept": web.attachments.endings(),
         "closed": closed.map(|no| refusal(lang, no)),
         "checks": checks,
         "about": about,
@@ -213,7 +216,7 @@ pub async fn act(
     State(web): State<Arc<Web>>,
     Path((id, name)): Path<(String, String)>,
     Query(on): Query<OnBranch>,
-    Sent(visitor, sheet): Sent,
+    SentWithFiles(visitor, mut sheet, files): SentWithFiles,
 ) -> Result<Response, Trouble> {
     let look = look(&visitor, &id).await?;
     if sheet.text(AGAIN).is_some() {
@@ -226,8 +229,12 @@ pub async fn act(
         Form { rules: &look.rules, item: Some(&look.item), task: on.branch, kind, name: action_name, action, by, lang: visitor.lang() };
     let mut command = command(&visitor, &sheet, look.item.id.clone(), action_name.clone());
     command.branch = on.branch.map(BranchAddress::No);
+    let unfit = attachments::take(&web, &visitor, &form, &mut sheet, files).await?;
     command.input = form.read(&sheet);
     command.seen_rev = sheet.text("rev").and_then(|rev| rev.parse().ok());
+    if let Some(no) = unfit {
+        return show(&web, &visitor, &look, &name, on.branch, Some(Back { sheet: &sheet, no: Some(&no) }));
+    }
     let no = match carry_out(&web, &visitor, &sheet, command).await? {
         Ok(page) => return Ok(page),
         Err(no) => no,
@@ -334,7 +341,7 @@ fn show_blank(
 pub async fn create(
     State(web): State<Arc<Web>>,
     Path((workflow, name)): Path<(String, String)>,
-    Sent(visitor, sheet): Sent,
+    SentWithFiles(visitor, mut sheet, files): SentWithFiles,
 ) -> Result<Response, Trouble> {
     let (rules, action, by) = begins(&visitor, &workflow, &name)?;
     if sheet.text(AGAIN).is_some() {
@@ -354,7 +361,11 @@ pub async fn create(
     // The same form twice is the same item, and nobody chooses what it is called: numbers are the rules' to give.
     let digest = hex(&Sha256::digest(format!("{}\n{}", visitor.person, command.id)));
     command.item = format!("w{}", digest.get(..16).unwrap_or_default()).into();
+    let unfit = attachments::take(&web, &visitor, &form, &mut sheet, files).await?;
     command.input = form.read(&sheet);
+    if let Some(no) = unfit {
+        return show_blank(&web, &visitor, (&workflow, &name), (&rules, &action, &by), Some(Back { sheet: &sheet, no: Some(&no) }));
+    }
     let no = match carry_out(&web, &visitor, &sheet, command).await? {
         Ok(page) => return Ok(page),
         Err(no) => no,

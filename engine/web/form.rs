@@ -1,10 +1,12 @@
 //! The form of an action, made from what it asks: one control for each kind of value, the names of the directory at hand, and what was
 //! typed put back when it could not be taken.
 
+use super::attachments::size_of;
 use super::session::Sheet;
 use super::todo::action_title;
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
+use crate::kernel::model::attached::Attached;
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, Ask, By, Field, Holder};
 use crate::kernel::model::item::Item;
@@ -86,7 +88,7 @@ impl Form<'_> {
     fn standing(&self, ask: &Ask) -> Option<&Value> {
         let field = self.recorded(ask).filter(|field| !field.secret && field.visible_to.is_empty() && field.sealed_until.is_none())?;
         let item = self.item?;
-        if matches!(inner(&ask.kind), Type::Text) && self.is_repeated() {
+        if inner(&ask.kind) == &Type::File || (matches!(inner(&ask.kind), Type::Text) && self.is_repeated()) {
             return None;
         }
         let value = match ask.records.as_ref()? {
@@ -146,6 +148,7 @@ impl Form<'_> {
             }
             Type::List(kind) => match inner(kind) {
                 Type::Choice(known) => set(json!({ "kind": "boxes", "options": options(known) })),
+                Type::File => set(self.files(&standing, true)),
                 Type::Record(branch) => {
                     set(json!({ "kind": "table", "columns": self.columns(branch), "rows": self.rows(&name, branch, typed) }))
                 }
@@ -162,11 +165,34 @@ impl Form<'_> {
                 set(json!({ "kind": "table", "columns": self.columns(branch), "rows": self.rows(&name, branch, typed) }))
             }
             Type::Text => set(json!({ "long": &*ask.name != "title" })),
-            Type::File => set(json!({ "hint": say(self.lang, "web.form.file", &[]) })),
+            Type::File => set(self.files(&standing, false)),
             Type::Item => set(json!({ "hint": say(self.lang, "web.form.item", &[]) })),
             _ => {}
         }
         control
+    }
+
+    /// A control for files: those that were handed in already stay chosen.
+    fn files(&self, standing: &[String], several: bool) -> Json {
+        let kept = standing.iter().filter_map(|text| Some((text, Attached::read(text)?)));
+        let kept: Vec<Json> = kept
+            .map(|(text, file)| json!({ "value": text, "name": file.name, "size": size_of(file.size) }))
+            .take(if several { MOST_ROWS } else { 1 })
+            .collect();
+        // A paper that was not handed in here, by where it is kept.
+        let told = standing.iter().find(|text| Attached::read(text).is_none());
+        json!({ "kind": "file", "hint": say(self.lang, "web.form.file", &[]), "several": several, "kept": kept, "value": told.cloned().unwrap_or_default() })
+    }
+
+    /// The name and title of what asks for a file by this control.
+    pub fn asked_file(&self, control: &str) -> Option<(&str, &str)> {
+        let ask = self.asks().into_iter().find(|ask| control.strip_prefix("in.") == Some(&*ask.name)).filter(|ask| is_file(&ask.kind))?;
+        Some((&ask.name, &ask.title))
+    }
+
+    /// Whether it asks for a file.
+    pub fn asks_files(&self) -> bool {
+        self.asks().iter().any(|ask| is_file(&ask.kind))
     }
 
     fn columns(&self, branch: &Name) -> Vec<&str> {
@@ -289,6 +315,13 @@ impl Form<'_> {
             })
         };
         (wants(&Type::Person), wants(&Type::Unit))
+    }
+}
+
+fn is_file(kind: &Type) -> bool {
+    match inner(kind) {
+        Type::List(kind) => *inner(kind) == Type::File,
+        kind => *kind == Type::File,
     }
 }
 

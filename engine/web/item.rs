@@ -4,7 +4,7 @@ use super::Web;
 use super::session::Visitor;
 use super::todo::{action_path, action_title, number};
 use super::trouble::Trouble;
-use super::{deadline, outbox, page};
+use super::{attachments, deadline, outbox, page};
 use crate::app::look::{Look, Offered, ShownField};
 use crate::app::outbox::became;
 use crate::kernel::access::Room;
@@ -123,6 +123,7 @@ fn view(look: &Look, returned: &[Incoming], visitor: &Visitor, did: Option<u64>)
         "near": near.iter().map(|offer| offer_view(look, offer, visitor)).collect::<Vec<_>>(),
         "far": far_groups(look, &far, visitor),
         "timeline": look.facts.iter().rev().filter(|fact| !is_skipped(fact) && is_shown(fact.branch)).map(|fact| fact_view(look, fact, visitor)).collect::<Vec<_>>(),
+        "files": attachments::list(look, visitor)?,
         "notices": notices.collect::<Vec<_>>(),
         "papers": workflow.forms.iter().filter(|(_, form)| form.of.is_none()).map(|(name, form)| json!({ "to": format!("/items/{}/forms/{}", page::encoded(&item.id), page::encoded(name)), "title": form.title })).collect::<Vec<_>>(),
         "done": done.map(|fact| look.fact_title(fact, lang)),

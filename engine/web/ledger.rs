@@ -9,6 +9,7 @@ use crate::app::{Format, Made};
 use crate::kernel::access::Room;
 use crate::kernel::decide::capture;
 use crate::kernel::model::Name;
+use crate::kernel::model::attached::Attached;
 use crate::kernel::model::definition::Field;
 use crate::kernel::model::value::{Fields, Type, Value};
 use crate::kernel::report::{Cell, Table};
@@ -284,6 +285,7 @@ fn shown(rules: &Rules, field: &Field, kind: &Type, value: &Value, lang: Lang) -
             let all: Vec<String> = list.iter().map(|value| shown(rules, field, kind.inner(), value, lang)).collect();
             all.join(&crate::kernel::words::say(lang, "show.comma", &[]))
         }
+        (Type::File, Value::Text(text)) => Attached::shown(text),
         (_, Value::Text(text)) => text.to_string(),
         (_, Value::Number(number)) => number.to_string(),
         (_, Value::Date(day)) => day.to_string(),

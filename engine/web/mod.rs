@@ -6,6 +6,7 @@
 mod accounts;
 mod act;
 mod assets;
+mod attachments;
 mod bulk;
 mod calendar;
 mod deadline;
@@ -39,6 +40,7 @@ mod workshop;
 use crate::app::accounts::Policy;
 use crate::app::workshop::Workshop;
 use crate::app::{App, Offices};
+use crate::attach::Limits;
 use crate::kernel::render::Pages;
 use crate::scheduler::Pulse;
 use axum::Router;
@@ -68,12 +70,14 @@ pub struct Web {
     pub workshop: Workshop,
     /// The largest form, in bytes.
     pub largest: usize,
+    /// What files may be handed in.
+    pub attachments: Limits,
 }
 
 impl Web {
     /// Every page there is.
     pub fn routes(self) -> Router {
-        let largest = self.largest;
+        let (largest, with_files) = (self.largest, self.largest_with_files() + (1 << 20));
         let web = Arc::new(self);
         Router::new()
             .route("/", get(desk::home))
@@ -89,10 +93,11 @@ impl Web {
             .route("/me/sessions", post(me::sessions))
             .route("/todo", get(todo::todo))
             .route("/items/{item}", get(item::show))
-            .route("/items/{item}/do/{action}", get(act::form).post(act::act))
+            .route("/items/{item}/do/{action}", get(act::form).post(act::act).layer(DefaultBodyLimit::max(with_files)))
             .route("/items/{item}/forms/{form}", get(item::print))
+            .route("/items/{item}/files/{digest}", get(attachments::file))
             .route("/new", get(act::choices))
-            .route("/new/{workflow}/{action}", get(act::blank).post(act::create))
+            .route("/new/{workflow}/{action}", get(act::blank).post(act::create).layer(DefaultBodyLimit::max(with_files)))
             .route("/ledger", get(ledger::show))
             .route("/ledger.xlsx", get(ledger::workbook))
             .route("/bulk", get(bulk::choose))

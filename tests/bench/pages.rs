@@ -76,6 +76,7 @@ async fn run(short: bool) -> Result<(), Error> {
         gate: Gate::default(),
         workshop: Workshop::new(None),
         largest: 1 << 20,
+        attachments: duban::attach::Limits::default(),
     };
     let (listener, stop) = (tokio::net::TcpListener::bind("127.0.0.1:0").await?, CancellationToken::new());
     let address = listener.local_addr()?;

@@ -2,6 +2,7 @@
 
 use crate::kernel::derive::rungs;
 use crate::kernel::model::Name;
+use crate::kernel::model::attached::Attached;
 use crate::kernel::model::definition::{Ask, Deadline, Field, Reads, Request, Section};
 use crate::kernel::model::fact::{Cause, Fact, RungKey};
 use crate::kernel::model::item::{Clock, Item};
@@ -110,6 +111,7 @@ fn fields(rules: &Rules, declared: &Section<Field>, values: &Fields, day: Date) 
 pub fn typed(rules: &Rules, kind: &Type, value: &Value, day: Date) -> Json {
     match (kind, value) {
         (Type::Person | Type::Unit, Value::Text(id)) => json!(title_on(rules, id, day)),
+        (Type::File, Value::Text(text)) => json!(Attached::shown(text)),
         (Type::List(kind), Value::List(list)) => Json::Array(list.iter().map(|value| typed(rules, kind, value, day)).collect()),
         (Type::Record(branch), Value::Record(record)) => {
             let declared = rules.setting.workflow.fields_of(Some(branch));

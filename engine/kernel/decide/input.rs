@@ -2,6 +2,7 @@
 
 use super::refusal;
 use crate::kernel::model::Name;
+use crate::kernel::model::attached::{Attached, PREFIX};
 use crate::kernel::model::decision::{Refusal, RefusalCode};
 use crate::kernel::model::definition::{Action, By};
 use crate::kernel::model::item::Item;
@@ -55,6 +56,8 @@ pub fn coerce(rules: &Rules, item: &Item, kind: &Type, value: &Value) -> Result<
     match (kind, value) {
         (_, Value::Empty) => Ok(Value::Empty),
         (Type::Optional(kind), value) => coerce(rules, item, kind, value),
+        // A reference to a file that was handed in, or a line that tells where a paper is kept.
+        (Type::File, Value::Text(text)) if text.starts_with(PREFIX) && Attached::read(text).is_none() => bad(),
         (Type::Text | Type::File, Value::Text(text)) if clean(text) => Ok(Value::Text(text.clone())),
         (Type::Text, Value::Number(number)) => Ok(Value::text(&number.to_string())),
         (Type::Text, Value::Date(date)) => Ok(Value::text(&date.to_string())),

@@ -1,5 +1,6 @@
 //! The nouns: plain data that every other module speaks about. Nothing here decides or computes.
 
+pub mod attached;
 pub mod command;
 pub mod decision;
 pub mod definition;

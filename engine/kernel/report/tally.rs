@@ -4,6 +4,7 @@ use super::{Cell, Column, ColumnKind, Key, KeyColumn, Kind, Of, Row, Table, hund
 use crate::kernel::decide::capture;
 use crate::kernel::derive;
 use crate::kernel::model::Name;
+use crate::kernel::model::attached::{Attached, PREFIX};
 use crate::kernel::model::definition::{Field, FieldRef, Figure, Holder, Measure, Report, RowKey, Shape, Shown};
 use crate::kernel::model::fact::Fact;
 use crate::kernel::model::item::Item;
@@ -471,6 +472,7 @@ impl<'r> Source<'r> {
             Value::Length(length) => Cell::Text(length.to_string()),
             Value::List(entries) => Cell::Several(entries.iter().map(|entry| self.cell(rules, entry, day)).collect()),
             Value::Record(_) => Cell::Text(plain(value)),
+            Value::Text(text) if text.starts_with(PREFIX) => Cell::Text(Attached::shown(text)),
             Value::Text(text) => Cell::Text(self.title(rules, text, day)),
         }
     }

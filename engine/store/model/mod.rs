@@ -5,6 +5,7 @@
 //! something, so that a process which dies before may lose it.
 
 mod accounts;
+mod attachments;
 mod brake;
 mod everywhere;
 mod incoming;

@@ -76,6 +76,10 @@ pub(in crate::store) struct Office {
     pub accounts: BTreeMap<String, AccountEntry>,
     /// By SHA-256.
     pub tokens: BTreeMap<String, TokenRow>,
+    /// By digest, person and name.
+    pub uploads: BTreeMap<(String, String, String), UploadEntry>,
+    /// Pieces by digest.
+    pub contents: BTreeMap<String, Vec<String>>,
     /// By id.
     pub webhooks: BTreeMap<String, Webhook>,
     pub deliveries: BTreeMap<Key, DeliveryEntry>,
@@ -102,6 +106,14 @@ pub(in crate::store) struct AccountEntry {
     pub disabled_at: Option<Instant>,
     pub password_at: Option<Instant>,
     pub created_at: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::store) struct UploadEntry {
+    pub size: u64,
+    pub media: String,
+    pub at: Instant,
+    pub kept: bool,
 }
 
 #[derive(Clone, Debug)]
