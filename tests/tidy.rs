@@ -54,7 +54,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ),
         ("kernel/author", &["kernel/read", "kernel/rules", "kernel/render", "kernel/calendar", "kernel/words"]),
     ],
-    &[("clock", &[]), ("store", &[]), ("mail", &[]), ("sheet", &[]), ("files", &[]), ("observe", &[]), ("hook", &[])],
+    &[("clock", &[]), ("store", &[]), ("mail", &[]), ("sheet", &[]), ("files", &[]), ("observe", &[]), ("hook", &[]), ("oidc", &["hook"])],
     &[
         ("app", &[]),
         ("scheduler", &["app"]),
@@ -86,6 +86,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("utoipa", &["api"]),
     ("argon2::", &["app"]),
     ("hmac::", &["app", "hook"]),
+    ("ring::signature", &["oidc"]),
     ("qrcodegen::", &["web"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),

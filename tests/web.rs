@@ -12,6 +12,7 @@ use duban::app::accounts::Policy;
 use duban::app::workshop::Workshop;
 use duban::files;
 use duban::kernel::model::value::Value;
+use duban::oidc::Provider;
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
 use duban::store::accounts::digest;
@@ -60,15 +61,28 @@ impl House {
     }
 
     pub async fn with(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate) -> House {
-        House::of(app, folder, open_house, policy, gate, Workshop::new(None)).await
+        House::of(app, folder, open_house, policy, gate, Workshop::new(None), None).await
     }
 
     /// The same with a folder of rules that is edited.
     pub async fn with_workshop(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, workshop: Workshop) -> House {
-        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop).await
+        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop, None).await
     }
 
-    async fn of(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate, workshop: Workshop) -> House {
+    /// The same with an identity provider.
+    pub async fn with_provider(world: World, policy: Policy, provider: Provider) -> House {
+        House::of(world.app, world.folder, false, policy, Gate::default(), Workshop::new(None), Some(provider)).await
+    }
+
+    async fn of(
+        app: Arc<App>,
+        folder: tempfile::TempDir,
+        open_house: bool,
+        policy: Policy,
+        gate: Gate,
+        workshop: Workshop,
+        provider: Option<Provider>,
+    ) -> House {
         let web = Web {
             offices: all(&app),
             pulse: Arc::new(Pulse::new(&app.clock)),
@@ -76,6 +90,7 @@ impl House {
             policy,
             jurisdiction: LOCAL.into(),
             origin: None,
+            provider,
             open_house,
             gate,
             workshop,
@@ -222,7 +237,12 @@ impl Answer {
 impl<'h> Browser<'h> {
     pub async fn with(house: &'h House, answer: &Answer) -> Browser<'h> {
         let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_string();
-        let mut browser = Browser { house, cookie, form: String::new() };
+        Browser::of(house, &cookie).await
+    }
+
+    /// Whoever has the cookie of a session.
+    pub async fn of(house: &'h House, cookie: &str) -> Browser<'h> {
+        let mut browser = Browser { house, cookie: cookie.to_string(), form: String::new() };
         browser.form = browser.get("/todo").await.value("form").expect("a page with a form").to_string();
         browser
     }
