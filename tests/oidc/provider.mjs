@@ -23,7 +23,7 @@ function renew() {
     ],
     jwks: { keys: [make("rsa", { modulusLength: 2048 }, "RS256"), make("ec", { namedCurve: "P-256" }, "ES256")] },
     cookies,
-    claims: { openid: ["sub"], profile: ["preferred_username"], email: ["email", "email_verified"] },
+    claims: { openid: ["sub", "amr"], profile: ["preferred_username"], email: ["email", "email_verified"] },
     // Claims of scopes stand in the token; of one login they are told only to whoever asks with the access token.
     conformIdTokenClaims: false,
     ttl: { IdToken: 300, AccessToken: 300, AuthorizationCode: 60, Session: 600, Grant: 600, Interaction: 600 },
