@@ -7,6 +7,7 @@ use chrono::{TimeDelta, Utc};
 use duban::app::accounts::Policy;
 use duban::app::totp;
 use duban::oidc::{Asked, No, Provider, Setting};
+use duban::web::Gate;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -82,14 +83,14 @@ fn setting(issuer: &str, client: &str) -> Setting {
 
 /// A house whose clock shows what that of the provider shows, with carl's account.
 async fn house(setting: Setting) -> House {
-    house_under(setting, Policy::default()).await
+    house_under(setting, Policy::default(), Gate::default()).await
 }
 
-async fn house_under(setting: Setting, policy: Policy) -> House {
+async fn house_under(setting: Setting, policy: Policy, gate: Gate) -> House {
     let world = World::open("2026-03-02 09:00").await;
     world.app.clock.set(Utc::now());
     world.app.invite(&Policy::default(), &"carl".into(), None).await.unwrap();
-    House::with_provider(world, policy, Provider::new(setting, ORIGIN).unwrap()).await
+    House::with_provider(world, policy, gate, Provider::new(setting, ORIGIN).unwrap()).await
 }
 
 /// A browser's cookies at the provider.
@@ -283,6 +284,25 @@ async fn whom_nobody_knows_here_hears_one_sentence() {
 }
 
 #[tokio::test]
+async fn whoever_tries_too_often_from_one_address_waits() {
+    let Some(process) = Process::start() else { return };
+    let gate = Gate::new(3, TimeDelta::minutes(15), Vec::new());
+    let house = house_under(process.setting("duban"), Policy::default(), gate).await;
+    // Who comes in has not tried in vain.
+    for _ in 0..4 {
+        assert_eq!(comes_back(&house, "carl").await.status, 303);
+    }
+    for _ in 0..3 {
+        stays_outside(&house.ask("GET", &format!("{BACK}?code=x&state=x"), &[], "").await, "Begin again");
+    }
+    let waits = comes_back(&house, "carl").await;
+    assert!(waits.status == 429 && cookie_named(&waits, "duban").is_none(), "{}", waits.text());
+    // It is the same gate as that of passwords.
+    let login = form(&[("login", "carl@example.com"), ("password", PASSWORD)]);
+    assert_eq!(house.ask("POST", "/sign-in", &["origin: http://duban"], &login).await.status, 429);
+}
+
+#[tokio::test]
 async fn an_address_that_nobody_has_checked_names_nobody() {
     let Some(process) = Process::start() else { return };
     let house = house(Setting { person_claim: "email".into(), ..process.setting("duban") }).await;
@@ -294,7 +314,7 @@ async fn an_address_that_nobody_has_checked_names_nobody() {
 async fn the_second_step_is_asked_unless_the_provider_has_asked_for_one() {
     let Some(process) = Process::start() else { return };
     let policy = Policy { second_step: vec!["clerks".into()], ..Policy::default() };
-    let house = house_under(process.setting("duban"), policy).await;
+    let house = house_under(process.setting("duban"), policy, Gate::default()).await;
     let answer = comes_back(&house, "carl").await;
     assert!(answer.to().starts_with("/sign-in/second?back=%2Fledger") && cookie_named(&answer, "duban").is_none(), "{}", answer.head);
     let half = cookie_named(&answer, "duban-half").unwrap();

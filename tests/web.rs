@@ -70,8 +70,8 @@ impl House {
     }
 
     /// The same with an identity provider.
-    pub async fn with_provider(world: World, policy: Policy, provider: Provider) -> House {
-        House::of(world.app, world.folder, false, policy, Gate::default(), Workshop::new(None), Some(provider)).await
+    pub async fn with_provider(world: World, policy: Policy, gate: Gate, provider: Provider) -> House {
+        House::of(world.app, world.folder, false, policy, gate, Workshop::new(None), Some(provider)).await
     }
 
     async fn of(
