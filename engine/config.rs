@@ -6,6 +6,7 @@ use crate::api::{Tokens, TokensNow};
 use crate::app::accounts::Policy;
 use crate::hook::Net;
 use crate::kernel::words::Lang;
+use crate::oidc;
 use crate::store::{LOCAL, Place, PlaceError};
 use crate::web::Gate;
 use chrono::TimeDelta;
@@ -151,6 +152,8 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// So long a link of a mail, by which something may be done without a password, is good.
     pub mail_link_hours: u32,
+    /// The office's identity provider, with which people sign in as well.
+    pub oidc: Option<oidc::Setting>,
 }
 
 impl WebSettings {
@@ -190,6 +193,13 @@ impl WebSettings {
                 return Err(ConfigError::Value { name: name.into(), value: value.to_string(), wants });
             }
         }
+        if let Some(oidc) = &self.oidc {
+            oidc.fits().map_err(|no| ConfigError::Value { name: no.name.into(), value: no.value, wants: no.wants })?;
+            if self.origin.is_none() {
+                let wants = "set web.origin: the provider sends people back there";
+                return Err(ConfigError::Value { name: "web.oidc".into(), value: oidc.issuer.clone(), wants });
+            }
+        }
         match &self.origin {
             Some(origin) if !is_origin(origin) => {
                 let wants = "write https:// or http://, the name of the machine, and nothing behind it";
@@ -220,6 +230,7 @@ impl Default for WebSettings {
             address_tries: 100,
             trusted_proxies: Vec::new(),
             mail_link_hours: 72,
+            oidc: None,
         }
     }
 }
@@ -347,6 +358,10 @@ impl Settings {
         optional(&mut self.mail.reply_to, "DUBAN_MAIL_REPLY_TO");
         optional(&mut self.mail.instance, "DUBAN_INSTANCE");
         optional(&mut self.web.origin, "DUBAN_ORIGIN");
+        if let Some(oidc) = &mut self.web.oidc {
+            optional(&mut oidc.client_secret, "DUBAN_OIDC_SECRET");
+            set(&mut oidc.client_secret_file, "DUBAN_OIDC_SECRET_FILE");
+        }
         if let Some(value) = variable("DUBAN_PRODUCTION") {
             self.mail.production = match value.as_str() {
                 "true" | "1" => true,

@@ -13,6 +13,7 @@ pub mod hook;
 pub mod kernel;
 pub mod mail;
 pub mod observe;
+pub mod oidc;
 pub mod scheduler;
 pub mod serve;
 pub mod sheet;

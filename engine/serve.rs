@@ -14,6 +14,7 @@ use crate::kernel::time::Instant;
 use crate::mail::guard::Guard;
 use crate::mail::smtp::{Limits, Server, ServerError, Smtp};
 use crate::mail::{Address, AddressError, Folder, Transport};
+use crate::oidc::{Provider, Setting};
 use crate::scheduler::{self, Pulse};
 use crate::store::StoreError;
 use crate::web::Web;
@@ -49,7 +50,7 @@ pub enum ServeError {
     Sender(#[from] AddressError),
     #[error("mail: the folder `{path}`")]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("webhooks")]
+    #[error("calling other programs")]
     Tls(#[from] TlsError),
     /// One of the settings cannot be meant; the catalogue says why under `webhook.WHY`.
     #[error("the webhook `{url}` of the settings: {}", no.why)]
@@ -308,12 +309,21 @@ fn web(offices: &Arc<Offices>, pulse: &Arc<Pulse>, settings: &Settings) -> Resul
         policy: settings.web.policy(),
         jurisdiction: settings.jurisdiction.clone(),
         origin: settings.web.origin.clone(),
+        provider: provider(settings)?,
         workshop: Workshop::new(settings.own_rules().then(|| settings.rules_folder().ok()).flatten()),
         open_house: settings.open_house,
         gate: settings.web.gate(),
         largest: settings.largest_body,
         attachments: FileLimits { scan_folder: config::scratch(), ..settings.attachments.clone() },
     })
+}
+
+/// The identity provider of the settings; it is asked when somebody wants to sign in with it, so that nobody waits for it here.
+fn provider(settings: &Settings) -> Result<Option<Provider>, ServeError> {
+    let (Some(setting), Some(origin)) = (settings.web.oidc.clone(), &settings.web.origin) else { return Ok(None) };
+    let kept = setting.client_secret_file.as_deref().map(files::text).transpose()?.map(|secret| secret.trim_end().to_string());
+    let client_secret = kept.or_else(|| setting.client_secret.clone());
+    Ok(Some(Provider::new(Setting { client_secret, ..setting }, origin)?))
 }
 
 fn post(offices: &Offices, mail: &MailSettings, settings: &Settings) -> Result<(Arc<Post>, Leaving), ServeError> {

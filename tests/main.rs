@@ -31,6 +31,7 @@ mod moving;
 mod mutants;
 mod nodes;
 mod offices;
+mod oidc;
 mod operations;
 mod pages;
 mod plan;

@@ -63,6 +63,7 @@ const LAYERS: &[&[(&str, &[&str])]] = &[
         ("files", &[]),
         ("observe", &[]),
         ("hook", &[]),
+        ("oidc", &["hook"]),
     ],
     &[
         ("app", &[]),
@@ -95,6 +96,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("utoipa", &["api"]),
     ("argon2::", &["app"]),
     ("hmac::", &["app", "hook"]),
+    ("ring::signature", &["oidc"]),
     ("qrcodegen::", &["web"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),

@@ -13,6 +13,7 @@ use duban::app::accounts::Policy;
 use duban::app::workshop::Workshop;
 use duban::files;
 use duban::kernel::model::value::Value;
+use duban::oidc::Provider;
 use duban::scheduler::Pulse;
 use duban::store::LOCAL;
 use duban::store::accounts::digest;
@@ -61,15 +62,28 @@ impl House {
     }
 
     pub async fn with(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate) -> House {
-        House::of(app, folder, open_house, policy, gate, Workshop::new(None)).await
+        House::of(app, folder, open_house, policy, gate, Workshop::new(None), None).await
     }
 
     /// The same with a folder of rules that is edited.
     pub async fn with_workshop(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, workshop: Workshop) -> House {
-        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop).await
+        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop, None).await
     }
 
-    async fn of(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate, workshop: Workshop) -> House {
+    /// The same with an identity provider.
+    pub async fn with_provider(world: World, policy: Policy, gate: Gate, provider: Provider) -> House {
+        House::of(world.app, world.folder, false, policy, gate, Workshop::new(None), Some(provider)).await
+    }
+
+    async fn of(
+        app: Arc<App>,
+        folder: tempfile::TempDir,
+        open_house: bool,
+        policy: Policy,
+        gate: Gate,
+        workshop: Workshop,
+        provider: Option<Provider>,
+    ) -> House {
         let web = Web {
             offices: all(&app),
             pulse: Arc::new(Pulse::new(&app.clock)),
@@ -77,6 +91,7 @@ impl House {
             policy,
             jurisdiction: LOCAL.into(),
             origin: None,
+            provider,
             open_house,
             gate,
             workshop,
@@ -224,7 +239,12 @@ impl Answer {
 impl<'h> Browser<'h> {
     pub async fn with(house: &'h House, answer: &Answer) -> Browser<'h> {
         let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_string();
-        let mut browser = Browser { house, cookie, form: String::new() };
+        Browser::of(house, &cookie).await
+    }
+
+    /// Whoever has the cookie of a session.
+    pub async fn of(house: &'h House, cookie: &str) -> Browser<'h> {
+        let mut browser = Browser { house, cookie: cookie.to_string(), form: String::new() };
         browser.form = browser.get("/todo").await.value("form").expect("a page with a form").to_string();
         browser
     }
@@ -745,20 +765,9 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
     assert_eq!(trail.iter().filter(|entry| entry.what == "denied").count(), denied, "each that was denied left one record");
     // The list of addresses is whole.
     let declared = include_str!("../engine/web/mod.rs");
-    let gets = declared.lines().filter(|line| line.contains(".route(\"") && line.contains("get(")).count();
-    let elsewhere = [
-        "/",
-        "/sign-in",
-        "/sign-in/second",
-        "/welcome",
-        "/calendar",
-        "/j",
-        "/items/{item}/forms",
-        "/items/{item}/files",
-        "/reports/{report}",
-        "/assets",
-    ]
-    .len();
+    let gets = declared.lines().filter(|line| line.contains(".route(") && line.contains("get(")).count();
+    let door = ["/sign-in", "/sign-in/second", "/sign-in/provider", "/sign-in/provider/back", "/welcome", "/j"].len();
+    let elsewhere = door + ["/", "/calendar", "/items/{item}/forms", "/items/{item}/files", "/reports/{report}", "/assets"].len();
     assert_eq!(gets, pages.len() + elsewhere, "a new address belongs on the list");
 }
 

@@ -3,7 +3,7 @@
 
 use super::accounts::{By, Policy};
 use super::links::new_token;
-use super::sessions::{NotChanged, Session, SignedIn};
+use super::sessions::{NotChanged, Session, ShownFirst, SignedIn};
 use super::totp;
 use super::{App, Offices};
 use crate::kernel::calendar::window::day_of;
@@ -173,12 +173,17 @@ impl Offices {
         here: &App,
         account: &Account,
         asked: Asked,
+        shown: ShownFirst,
         source: Option<&str>,
     ) -> Result<Option<Half>, StoreError> {
         let now = self.now();
         let (half, halving) = asked.half(&account.person, now);
-        let Some(password) = account.password.clone() else { return Ok(None) };
-        let entry = Entry::new(now, Some(&account.person), "password_right", "{}".into(), source);
+        let (password, what) = match shown {
+            ShownFirst::Password if account.password.is_none() => return Ok(None),
+            ShownFirst::Password => (account.password.clone(), "password_right"),
+            ShownFirst::Provider { .. } => (None, "provider_right"),
+        };
+        let entry = Entry::new(now, Some(&account.person), what, "{}".into(), source);
         Ok(here.store.halve(halving, password, entry).await?.then_some(half))
     }
 

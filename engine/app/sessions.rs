@@ -107,7 +107,7 @@ impl Offices {
         let kept = account.as_ref().and_then(|account| account.password.as_ref());
         let is_right = place.is(password, kept).await.map_err(|_| NotSignedIn::Busy)?;
         if let Some(account) = account.as_ref().filter(|account| is_right && account.disabled_at.is_none()) {
-            match self.enter(policy, account, source).await? {
+            match self.enter(policy, account, ShownFirst::Password, source).await? {
                 Entered::Inside(signed_in) => return Ok(signed_in),
                 Entered::Half(half) => return Err(NotSignedIn::Second(half)),
                 Entered::No => {}
@@ -117,7 +117,38 @@ impl Offices {
         Err(NotSignedIn::Wrong)
     }
 
-    /// Lets a person in without a password: for the demo, and for those whom an identity provider knows. `how` is told in the trail.
+    /// Lets a person in whom an identity provider names: by the login of an account, or by the name of a person of this office with one.
+    /// Where the two are not the same it is nobody.
+    pub async fn sign_in_named(
+        &self,
+        policy: &Policy,
+        jurisdiction: &str,
+        named: &str,
+        had_second_step: bool,
+        source: Option<&str>,
+    ) -> Result<SignedIn, NotSignedIn> {
+        let account = match named.contains('\0') {
+            true => None,
+            false => {
+                let by_login = self.store.everywhere().account_of_login(&login_form(named)).await?;
+                let by_person = self.store.of(jurisdiction).account(named).await?;
+                let is_one = |(one, other): (&Account, &Account)| (&one.jurisdiction, &one.person) == (&other.jurisdiction, &other.person);
+                let clear = by_login.as_ref().zip(by_person.as_ref()).is_none_or(is_one);
+                by_login.or(by_person).filter(|_| clear)
+            }
+        };
+        if let Some(account) = account.as_ref().filter(|account| account.disabled_at.is_none()) {
+            match self.enter(policy, account, ShownFirst::Provider { had_second_step }, source).await? {
+                Entered::Inside(signed_in) => return Ok(signed_in),
+                Entered::Half(half) => return Err(NotSignedIn::Second(half)),
+                Entered::No => {}
+            }
+        }
+        self.keep_out(account.as_ref(), None, source).await?;
+        Err(NotSignedIn::Wrong)
+    }
+
+    /// Lets a person in without a password: for the demo. `how` is told in the trail.
     pub async fn begin_session(&self, jurisdiction: &str, person: &Name, how: &str, source: Option<&str>) -> Result<SignedIn, StoreError> {
         let begun = self.begin(jurisdiction, person, Entering::default(), how, source).await?;
         begun.ok_or_else(|| StoreError::NotDone(format!("the account of `{person}` is shut off")))
@@ -241,16 +272,22 @@ impl Offices {
         Ok((self.store.everywhere().try_to_sign_in(login, now, tries).await?, tries.locked_until))
     }
 
-    /// A password was right.
-    async fn enter(&self, policy: &Policy, account: &Account, source: Option<&str>) -> Result<Entered, StoreError> {
+    /// A password was right, or a provider named somebody.
+    async fn enter(&self, policy: &Policy, account: &Account, shown: ShownFirst, source: Option<&str>) -> Result<Entered, StoreError> {
         let Some(here) = self.app_of(&account.jurisdiction, &account.person).await? else { return Ok(Entered::No) };
-        if let Some(asked) = here.second_step_asked(policy, &account.person).await? {
-            let half = self.halve(&here, account, asked, source).await?;
-            return Ok(half.map_or(Entered::No, Entered::Half));
+        if !matches!(shown, ShownFirst::Provider { had_second_step: true }) {
+            if let Some(asked) = here.second_step_asked(policy, &account.person).await? {
+                let half = self.halve(&here, account, asked, shown, source).await?;
+                return Ok(half.map_or(Entered::No, Entered::Half));
+            }
         }
         let now = self.now();
-        let entering = Entering { password: account.password.clone(), ended: Some((now - policy.longest, now - policy.idle)) };
-        let begun = self.begin(&account.jurisdiction, &account.person.as_str().into(), entering, "password", source).await?;
+        let (password, how) = match shown {
+            ShownFirst::Password => (account.password.clone(), "password"),
+            ShownFirst::Provider { .. } => (None, "identity provider"),
+        };
+        let entering = Entering { password, ended: Some((now - policy.longest, now - policy.idle)) };
+        let begun = self.begin(&account.jurisdiction, &account.person.as_str().into(), entering, how, source).await?;
         Ok(begun.map_or(Entered::No, Entered::Inside))
     }
 
@@ -292,7 +329,17 @@ impl Offices {
     }
 }
 
-/// What comes of a right password.
+/// What somebody has shown who comes in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ShownFirst {
+    Password,
+    /// An identity provider names them.
+    Provider {
+        had_second_step: bool,
+    },
+}
+
+/// What comes of it.
 enum Entered {
     Inside(SignedIn),
     Half(Half),

@@ -1,11 +1,11 @@
-//! One call: the name is resolved once, an address that may be called is connected to, and what is answered is read no further than its
-//! status. Nobody is followed elsewhere.
+//! One call: the name is resolved once, an address that may be called is connected to, and of what is answered no more is read than a call
+//! may bring. Nobody is followed elsewhere.
 
 use super::guard::{Net, may_call};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -45,6 +45,17 @@ pub struct TlsError(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer(pub u16);
 
+/// What is asked of an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    pub method: &'a str,
+    pub url: &'a str,
+    pub headers: &'a [(&'static str, String)],
+    /// What kind of text `body` is; nothing where there is none.
+    pub kind: Option<&'static str>,
+    pub body: &'a str,
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -83,18 +94,31 @@ impl Caller {
         Ok(Caller { allowed, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// Posts JSON to an address, with these headers.
+    /// Posts JSON to an address, with these headers. What is answered beside the status is nobody's.
     pub async fn post(&self, url: &str, headers: &[(&'static str, String)], body: &str) -> Result<Answer, Fault> {
-        tokio::time::timeout(WHOLE, self.attempt(url, headers, body)).await.unwrap_or(Err(Fault::Late))
+        let asking = Asking { method: "POST", url, headers, kind: Some("application/json"), body };
+        let (answer, _) = self.ask(asking).await?;
+        Ok(answer)
     }
 
-    async fn attempt(&self, url: &str, headers: &[(&'static str, String)], body: &str) -> Result<Answer, Fault> {
-        let url = Url::parse(url).map_err(|_| Fault::Address)?;
+    /// Asks, and brings the text that is answered.
+    pub async fn fetch(&self, asking: Asking<'_>) -> Result<(Answer, String), Fault> {
+        let (answer, body) = self.ask(asking).await?;
+        let body = body.ok_or_else(|| Fault::Http("the answer is cut off, or too long".into()))?;
+        Ok((answer, String::from_utf8(body.to_vec()).map_err(|_| Fault::Http("the answer is no text".into()))?))
+    }
+
+    async fn ask(&self, asking: Asking<'_>) -> Result<(Answer, Option<Bytes>), Fault> {
+        tokio::time::timeout(WHOLE, self.attempt(asking)).await.unwrap_or(Err(Fault::Late))
+    }
+
+    async fn attempt(&self, asking: Asking<'_>) -> Result<(Answer, Option<Bytes>), Fault> {
+        let url = Url::parse(asking.url).map_err(|_| Fault::Address)?;
         let (host, port) = (url.host().ok_or(Fault::Address)?, url.port_or_known_default().ok_or(Fault::Address)?);
         let addresses = self.addresses(&host, port).await?;
         let stream = connect(&addresses).await?;
         match url.scheme() {
-            "http" => ask(stream, &url, headers, body).await,
+            "http" => ask(stream, &url, asking).await,
             "https" => {
                 let name = match &host {
                     Host::Domain(name) => ServerName::try_from(name.to_string()).map_err(|_| Fault::Address)?,
@@ -102,7 +126,7 @@ impl Caller {
                     Host::Ipv6(address) => ServerName::IpAddress(IpAddr::V6(*address).into()),
                 };
                 let stream = self.tls.connect(name, stream).await.map_err(|error| Fault::Tls(error.to_string()))?;
-                ask(stream, &url, headers, body).await
+                ask(stream, &url, asking).await
             }
             _ => Err(Fault::Address),
         }
@@ -140,9 +164,8 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     url: &Url,
-    headers: &[(&'static str, String)],
-    body: &str,
-) -> Result<Answer, Fault> {
+    asking: Asking<'_>,
+) -> Result<(Answer, Option<Bytes>), Fault> {
     let failed = |error: &dyn std::fmt::Display| Fault::Http(error.to_string());
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     // It ends with the sender.
@@ -154,18 +177,20 @@ async fn ask(
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
     let mut request = Request::builder()
-        .method(Method::POST)
+        .method(asking.method)
         .uri(path)
         .header(HOST, host)
-        .header(CONTENT_TYPE, "application/json")
         .header(USER_AGENT, concat!("duban/", env!("CARGO_PKG_VERSION")));
-    for (name, value) in headers {
+    if let Some(kind) = asking.kind {
+        request = request.header(CONTENT_TYPE, kind);
+    }
+    for (name, value) in asking.headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Full::new(Bytes::from(body.to_string()))).map_err(|error| failed(&error))?;
+    let request = request.body(Full::new(Bytes::from(asking.body.to_string()))).map_err(|error| failed(&error))?;
     let answer = sender.send_request(request).await.map_err(|error| failed(&error))?;
     let status = answer.status().as_u16();
     // Read to its end, so that the other side is not cut off; what is too much is nobody's.
-    let _ = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
-    Ok(Answer(status))
+    let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
+    Ok((Answer(status), body.ok().map(|body| body.to_bytes())))
 }

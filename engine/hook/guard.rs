@@ -42,6 +42,9 @@ impl<'de> Deserialize<'de> for Net {
 }
 
 impl Net {
+    /// Every address, for calls that only whoever writes the settings can name.
+    pub const ALL: Net = Net { base: 0, prefix: 0 };
+
     fn holds(&self, address: IpAddr) -> bool {
         bits(address) & mask(self.prefix) == self.base
     }

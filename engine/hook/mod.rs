@@ -6,6 +6,6 @@ mod call;
 mod guard;
 mod sign;
 
-pub use call::{Answer, Caller, Fault, TlsError};
+pub use call::{Answer, Asking, Caller, Fault, TlsError};
 pub use guard::{Net, NetError};
 pub use sign::{Secret, SecretError};

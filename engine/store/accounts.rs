@@ -212,14 +212,20 @@ impl Everywhere<'_> {
         match self.write(Lane::User, Count { login: login.to_string(), now: now.timestamp_millis(), tries }).await? {
             Counted::Locked(until) => Ok(Try::Locked { until: instant(until)? }),
             Counted::Free { account, failures } => {
-                let read = |(jurisdiction, person, password, disabled_at): LoginRow| {
-                    let (jurisdiction, login) = (jurisdiction.into(), login.to_string());
-                    let (password, disabled_at) = (password.map(Hashed), disabled_at.map(instant).transpose()?);
-                    Ok::<_, StoreError>(Account { jurisdiction, person, login, password, disabled_at })
-                };
-                Ok(Try::Counted { account: account.map(read).transpose()?, last: failures >= i64::from(tries.most) })
+                let account = account.map(|row| of_login(login, row)).transpose()?;
+                Ok(Try::Counted { account, last: failures >= i64::from(tries.most) })
             }
         }
+    }
+
+    /// The account of a login, in whichever office it is; nothing is counted.
+    pub async fn account_of_login(&self, login: &str) -> Result<Option<Account>, StoreError> {
+        if let Some(model) = self.store().model().await? {
+            return Ok(model.all().account_of_login(login));
+        }
+        let row: Option<LoginRow> = on!(self.store().readers()?, pool, sql => sqlx::query_as(sql(statements::ACCOUNT_OF_LOGIN))
+            .bind(login).fetch_optional(pool).await)?;
+        row.map(|row| of_login(login, row)).transpose()
     }
 
     /// Tries with a login are forgotten: whoever it was has shown who they are.
@@ -245,6 +251,12 @@ impl Everywhere<'_> {
 type CheckRow = (String, Option<String>, Option<i64>);
 /// Jurisdiction, person, password, since when it is shut off.
 type LoginRow = (String, String, Option<String>, Option<i64>);
+
+fn of_login(login: &str, (jurisdiction, person, password, disabled_at): LoginRow) -> Result<Account, StoreError> {
+    let (jurisdiction, login) = (jurisdiction.into(), login.to_string());
+    let (password, disabled_at) = (password.map(Hashed), disabled_at.map(instant).transpose()?);
+    Ok(Account { jurisdiction, person, login, password, disabled_at })
+}
 
 /// The account as it stands; nobody changes it before this transaction ends.
 pub(super) async fn locked(connection: &mut Connection, here: &str, person: &str) -> Result<Option<CheckRow>, sqlx::Error> {

@@ -125,10 +125,10 @@ impl Store {
         self.write(Lane::User, Drop { person: person.to_string(), keep: keep.map(str::to_string), entry }).await
     }
 
-    /// Somebody is half inside. False when the account has been shut off, or has another password by now than was checked.
-    pub async fn halve(&self, halving: Halving, password: Hashed, entry: Entry) -> Result<bool, StoreError> {
+    /// Somebody is half inside. False when the account has been shut off, or has another password by now than was checked, if one was.
+    pub async fn halve(&self, halving: Halving, password: Option<Hashed>, entry: Entry) -> Result<bool, StoreError> {
         if let Some(mut model) = self.model_to_write().await? {
-            return Ok(model.halve(&halving, &password, &entry));
+            return Ok(model.halve(&halving, password.as_ref(), &entry));
         }
         self.write(Lane::User, Halve { halving, password, entry }).await
     }
@@ -222,7 +222,7 @@ impl Write for Drop {
 
 struct Halve {
     halving: Halving,
-    password: Hashed,
+    password: Option<Hashed>,
     entry: Entry,
 }
 
@@ -232,10 +232,12 @@ impl Write for Halve {
     async fn write(&self, connection: &mut Connection, here: &str) -> Result<bool, sqlx::Error> {
         let account = accounts::locked(connection, here, &self.halving.link.person).await?;
         let Some((login, password, disabled_at)) = account else { return Ok(false) };
-        if disabled_at.is_some() || password.as_ref() != Some(&self.password.0) {
+        if disabled_at.is_some() || self.password.as_ref().is_some_and(|checked| password.as_ref() != Some(&checked.0)) {
             return Ok(false);
         }
-        accounts::forget_tries(connection, &login).await?;
+        if self.password.is_some() {
+            accounts::forget_tries(connection, &login).await?;
+        }
         halve(connection, here, &self.halving).await?;
         audit::put(connection, here, std::slice::from_ref(&self.entry)).await?;
         Ok(true)

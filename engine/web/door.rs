@@ -2,6 +2,7 @@
 
 use super::Web;
 use super::page::{self, Glance};
+use super::provider;
 use super::second;
 use super::session::{Cookie, Posted, Sent, Visitor};
 use super::sheet::Kept;
@@ -74,7 +75,7 @@ pub async fn show(web: &Web, glance: &Glance, status: StatusCode, says: &str, lo
         .iter()
         .map(|guest| json!({ "person": guest.person, "name": guest.name, "roles": guest.roles, "duties": guest.duties }))
         .collect();
-    let values = json!({ "says": says, "login": login, "back": bound.back, "kept": bound.kept, "guests": guests });
+    let values = json!({ "says": says, "login": login, "back": bound.back, "kept": bound.kept, "guests": guests, "provider": provider::called(web, glance) });
     let title = say(glance.lang, "web.door.title", &[]);
     let mut page = page::for_nobody(web, glance, status, "door.html", &title, values)?;
     web.set_cookie(&mut page, Cookie::Door, Some("1"));

@@ -22,6 +22,7 @@ mod mail_link;
 mod me;
 mod outbox;
 mod page;
+mod provider;
 mod public;
 mod qr;
 mod reports;
@@ -42,6 +43,7 @@ use crate::app::workshop::Workshop;
 use crate::app::{App, Offices};
 use crate::attach::Limits;
 use crate::kernel::render::Pages;
+use crate::oidc::{Provider, RETURN};
 use crate::scheduler::Pulse;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -62,6 +64,8 @@ pub struct Web {
     pub jurisdiction: String,
     /// Where people reach the pages, such as `https://duban.example.gov.cn`. Under `https` the cookie leaves by no other way.
     pub origin: Option<String>,
+    /// With whom people may sign in as well.
+    pub provider: Option<Provider>,
     /// Anybody may sign in as whoever stands on the list: for a demo, on this machine only.
     pub open_house: bool,
     /// How often one address may try to come in.
@@ -84,6 +88,8 @@ impl Web {
             .route("/sign-in", get(door::door).post(door::sign_in))
             .route("/sign-in/as", post(door::sign_in_as))
             .route("/sign-in/second", get(second::form).post(second::pass))
+            .route("/sign-in/provider", get(provider::begin))
+            .route(RETURN, get(provider::back))
             .route("/sign-out", post(door::sign_out))
             .route("/welcome/{token}", get(welcome::invited).post(welcome::accept))
             .route("/j/{token}", get(mail_link::show).post(mail_link::act))

@@ -148,6 +148,8 @@ pub enum Cookie {
     Inside,
     /// Of somebody who has taken the first of two steps.
     Half,
+    /// Of somebody who is at the identity provider.
+    Away,
     /// Shows that the browser keeps cookies.
     Door,
 }
@@ -158,6 +160,7 @@ impl Web {
         let name = match which {
             Cookie::Inside => "duban",
             Cookie::Half => "duban-half",
+            Cookie::Away => "duban-away",
             Cookie::Door => "duban-door",
         };
         format!("{}{name}", if self.is_secure() { "__Host-" } else { "" })
@@ -179,7 +182,11 @@ impl Web {
     /// Nothing in place of a value takes the cookie away.
     pub fn set_cookie(&self, response: &mut Response, which: Cookie, value: Option<&str>) {
         let secure = if self.is_secure() { "; Secure" } else { "" };
-        let age = if value.is_none() { "; Max-Age=0" } else { "" };
+        let age = match (value, which) {
+            (None, _) => "; Max-Age=0",
+            (Some(_), Cookie::Away) => "; Max-Age=600",
+            (Some(_), _) => "",
+        };
         let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}{age}", self.cookie(which), value.unwrap_or_default());
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, cookie);

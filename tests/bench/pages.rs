@@ -72,6 +72,7 @@ async fn run(short: bool) -> Result<(), Error> {
         policy: Policy::default(),
         jurisdiction: LOCAL.into(),
         origin: None,
+        provider: None,
         open_house: true,
         gate: Gate::default(),
         workshop: Workshop::new(None),

@@ -156,13 +156,15 @@ impl At<'_> {
         gone
     }
 
-    pub fn halve(&mut self, halving: &Halving, password: &Hashed, entry: &Entry) -> bool {
+    pub fn halve(&mut self, halving: &Halving, password: Option<&Hashed>, entry: &Entry) -> bool {
         let here = self.here.clone();
         let Some(account) = self.account(&halving.link.person) else { return false };
-        if account.disabled_at.is_some() || account.password.as_ref() != Some(password) {
+        if account.disabled_at.is_some() || password.is_some() && account.password.as_ref() != password {
             return false;
         }
-        self.all_mut().attempts.remove(&digest(&account.login));
+        if password.is_some() {
+            self.all_mut().attempts.remove(&digest(&account.login));
+        }
         self.all_mut().halve(&here, halving);
         self.audit(std::slice::from_ref(entry));
         true
@@ -276,12 +278,13 @@ impl State {
         attempt.failures = if attempt.locked_until.is_none() { attempt.failures + 1 } else { 1 };
         let last = attempt.failures >= tries.most;
         (attempt.locked_until, attempt.last_at) = (last.then_some(tries.locked_until), now);
-        let holder = self.holder_of(login);
-        let account = holder.and_then(|(here, person)| {
-            let account = self.offices.get(&here)?.accounts.get(&person)?;
-            Some(account.shown(&here, &person))
-        });
-        Try::Counted { account, last }
+        Try::Counted { account: self.account_of_login(login), last }
+    }
+
+    pub fn account_of_login(&self, login: &str) -> Option<Account> {
+        let (here, person) = self.holder_of(login)?;
+        let account = self.offices.get(&here)?.accounts.get(&person)?;
+        Some(account.shown(&here, &person))
     }
 
     pub fn accept(&mut self, accepting: &Accepting) -> bool {
