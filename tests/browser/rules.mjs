@@ -50,7 +50,7 @@ test("without a script: a draft is checked, saved, planned, and what others chan
 
   await page.goto("/rules");
   await page.getByRole("button", { name: /^试算/ }).click({ timeout: BOUND_OF_A_PLAN_MS });
-  await page.waitForURL("**/rules/plans/*");
+  await page.waitForURL("**/rules/plans/*", { timeout: BOUND_OF_A_PLAN_MS });
   assert.match(await page.locator("main").innerText(), /日期变动\s*0/);
   const own = await visitor(t);
   await signIn(own, await administrator(own));
