@@ -42,19 +42,20 @@ async function open() {
   return serve(DUBAN_BINARY, await copyOf(DUBAN_DEMO));
 }
 
-/** The database alone: the mails of the demo are thousands of files that no page reads. */
+/** The database, and the rules, which the workshop changes. The mails of the demo are thousands of files that no page reads. */
 async function copyOf(demo) {
   const folder = await mkdtemp(join(tmpdir(), "duban-browser-"));
   after(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, "mails"));
   const database = (await readdir(demo)).filter((name) => name.startsWith("demo.db") && !name.endsWith(".lock"));
   await Promise.all(database.map((name) => cp(join(demo, name), join(folder, name))));
+  await cp(RULES, join(folder, "rules"), { recursive: true });
   return folder;
 }
 
 /** Serves a demo until the tests are over; gives the address that it prints. */
 function serve(binary, folder) {
-  const options = ["--rules", RULES, "--folder", folder, "--serve", "--keep", "--port", "0", "--lang", "zh", "--no-color"];
+  const options = ["--rules", join(folder, "rules"), "--folder", folder, "--serve", "--keep", "--port", "0", "--lang", "zh", "--no-color"];
   const server = spawn(binary, ["demo", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const gone = new Promise((done) => server.once("exit", done));
   after(() => {

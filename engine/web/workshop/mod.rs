@@ -115,9 +115,7 @@ pub async fn list(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Respo
     };
     let folder = folder.map(|folder| {
         let same = folder.rules.as_ref().is_some_and(|rules| rules.hash == in_use.hash);
-        let changed = |path: &String| {
-            folder.rules.as_ref().map_or_else(|| in_use.files.get(path), |_| in_use.files.get(path)) != folder.files.get(path)
-        };
+        let changed = |path: &String| in_use.files.get(path) != folder.files.get(path);
         let known = folder.rules.as_ref().map_or(&in_use, |rules| rules);
         let all: BTreeSet<&String> = folder.files.keys().chain(in_use.files.keys()).collect();
         let files = all.into_iter().map(|path| {
