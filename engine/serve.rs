@@ -119,8 +119,9 @@ pub async fn serve(
     let token = format!("{}{}", random_text(), random_text());
     let tokens = config::tokens_now(settings);
     let limits = BodyLimits { bytes: settings.largest_body, ..BodyLimits::default() };
-    let pages = web(&offices, &pulse, settings)?.routes();
-    let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits }.routes(pages);
+    let pages = web(&offices, &pulse, settings)?;
+    let (attachments, pages) = (pages.attachments.clone(), pages.routes());
+    let routes = Api { offices: offices.clone(), pulse: pulse.clone(), token: token.clone(), tokens, limits, attachments }.routes(pages);
     let signals = signals(stop.clone())?;
     let caller = Caller::new(settings.webhooks.allow.clone())?;
     let line = Arc::new(Line { caller, origin: settings.web.origin.clone(), chance: rand::random::<f64> });

@@ -1,5 +1,7 @@
 //! The JSON API over loopback: what programs read, do and are told, with the same sentences as people; and what becomes of bad requests.
 
+mod attachments;
+
 use crate::support::world::{World, all, app_under, moment, rules, try_rules};
 use duban::api::accept::{Limits, accept};
 use duban::api::{Api, BodyLimits, Tokens};
@@ -59,6 +61,7 @@ impl Server {
             token: "of the lock file".into(),
             tokens: Box::new(move || shared.lock().unwrap().clone()),
             limits: bodies,
+            attachments: duban::attach::Limits::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -815,7 +818,7 @@ async fn the_document_is_served_and_every_operation_in_it_is_there() {
             server.raw(&head, b"").await.problem(401, "no_token");
         }
     }
-    assert_eq!(count, 29);
+    assert_eq!(count, 31);
     assert!(moment("2026-03-02 09:00") <= server.app.now());
 }
 

@@ -58,46 +58,40 @@ impl House {
     }
 
     pub async fn over(app: Arc<App>, folder: tempfile::TempDir, open_house: bool) -> House {
-        House::with(app, folder, open_house, Policy::default(), Gate::default()).await
+        House::of(app, folder, |web| web.open_house = open_house).await
     }
 
     pub async fn with(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, policy: Policy, gate: Gate) -> House {
-        House::of(app, folder, open_house, policy, gate, Workshop::new(None), None).await
+        House::of(app, folder, |web| (web.open_house, web.policy, web.gate) = (open_house, policy, gate)).await
     }
 
     /// The same with a folder of rules that is edited.
     pub async fn with_workshop(app: Arc<App>, folder: tempfile::TempDir, open_house: bool, workshop: Workshop) -> House {
-        House::of(app, folder, open_house, Policy::default(), Gate::default(), workshop, None).await
+        House::of(app, folder, |web| (web.open_house, web.workshop) = (open_house, workshop)).await
     }
 
     /// The same with an identity provider.
     pub async fn with_provider(world: World, policy: Policy, gate: Gate, provider: Provider) -> House {
-        House::of(world.app, world.folder, false, policy, gate, Workshop::new(None), Some(provider)).await
+        House::of(world.app, world.folder, |web| (web.policy, web.gate, web.provider) = (policy, gate, Some(provider))).await
     }
 
-    async fn of(
-        app: Arc<App>,
-        folder: tempfile::TempDir,
-        open_house: bool,
-        policy: Policy,
-        gate: Gate,
-        workshop: Workshop,
-        provider: Option<Provider>,
-    ) -> House {
-        let web = Web {
+    /// The usual pages, changed.
+    pub async fn of(app: Arc<App>, folder: tempfile::TempDir, change: impl FnOnce(&mut Web)) -> House {
+        let mut web = Web {
             offices: all(&app),
             pulse: Arc::new(Pulse::new(&app.clock)),
             pages: files::web_pages(None).unwrap(),
-            policy,
+            policy: Policy::default(),
             jurisdiction: LOCAL.into(),
             origin: None,
-            provider,
-            open_house,
-            gate,
-            workshop,
+            provider: None,
+            open_house: false,
+            gate: Gate::default(),
+            workshop: Workshop::new(None),
             largest: BodyLimits::default().bytes,
             attachments: duban::attach::Limits::default(),
         };
+        change(&mut web);
         let policy = web.policy.clone();
         let persons = app.rules().directory.persons.keys().map(|person| (digest(person), (LOCAL.into(), person.clone()))).collect();
         let tokens = Arc::new(Tokens { persons, office: [(digest(OFFICE), LOCAL.into())].into() });
@@ -107,6 +101,7 @@ impl House {
             token: "of the lock file".into(),
             tokens: Box::new(move || tokens.clone()),
             limits: BodyLimits::default(),
+            attachments: duban::attach::Limits::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

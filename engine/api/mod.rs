@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod act;
+mod attachments;
 pub mod caller;
 mod cause;
 pub mod client;
@@ -52,6 +53,8 @@ pub struct Api {
     pub token: String,
     pub tokens: TokensNow,
     pub limits: BodyLimits,
+    /// What files may be handed in.
+    pub attachments: crate::attach::Limits,
 }
 
 impl Api {
@@ -100,6 +103,8 @@ fn v1() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(duties::list))
         .routes(routes!(similar::of_item))
         .routes(routes!(forms::show))
+        .routes(routes!(attachments::hand_in))
+        .routes(routes!(attachments::content))
         .routes(routes!(explain::action, act::one))
         .routes(routes!(act::many))
         .routes(routes!(explain::dues))

@@ -250,6 +250,18 @@ impl FromRequest<Arc<Api>> for Workbook {
     }
 }
 
+/// A file of any kind.
+pub struct Content(pub Bytes);
+
+impl FromRequest<Arc<Api>> for Content {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Content, Failure> {
+        let is_bytes = |kind: &str| kind.trim().eq_ignore_ascii_case("application/octet-stream");
+        body(request, api, api.attachments.largest, is_bytes).await.map(Content)
+    }
+}
+
 async fn body(request: Request, api: &Arc<Api>, most: usize, fits: impl Fn(&str) -> bool) -> Result<Bytes, Failure> {
     let (parts, body) = request.into_parts();
     let before = api.caller(&parts.headers).await?;

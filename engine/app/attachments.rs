@@ -138,6 +138,13 @@ impl Look {
         Ok(out)
     }
 
+    /// Whether the one who looks may see the file of this digest; nothing when no fact speaks of it.
+    pub fn sees_file(&self, digest: &str) -> Result<Option<bool>, EvalError> {
+        let files = self.files()?;
+        let mut of_digest = files.iter().filter(|of| of.file.digest == digest).map(|of| of.seen).peekable();
+        Ok(of_digest.peek().is_some().then(|| of_digest.any(|seen| seen)))
+    }
+
     /// How what was asked is called.
     fn ask_title(&self, fact: &Fact, name: &str) -> Option<String> {
         let kind = fact.branch.and_then(|no| self.item.branch(no)).map(|branch| &*branch.kind);

@@ -10,6 +10,11 @@ const BOUNDARY: &str = "----attach";
 
 /// An office that asks for papers, some of which only clerks may see.
 async fn office() -> House {
+    let (app, folder) = office_app().await;
+    House::over(app, folder, false).await
+}
+
+async fn office_app() -> (Arc<App>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let edit = |path: &str, text: String| {
         match path {
@@ -24,7 +29,7 @@ async fn office() -> House {
     };
     let app = app_under(folder.path(), "2026-03-02 09:00", rules(edit)).await.unwrap();
     app.act(&command("1", "submit", "ann", [("title", Value::text("Request 1"))])).await.unwrap();
-    House::over(app, folder, false).await
+    (app, folder)
 }
 
 fn part(head: &str, content: &[u8]) -> Vec<u8> {
@@ -225,4 +230,45 @@ async fn a_file_is_whose_it_is_and_seen_by_whom_its_field_is() {
     let mut by_hu = named(&open);
     by_hu.by = "hu".into();
     assert!(matches!(house.app.act(&by_hu).await, Err(duban::app::ActError::Refused(_))), "another person's");
+}
+
+/// The office's scanner decides: clean, infected, and anything else, which is not clean.
+#[tokio::test]
+async fn what_the_scanner_does_not_call_clean_is_not_kept() {
+    use duban::attach::{Limits, Unfit, judge};
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let scanner = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    };
+    // As scanners do with the harmless test string that all of them know.
+    let looks = scanner("looks", "if grep -q STANDARD-ANTIVIRUS-TEST \"$1\"; then exit 1; else exit 0; fi");
+    let limits = |program: &std::path::Path| Limits {
+        scan_command: Some(program.to_path_buf()),
+        scan_seconds: 1,
+        scan_folder: folder.path().join("scratch"),
+        ..Limits::default()
+    };
+    std::fs::create_dir(folder.path().join("scratch")).unwrap();
+    let asked = async |program: &std::path::Path, content: &[u8]| judge(&limits(program), "letter.txt", content).await.map(|_| ());
+    assert_eq!(asked(&looks, b"good").await, Ok(()));
+    assert_eq!(asked(&looks, b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE").await, Err(Unfit::Infected));
+    assert_eq!(asked(&scanner("breaks", "exit 2"), b"good").await, Err(Unfit::Unscanned));
+    assert_eq!(asked(&scanner("dies", "kill -9 $$"), b"good").await, Err(Unfit::Unscanned));
+    assert_eq!(asked(&scanner("hangs", "exec sleep 600"), b"good").await, Err(Unfit::Unscanned));
+    assert_eq!(asked(&folder.path().join("absent"), b"good").await, Err(Unfit::Unscanned));
+    assert_eq!(std::fs::read_dir(folder.path().join("scratch")).unwrap().count(), 0, "nothing stays behind");
+
+    // By a form: the sentence, and nothing is kept.
+    let (app, ground) = office_app().await;
+    let house = House::of(app, ground, |web| web.attachments = limits(&looks)).await;
+    let carl = house.signed_in("carl").await;
+    let back = weigh(&carl, &[("rev", "1"), ("in.weight", "5")], &[("in.paper", "bad.txt", b"STANDARD-ANTIVIRUS-TEST")]).await;
+    assert!(back.status == 422 && back.text().contains("bad.txt is infected"), "{}", back.text());
+    let done = weigh(&carl, &[("rev", "1"), ("in.weight", "5")], &[("in.paper", "good.txt", b"good")]).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    assert_eq!(Attached::within(&recorded(&house).await["paper"])[0].name, "good.txt");
 }

@@ -84,6 +84,7 @@ async fn serve(app: &Arc<App>, each: usize) -> Result<f64, Error> {
         token: String::new(),
         tokens: Box::new(move || tokens.clone()),
         limits: BodyLimits::default(),
+        attachments: duban::attach::Limits::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, stop) = (listener.local_addr()?, CancellationToken::new());
