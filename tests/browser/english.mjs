@@ -20,7 +20,7 @@ const PAGES = [
   [`/items/${ITEM}/do/claim_done?branch=2`, [".box h2", ".box .button"]],
   [
     "/ledger",
-    ["h1", ".filters label", ".filters button", ".filters .button", "#flag option", "#which option",
+    ["h1", ...["text", "state", "unit", "flag", "which"].map((name) => `.filters label[for="${name}"]`), ".filters button", ".filters .button", "#flag option", "#which option",
      'option[value=""]', "thead th:nth-child(-n+4)", "td.day", ".pages a"],
   ],
   ["/reports", ["h1", ".reports button", ".what .hint"]],
