@@ -389,6 +389,7 @@ const UNSAFE: &[&str] = &[
     "/tokens/change",
     "/webhooks/change",
     "/rules/files/request.yaml",
+    "/rules/check/request.yaml",
     "/rules/plans",
     "/rules/plans/none",
     "/sign-out",
@@ -718,6 +719,7 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
         ("/rules", [false, false, true, false, false]),
         ("/rules/new?path=a.yaml", [false, false, true, false, false]),
         ("/rules/files/request.yaml", [false, false, true, false, false]),
+        ("/rules/schema/request.yaml", [false, false, true, false, false]),
         ("/rules/stories", [false, false, true, false, false]),
         ("/rules/diagram", [false, false, true, false, false]),
         ("/rules/diagram.svg", [false, false, true, false, false]),
@@ -747,7 +749,8 @@ async fn every_page_is_open_to_whom_it_is_for_and_to_nobody_else() {
             }
         }
         // What is not one's to enter is not one's to change, and does not stand in the bar.
-        let rules = ["/rules/files/request.yaml", "/rules/plans", "/rules/plans/none"].map(|page| (page, person == &"hu"));
+        let rules = ["/rules/files/request.yaml", "/rules/check/request.yaml", "/rules/plans", "/rules/plans/none"]
+            .map(|page| (page, person == &"hu"));
         let others = [("/outbox/change", person == &"hu"), ("/accounts/change", person == &"sue"), ("/webhooks/change", person == &"hu")];
         for (page, open) in others.into_iter().chain(rules) {
             let answer = browser.send(page, &[("do", "release"), ("disable", "nobody")]).await;
