@@ -28,6 +28,7 @@ const theme = EditorView.theme({
   ".cm-diagnostic": { whiteSpace: "pre-wrap", maxWidth: "40rem", padding: "6px 10px" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--bad-dot)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--warn-dot)" },
+  ".cm-diagnosticSource": { fontSize: ".8125rem", opacity: "1", color: "var(--ink3)" },
   ".cm-diagnosticAction": { background: "var(--brand)", color: "var(--on-brand)", fontSize: ".875rem", minHeight: "24px" },
   ".cm-lintRange-error": wavy("var(--bad-dot)"),
   ".cm-lintRange-warning": wavy("var(--warn-dot)"),

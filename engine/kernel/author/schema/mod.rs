@@ -53,13 +53,15 @@ pub fn titles(set: &RuleSet, of: &str) -> IndexMap<String, String> {
     macro_rules! titled {
         ($($section:ident)*) => {
             $(for (name, declared) in &workflow.$section {
-                found.entry(name).or_default().insert(&declared.title);
+                if !declared.title.is_empty() {
+                    found.entry(name).or_default().insert(&declared.title);
+                }
             })*
         };
     }
     titled!(states fields actions roles branches deadlines requests notices tables functions forms sweeps imports reports);
     let told = |(name, titles): (&str, IndexSet<&str>)| (name.to_string(), titles.into_iter().collect::<Vec<_>>().join(" / "));
-    found.into_iter().filter(|(_, titles)| !titles.contains("")).map(told).collect()
+    found.into_iter().map(told).collect()
 }
 
 fn whole(title: &str, schema: Json) -> Json {
