@@ -222,11 +222,15 @@ impl Answer {
         out
     }
 
-    /// Nothing runs here that was not ours.
+    /// Nothing runs here that was not ours: of scripts there is the editor.
     pub fn is_tame(&self) -> bool {
-        self.elements().iter().all(|(name, attributes)| {
-            !["script", "img"].contains(&name.as_str()) && attributes.iter().all(|name| !name.starts_with("on") && name != "style")
-        })
+        let scripts = self.elements().iter().filter(|(name, _)| name == "script").count();
+        let ours = self.body.matches("<script src=\"&#x2f;assets&#x2f;editor.js?v=").count();
+        scripts == ours
+            && self
+                .elements()
+                .iter()
+                .all(|(name, attributes)| name != "img" && attributes.iter().all(|name| !name.starts_with("on") && name != "style"))
     }
 
     /// The value of a field of a form on the page.

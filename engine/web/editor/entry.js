@@ -35,7 +35,7 @@ function start() {
     extensions: [
       EditorView.cspNonce.of(nonce),
       EditorState.phrases.of(JSON.parse(form.dataset.words)),
-      EditorView.contentAttributes.of({ "aria-label": label.textContent.trim() }),
+      EditorView.contentAttributes.of({ "aria-label": label.textContent.trim(), tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) field.value = update.state.doc.toString();
       }),

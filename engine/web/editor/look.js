@@ -18,7 +18,7 @@ const theme = EditorView.theme({
   ".cm-searchMatch, .cm-selectionMatch": { background: "var(--warn-bg)" },
   ".cm-searchMatch-selected": { background: "var(--warn-bg)", outline: "2px solid var(--warn-dot)" },
   ".cm-panels, .cm-tooltip": { background: "var(--sheet)", color: "var(--ink)", border: "1px solid var(--line2)" },
-  ".cm-panel.cm-search": { padding: "8px 32px 8px 8px" },
+  ".cm-panel.cm-search": { padding: "8px 32px 8px 8px", whiteSpace: "normal" },
   ".cm-panel.cm-search label": { fontSize: ".875rem" },
   ".cm-panel.cm-search [name=close]": { color: "var(--ink)", minHeight: "24px", minWidth: "24px" },
   ".cm-textfield, .cm-button": { backgroundImage: "none", backgroundColor: "var(--sheet)", color: "var(--ink)", border: "1px solid var(--line2)", fontSize: ".875rem" },

@@ -51,15 +51,18 @@ pub fn titles(set: &RuleSet, of: &str) -> IndexMap<String, String> {
     let workflow = &rules.setting.workflow;
     let mut found: IndexMap<&str, IndexSet<&str>> = IndexMap::new();
     macro_rules! titled {
-        ($($section:ident)*) => {
-            $(for (name, declared) in &workflow.$section {
+        ($from:ident: $($section:ident)*) => {
+            $(for (name, declared) in &$from.$section {
                 if !declared.title.is_empty() {
                     found.entry(name).or_default().insert(&declared.title);
                 }
             })*
         };
     }
-    titled!(states fields actions roles branches deadlines requests notices tables functions forms sweeps imports reports);
+    titled!(workflow: states fields actions roles branches deadlines requests notices tables functions forms sweeps imports reports);
+    for branch in workflow.branches.values() {
+        titled!(branch: states fields actions);
+    }
     let told = |(name, titles): (&str, IndexSet<&str>)| (name.to_string(), titles.into_iter().collect::<Vec<_>>().join(" / "));
     found.into_iter().map(told).collect()
 }
