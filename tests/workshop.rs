@@ -95,6 +95,51 @@ fn shorter(text: &str) -> String {
 }
 
 #[tokio::test]
+async fn the_editor_is_told_what_the_button_says_and_what_may_stand_where() {
+    let shop = Shop::open(|_, text| text).await;
+    let hu = shop.house.signed_in("hu").await;
+    let json = |answer: &crate::web::Answer| serde_json::from_str::<serde_json::Value>(&answer.body).unwrap();
+    // Its styles are let in by a text that no other page has; other pages have no editor.
+    let mut nonces = Vec::new();
+    for _ in 0..2 {
+        let page = hu.get("/rules/files/request.yaml").await;
+        let (_, behind) = page.body.split_once("nonce=\"").expect("the script of the editor");
+        let nonce = behind.split('"').next().unwrap().to_string();
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(nonce.len() >= 32 && policy.contains(&format!("style-src 'self' 'nonce-{nonce}';")), "{policy}");
+        assert!(policy.contains("default-src 'none'; script-src 'self';"), "{policy}");
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1]);
+    assert!(!hu.get("/rules").await.body.contains("editor.js"));
+
+    let before = shop.read("request.yaml");
+    let broken = before.replace("to: answered\n", "to: answred\n");
+    let line = broken.lines().position(|line| line.contains("answred")).unwrap() + 1;
+    let checked = hu.send("/rules/check/request.yaml", &[("text", &broken.replace('\n', "\r\n"))]).await;
+    assert_eq!((checked.status, checked.header("content-type")), (200, Some("application/json")), "{}", checked.body);
+    let found = json(&checked);
+    let row = &found["rows"][0];
+    assert_eq!((row["file"].as_str(), row["line"].as_u64(), found["errors"].as_u64()), (Some("request.yaml"), Some(line as u64), Some(1)));
+    assert_eq!(row["near"], serde_json::json!({ "wrong": "answred", "right": "answered" }), "{row}");
+    let button = hu.send("/rules/files/request.yaml", &[("do", "check"), ("text", &broken)]).await;
+    assert!(button.text().contains(row["says"].as_str().unwrap()), "{row}");
+    assert_eq!(json(&hu.send("/rules/check/request.yaml", &[("text", &before)]).await)["errors"], 0);
+    assert!(shop.read("request.yaml") == before && shop.trail().await.is_empty(), "nothing is saved");
+    assert_eq!(hu.send("/rules/check/request.yaml", &[]).await.status, 400);
+    assert_eq!(hu.send("/rules/check/.hidden.yaml", &[("text", "")]).await.status, 400);
+
+    let known = json(&hu.get("/rules/schema/request.yaml").await);
+    let states = &known["schema"]["properties"]["actions"]["additionalProperties"]["properties"]["to"];
+    assert!(states.to_string().contains("\"answered\""), "{states}");
+    assert_eq!((known["titles"]["clerk"].as_str(), known["titles"]["submit"].as_str()), (Some("clerk"), Some("hand in")));
+    assert_eq!(json(&hu.get("/rules/schema/calendars/here.yaml").await)["schema"], serde_json::Value::Null);
+    // While the folder has mistakes the names of the rules in use are offered.
+    shop.write("request.yaml", &broken);
+    assert_eq!(json(&hu.get("/rules/schema/request.yaml").await), known);
+}
+
+#[tokio::test]
 async fn an_administrator_edits_checks_plans_and_publishes() {
     let shop = Shop::open(|_, text| text).await;
     let hu = shop.house.signed_in("hu").await;

@@ -132,6 +132,8 @@ impl Web {
             .route("/rules", get(workshop::list))
             .route("/rules/new", get(workshop::file::blank))
             .route("/rules/files/{*path}", get(workshop::file::show).post(workshop::file::change))
+            .route("/rules/check/{*path}", post(workshop::editor::check))
+            .route("/rules/schema/{*path}", get(workshop::editor::schema))
             .route("/rules/stories", get(workshop::trial::stories))
             .route("/rules/diagram", get(workshop::trial::diagram))
             .route("/rules/diagram.svg", get(workshop::trial::drawing))

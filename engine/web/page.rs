@@ -20,6 +20,14 @@ const LANG_COOKIE: &str = "lang";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
+/// Lets a page have style sheets that its script makes, known by `nonce`, a text that nobody can guess.
+pub fn let_styles(page: &mut Response, nonce: &str) {
+    let policy = POLICY.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
 /// How somebody looks at a page: in which language, and where.
 #[derive(Clone, Debug)]
 pub struct Glance {

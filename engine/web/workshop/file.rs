@@ -1,10 +1,13 @@
 //! One file of the rules: looked at, checked as it is typed, and saved, unless somebody else has changed it meanwhile.
 
-use super::{bench, file_page, told};
+use super::editor::phrases;
+use super::{below, bench, file_page, told};
+use crate::app::random_text;
 use crate::app::workshop::{Checked, Saved, WorkshopNo};
 use crate::files::working_copy::{EditError, Standing, is_rule_file};
 use crate::kernel::access::Room;
 use crate::web::Web;
+use crate::web::assets;
 use crate::web::page;
 use crate::web::session::{Sent, Sheet, Visitor};
 use crate::web::trouble::Trouble;
@@ -65,19 +68,20 @@ pub async fn blank(State(web): State<Arc<Web>>, visitor: Visitor, Query(asked): 
     fill(&web, &visitor, Shown { path, says, unsaved: true, ..Shown::default() }, StatusCode::OK).await
 }
 
-/// The text as it was typed: browsers send the ends of lines as on Windows.
-fn typed(sheet: &Sheet, name: &str) -> Option<String> {
-    sheet.iter().find(|(key, _)| *key == name).map(|(_, text)| text.replace("\r\n", "\n"))
+/// The text as it was typed for a file: browsers send the ends of lines as on Windows.
+pub(super) fn typed(path: &str, sheet: &Sheet) -> Result<String, Trouble> {
+    if !is_rule_file(path) {
+        return Err(WorkshopNo::from(EditError::Name(path.to_string())).into());
+    }
+    let text = sheet.iter().find(|(key, _)| *key == "text").map(|(_, text)| text.replace("\r\n", "\n"));
+    text.ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))
 }
 
 /// Checks what was typed, or saves it.
 pub async fn change(State(web): State<Arc<Web>>, Path(path): Path<String>, Sent(visitor, sheet): Sent) -> Result<Response, Trouble> {
     visitor.enter(Room::Rules).await?;
     let bench = bench(&web, &visitor);
-    if !is_rule_file(&path) {
-        return Err(WorkshopNo::from(EditError::Name(path)).into());
-    }
-    let text = typed(&sheet, "text").ok_or_else(|| Trouble::of(StatusCode::BAD_REQUEST, "no_form"))?;
+    let text = typed(&path, &sheet)?;
     let known = sheet.text("known");
     let draft = Shown { path: &path, text: &text, known, unsaved: true, ..Shown::default() };
     match sheet.text("do") {
@@ -137,14 +141,20 @@ async fn fill(web: &Web, visitor: &Visitor, mut shown: Shown<'_>, mut status: St
             json!({ "gone": false, "theirs": theirs, "mine": mine })
         }
     });
+    let nonce = random_text();
+    let editor = json!({
+        "script": assets::editor(), "nonce": nonce, "check": below("check", shown.path), "schema": below("schema", shown.path),
+        "words": phrases(visitor.lang()).to_string(),
+    });
     let page = json!({
-        "tab": "files", "path": shown.path, "to": file_page(shown.path), "text": shown.text, "known": shown.known, "says": shown.says, "bad": shown.bad,
+        "editor": editor, "tab": "files", "path": shown.path, "to": file_page(shown.path), "text": shown.text, "known": shown.known, "says": shown.says, "bad": shown.bad,
         "conflict": conflict, "lines": lines.collect::<Vec<_>>(), "problems": told(visitor, &checked.problems, Some(shown.path)),
         "unsaved": shown.unsaved, "writable": bench.is_writable(), "form": visitor.form,
     });
     let title = format!("{} · {}", shown.path, visitor.say("web.way.rules", &[]));
     let mut response = visitor.page(web, "rules_file.html", &title, page)?;
     *response.status_mut() = status;
+    page::let_styles(&mut response, &nonce);
     Ok(response)
 }
 

@@ -1,7 +1,8 @@
 //! The rule workshop: the files of the rules edited and checked, tried out on stories and on today's items, and put into use through a plan.
 //!
-//! `file` is one file, `plan` what would come of putting rules into use and what was in use before, `trial` what shows what rules do.
+//! `file` is one file, `editor` what its page asks while somebody types, `plan` what would come of putting rules into use and what was in use before, `trial` what shows what rules do.
 
+pub mod editor;
 pub mod file;
 pub mod plan;
 pub mod trial;
@@ -73,7 +74,12 @@ fn source(of: &str) -> Source {
 
 /// The page of a file of the folder.
 fn file_page(path: &str) -> String {
-    format!("/rules/files/{}", path.split('/').map(encoded).collect::<Vec<_>>().join("/"))
+    below("files", path)
+}
+
+/// Where something about a file of the folder is.
+fn below(what: &str, path: &str) -> String {
+    format!("/rules/{what}/{}", path.split('/').map(encoded).collect::<Vec<_>>().join("/"))
 }
 
 /// Problems for a page, those of `here` first, each with the way to its line.
@@ -90,6 +96,7 @@ fn told(visitor: &Visitor, problems: &[Problem], here: Option<&str>) -> Json {
         };
         json!({
             "code": problem.code, "level": level, "file": &*place.file, "line": place.line, "column": place.column,
+            "length": place.length, "near": near(problem),
             "to": is_rule_file(&place.file).then(|| format!("{page}#L{}", place.line)),
             "says": sentence(visitor.lang(), problem, "").unwrap_or_else(|| problem.code.to_string()),
             "help": sentence(visitor.lang(), problem, ".help"),
@@ -99,6 +106,13 @@ fn told(visitor: &Visitor, problems: &[Problem], here: Option<&str>) -> Json {
         "rows": rows.collect::<Vec<_>>(), "more": problems.len().saturating_sub(MOST), "count": count(visitor.lang(), problems),
         "errors": problems.iter().filter(|problem| problem.is_error()).count(),
     })
+}
+
+/// What was written, and the name that was probably meant.
+fn near(problem: &Problem) -> Option<Json> {
+    let value = |name: &str| problem.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let (right, wrong) = (value("near")?, value("name").or_else(|| value("key"))?);
+    Some(json!({ "wrong": wrong, "right": right }))
 }
 
 fn short(hash: &str) -> &str {

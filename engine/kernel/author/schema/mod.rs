@@ -10,7 +10,7 @@ mod workflow;
 
 use crate::kernel::model::definition::Workflow;
 use crate::kernel::rules::RuleSet;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 /// The schemas of a rule set by the names of their files: one for each workflow, one for the directory, one for the stories.
@@ -43,6 +43,28 @@ pub fn schema_of(set: &RuleSet, path: &str) -> Option<String> {
         head == path || (!folder.is_empty() && head.split_once('/').is_some_and(|(head, _)| head == folder))
     });
     of.map(|(name, _)| format!("{name}.json"))
+}
+
+/// What people call the names in a schema, by the name of its file; a name that means several things has several titles.
+pub fn titles(set: &RuleSet, of: &str) -> IndexMap<String, String> {
+    let Some(rules) = of.strip_suffix(".json").and_then(|name| set.workflows.get(name)) else { return IndexMap::new() };
+    let workflow = &rules.setting.workflow;
+    let mut found: IndexMap<&str, IndexSet<&str>> = IndexMap::new();
+    macro_rules! titled {
+        ($from:ident: $($section:ident)*) => {
+            $(for (name, declared) in &$from.$section {
+                if !declared.title.is_empty() {
+                    found.entry(name).or_default().insert(&declared.title);
+                }
+            })*
+        };
+    }
+    titled!(workflow: states fields actions roles branches deadlines requests notices tables functions forms sweeps imports reports);
+    for branch in workflow.branches.values() {
+        titled!(branch: states fields actions);
+    }
+    let told = |(name, titles): (&str, IndexSet<&str>)| (name.to_string(), titles.into_iter().collect::<Vec<_>>().join(" / "));
+    found.into_iter().map(told).collect()
 }
 
 fn whole(title: &str, schema: Json) -> Json {
