@@ -131,8 +131,10 @@ async fn only_the_latest_claim_may_record_what_became_of_a_mail(ground: Ground) 
     let all = store.everywhere();
     let (one, two) = tokio::join!(all.claim_mails(at(60), at(70), "a", 1), all.claim_mails(at(60), at(70), "b", 10));
     let (one, two) = (one.expect("writes"), two.expect("writes"));
-    assert_eq!((one.len(), two.len()), (1, 1), "each is claimed by one of them");
-    assert_ne!(one[0].id, two[0].id);
+    // On a server either may come first, and the second may take both.
+    assert!(one.len() <= 1, "{}", one.len());
+    let claimed: std::collections::BTreeSet<_> = one.iter().chain(&two).map(|mail| mail.id.clone()).collect();
+    assert_eq!((claimed.len(), one.len() + two.len()), (2, 2), "each is claimed by one of them");
     assert!(store.everywhere().claim_mails(at(69), at(79), "c", 10).await.expect("writes").is_empty());
 
     // The sender stalls, its claim runs out, another one takes over.
